@@ -1,0 +1,29 @@
+import type { WriteRow } from '../entities/store';
+
+/** What the cache needs of others. The implementations live in later layers and are passed in. */
+
+/**
+ * A durable, ordered-by-version log of accepted writes, outside Redis. `append` resolves only when the write would
+ * survive this process, Redis and any machine. It throws `E_WRITE_REFUSED` when the write is certainly not in it,
+ * and `E_WRITE_UNKNOWN` when it may be: repeating it with the same version is then safe.
+ */
+export interface Journal {
+  append(write: JournalWrite): Promise<void>;
+  /** Sends what callers are waiting for, then resolves. Part of a clean exit. */
+  close(): Promise<void>;
+}
+
+export interface JournalWrite extends WriteRow {
+  /** `namespace:entity`. */
+  readonly entity: string;
+  /** When the caller's write was accepted, in ms since 1970: the start of its lag. */
+  readonly acceptedAt: number;
+}
+
+/** The demand signal of refresh-ahead. Both must return at once and never throw: a reader is waiting. */
+export interface Demand {
+  /** A key of a refreshed entity was read. */
+  read(key: string, expiresAt: number): void;
+  /** A read found the entry past its refresh point. `expiresAt` in ms since 1970. */
+  refreshNeeded(key: string, expiresAt: number): void;
+}

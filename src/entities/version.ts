@@ -1,0 +1,37 @@
+import { StewardError } from '../errors';
+
+/**
+ * The version of a write: nanoseconds since 1970, whose last three digits are not time but the writer, so that two
+ * writes of one microsecond are ordered the same everywhere. Always 19 decimal digits (until the year 2262), so
+ * that text order is number order: Lua compares versions as strings, without the doubles that lose microseconds;
+ * PostgreSQL keeps them as `bigint`. A writer outside this library makes one with
+ * `(extract(epoch from clock_timestamp()) * 1e6)::bigint * 1000`.
+ */
+export type Version = string & { readonly __brand: 'Version' };
+
+/** Of a row that was never written: older than every write. */
+export const NO_VERSION = '0'.repeat(19) as Version;
+
+export class VersionError extends StewardError {
+  readonly code = 'E_VERSION';
+}
+
+/** From what a database gives (a bigint, or its text); null and undefined are {@link NO_VERSION}. */
+export function toVersion(stored: string | number | bigint | null | undefined): Version {
+  if (stored === null || stored === undefined) return NO_VERSION;
+  const digits = typeof stored === 'string' ? stored : BigInt(stored).toString();
+  if (!/^\d{1,19}$/.test(digits)) {
+    throw new VersionError(`Expected a version of 1 to 19 decimal digits, got ${digits.length} characters`);
+  }
+  return digits.padStart(19, '0') as Version;
+}
+
+/** The version of a moment. `micros` since 1970; `writer` 0 to 999. */
+export function versionAt(micros: number, writer: number): Version {
+  return `${micros.toFixed(0).padStart(16, '0')}${String(writer).padStart(3, '0')}` as Version;
+}
+
+/** The moment of a version, in milliseconds since 1970. */
+export const versionMs = (version: Version): number => Number(version.slice(0, 16)) / 1_000;
+
+export const isNewer = (a: Version, b: Version): boolean => a > b;

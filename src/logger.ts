@@ -1,0 +1,24 @@
+/** What is known about the event: flat, bounded, and never a cached value, a session id or a secret. */
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** Structured first, then a short lower-case message, as in `logger.warn({ node }, 'redis reconnecting')`. */
+export interface Logger {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+}
+
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+};
+
+/** The same logger with fields that every line carries, such as the job and the invocation. */
+export function childLogger(parent: Logger, bound: LogFields): Logger {
+  const at = (level: keyof Logger) => (fields: LogFields, message: string) =>
+    parent[level]({ ...bound, ...fields }, message);
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

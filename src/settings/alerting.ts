@@ -1,0 +1,3 @@
+import { section } from './setting';
+
+export const alertingSettings = section('Alerting', {});

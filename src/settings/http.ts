@@ -1,0 +1,3 @@
+import { section } from './setting';
+
+export const httpSettings = section('HTTP endpoints', {});

@@ -1,0 +1,51 @@
+import { list, text, whole } from './kinds';
+import { section } from './setting';
+
+export const redisSettings = section('Redis', {
+  REDIS_URL: {
+    schema: text(),
+    meaning:
+      'One server, or any node of a cluster: `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. Give this or REDIS_NODES.',
+    expected: 'a redis:// or rediss:// URL',
+    secret: true,
+    sample: 'redis://127.0.0.1:6379',
+  },
+  REDIS_NODES: {
+    schema: list(),
+    meaning: 'Nodes of a cluster, `host:port` separated by commas; the client then speaks the cluster protocol.',
+    expected: 'host:port, separated by commas',
+  },
+  REDIS_SESSIONS_DB: {
+    schema: whole(0, 0, 15),
+    meaning: 'Database of the sessions on a standalone server. A cluster has database 0 only and ignores this.',
+    expected: 'a whole number from 0 to 15',
+  },
+  REDIS_CACHE_DB: {
+    schema: whole(1, 0, 15),
+    meaning: 'Database of the cached data on a standalone server. A cluster ignores this.',
+    expected: 'a whole number from 0 to 15',
+    danger: 'Azure Managed Redis without clustering has database 0 only: set 0 there.',
+  },
+  REDIS_WORK_DB: {
+    schema: whole(2, 0, 15),
+    meaning:
+      'Database of the working data (demand for refreshes, counters) on a standalone server. A cluster ignores this.',
+    expected: 'a whole number from 0 to 15',
+    danger: 'Azure Managed Redis without clustering has database 0 only: set 0 there.',
+  },
+  REDIS_DEADLINE_MS: {
+    schema: whole(250, 1, 60_000),
+    meaning:
+      'How long a caller waits for one Redis command; after it the command is given up and changes nothing late.',
+    unit: 'ms',
+    expected: 'a whole number from 1 to 60000',
+    danger: 'Shorter than your network’s slow tail, it turns hits into misses.',
+  },
+  REDIS_RECONNECT_CAP_MS: {
+    schema: whole(250, 10, 60_000),
+    meaning:
+      'Longest pause between attempts to reconnect (attempt × 100 ms, jittered, up to this). It never stops trying.',
+    unit: 'ms',
+    expected: 'a whole number from 10 to 60000',
+  },
+});

@@ -1,0 +1,3 @@
+import { section } from './setting';
+
+export const writeBehindSettings = section('Write-behind', {});

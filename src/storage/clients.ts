@@ -1,0 +1,105 @@
+import type { TableClient } from '@azure/data-tables';
+import type { ContainerClient } from '@azure/storage-blob';
+import type { QueueClient } from '@azure/storage-queue';
+import { StewardError } from '../errors';
+import type { Settings } from '../settings';
+
+/** The storage account is not named in the settings. */
+export class StorageSettingsError extends StewardError {
+  readonly code = 'E_STORAGE_SETTINGS';
+}
+
+/**
+ * Clients of the storage account, made at first use and kept. The SDKs are imported only then: a job that needs no
+ * table does not pay for the table SDK's start. What is missing is created, once a process.
+ */
+export interface StorageClients {
+  queue(name: string): Promise<QueueClient>;
+  /** `name` without the prefix: letters and digits. */
+  table(name: string): Promise<TableClient>;
+  /** `name` without the prefix: lower-case letters, digits and hyphens. */
+  container(name: string): Promise<ContainerClient>;
+}
+
+type StorageSettings = Pick<
+  Settings,
+  | 'AzureWebJobsStorage'
+  | 'AzureWebJobsStorage__accountName'
+  | 'AzureWebJobsStorage__blobServiceUri'
+  | 'AzureWebJobsStorage__queueServiceUri'
+  | 'AzureWebJobsStorage__tableServiceUri'
+  | 'AzureWebJobsStorage__clientId'
+  | 'STORAGE_NAME_PREFIX'
+>;
+
+const DEVELOPMENT =
+  'DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;' +
+  'AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;' +
+  'BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;' +
+  'TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;';
+
+export function storageClients(settings: StorageSettings): StorageClients {
+  const given = settings.AzureWebJobsStorage;
+  const connection = given === 'UseDevelopmentStorage=true' ? DEVELOPMENT : given;
+  const prefix = settings.STORAGE_NAME_PREFIX;
+
+  const identity = async () => {
+    const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
+    const clientId = settings.AzureWebJobsStorage__clientId;
+    return clientId ? new ManagedIdentityCredential({ clientId }) : new DefaultAzureCredential();
+  };
+  const endpoint = (service: 'blob' | 'queue' | 'table'): string => {
+    const uri = settings[`AzureWebJobsStorage__${service}ServiceUri`];
+    if (uri) return uri.replace(/\/$/, '');
+    const account = settings.AzureWebJobsStorage__accountName;
+    if (account) return `https://${account}.${service}.core.windows.net`;
+    throw new StorageSettingsError(
+      'Expected AzureWebJobsStorage or AzureWebJobsStorage__accountName to name the storage account, got neither',
+    );
+  };
+
+  return {
+    queue: keep(async (name) => {
+      const { QueueServiceClient } = await import('@azure/storage-queue');
+      const service = connection
+        ? QueueServiceClient.fromConnectionString(connection)
+        : new QueueServiceClient(endpoint('queue'), await identity());
+      const client = service.getQueueClient(name);
+      await client.createIfNotExists();
+      return client;
+    }),
+    table: keep(async (name) => {
+      const { TableClient } = await import('@azure/data-tables');
+      const full = `${prefix}${name}`;
+      const client = connection
+        ? TableClient.fromConnectionString(connection, full, { allowInsecureConnection: connection.includes('=http:') })
+        : new TableClient(endpoint('table'), full, await identity());
+      await client.createTable();
+      return client;
+    }),
+    container: keep(async (name) => {
+      const { BlobServiceClient } = await import('@azure/storage-blob');
+      const service = connection
+        ? BlobServiceClient.fromConnectionString(connection)
+        : new BlobServiceClient(endpoint('blob'), await identity());
+      const client = service.getContainerClient(`${prefix}-${name}`);
+      await client.createIfNotExists();
+      return client;
+    }),
+  };
+}
+
+/** One client a name; a failure to make it is not kept, so that the next call tries again. */
+function keep<T>(make: (name: string) => Promise<T>): (name: string) => Promise<T> {
+  const made = new Map<string, Promise<T>>();
+  return (name) => {
+    const known = made.get(name);
+    if (known) return known;
+    const fresh = make(name).catch((error: unknown) => {
+      made.delete(name);
+      throw error;
+    });
+    made.set(name, fresh);
+    return fresh;
+  };
+}
