@@ -1,0 +1,76 @@
+// Bundles what runs. `dist/main.js`, the Functions app, holds everything it needs: one file to read at a cold start
+// instead of thousands. The library, the command line, the local stack and the benches leave packages outside.
+import { readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const shared = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'cjs',
+  sourcemap: true,
+  logLevel: 'warning',
+  loader: { '.lua': 'text', '.html': 'text', '.css': 'text' },
+};
+
+const entries = (folder) =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(folder, entry.name));
+
+export async function buildAll() {
+  rmSync('dist', { recursive: true, force: true });
+  await Promise.all([
+    build({
+      ...shared,
+      entryPoints: { main: 'src/main.ts' },
+      outdir: 'dist',
+      external: ['@azure/functions-core', 'pg-native'],
+      minifySyntax: true,
+      minifyWhitespace: true,
+      keepNames: true,
+      // @azure/storage-common reads import.meta.url, which CommonJS leaves undefined.
+      define: { 'import.meta.url': '__importMetaUrl' },
+      banner: { js: "const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+    }),
+    build({
+      ...shared,
+      entryPoints: {
+        index: 'src/index.ts',
+        functions: 'src/functions/index.ts',
+        keyv: 'src/cache/keyv.ts',
+        'store-kit': 'src/entities/store-kit.ts',
+      },
+      outdir: 'dist',
+      packages: 'external',
+    }),
+    build({
+      ...shared,
+      entryPoints: { cli: 'src/cli/main.ts' },
+      outdir: 'dist',
+      packages: 'external',
+      banner: { js: '#!/usr/bin/env node' },
+    }),
+    build({
+      ...shared,
+      entryPoints: entries('local'),
+      outbase: 'local',
+      outdir: 'dist/local',
+      packages: 'external',
+    }),
+    build({
+      ...shared,
+      entryPoints: [...entries('bench'), ...entries('bench/scenarios')],
+      outbase: 'bench',
+      outdir: 'dist/bench',
+      packages: 'external',
+    }),
+  ]);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await buildAll();
+  console.log(`built ${readdirSync('dist').filter((name) => name.endsWith('.js')).map((name) => basename(name)).join(', ')}`);
+}

@@ -1,0 +1,81 @@
+// The one entry of every npm script. It needs nothing but Node 18 and npm: it sees to a Node of the right version and
+// to the dependencies, both only when something changed, then hands over to scripts/<command>.mjs.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const [command, ...args] = process.argv.slice(2);
+const script = join(root, 'scripts', `${command}.mjs`);
+if (!command || !existsSync(script)) fail(`There is no command ${JSON.stringify(command)} in scripts/.`);
+
+const node = findNode();
+const environment = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` };
+installDependencies();
+
+const child = spawn(node, [script, ...args], { cwd: root, env: environment, stdio: 'inherit' });
+// A Ctrl-C reaches the whole process group: the child drains, and we wait for it.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+
+/** This Node where it will do; else one from the npm registry, kept in .cache/. `STEWARD_NODE=24` asks for a version. */
+function findNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const wanted = process.env.STEWARD_NODE;
+  if (wanted ? Number(wanted) === major : major > 22 || (major === 22 && minor >= 19)) return process.execPath;
+  const version = wanted ?? '22';
+  const pinned = join(root, 'scripts', 'runtime', version);
+  if (!existsSync(pinned)) fail(`Expected STEWARD_NODE to be 22 or 24, got ${version}.`);
+  const home = join(root, '.cache', `node-${version}`);
+  const binary = join(home, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
+  const stamp = digest(join(pinned, 'package-lock.json'));
+  if (!existsSync(binary) || read(join(home, 'stamp')) !== stamp) {
+    say(`Node ${process.versions.node} is too old for this project: fetching Node ${version} into .cache/ (once)`);
+    mkdirSync(home, { recursive: true });
+    for (const file of ['package.json', 'package-lock.json']) cpSync(join(pinned, file), join(home, file));
+    npm(process.execPath, home, process.env);
+    if (!existsSync(binary)) {
+      fail(`There is no Node ${version} for ${process.platform}-${process.arch} to fetch: install Node 22 or 24 and run this again.`);
+    }
+    writeFileSync(join(home, 'stamp'), stamp);
+  }
+  return binary;
+}
+
+function installDependencies() {
+  const stampFile = join(root, 'node_modules', '.steward-stamp');
+  const stamp = digest(join(root, 'package-lock.json'));
+  if (read(stampFile) === stamp) return;
+  say('Installing the dependencies (once)');
+  npm(node, root, environment);
+  writeFileSync(stampFile, stamp);
+}
+
+function npm(withNode, cwd, env) {
+  const cli = process.env.npm_execpath;
+  const flags = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const done = cli
+    ? spawnSync(withNode, [cli, ...flags], { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] })
+    : spawnSync('npm', flags, { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (done.status !== 0) fail('npm ci failed; see above. A second try often mends a broken download.');
+}
+
+function digest(file) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+function read(file) {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+function say(line) {
+  console.error(line);
+}
+
+function fail(line) {
+  console.error(line);
+  process.exit(1);
+}

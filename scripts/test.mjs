@@ -1,0 +1,36 @@
+// `npm test`: the checks, the build, then every test. Ends with one plain line made from jest's own result.
+// Arguments go to jest: `npm test -- test/cache`.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { buildAll } from './build.mjs';
+import { check } from './check.mjs';
+
+const result = '.cache/test-result.json';
+mkdirSync('.cache', { recursive: true });
+rmSync(result, { force: true });
+
+const checked = check();
+await buildAll();
+console.log('ok   build');
+
+const jest = spawnSync(
+  process.execPath,
+  ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${result}`, '--silent=false', ...process.argv.slice(2)],
+  // jest's JSON also goes to standard output, where nobody wants it; its progress comes on standard error.
+  { stdio: ['ignore', 'ignore', 'inherit'] },
+);
+
+let line = 'Tests: 0 passed, 1 failed, 0 skipped';
+try {
+  const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests, numTodoTests } = JSON.parse(
+    readFileSync(result, 'utf8'),
+  );
+  // A suite that could not even be loaded holds no test; it must not count as nothing.
+  const failed = Math.max(numFailedTests, numFailedTestSuites > 0 ? 1 : 0);
+  line = `Tests: ${numPassedTests} passed, ${failed} failed, ${numPendingTests + numTodoTests} skipped`;
+} catch {
+  console.error('jest left no result');
+}
+if (!checked) console.error('The checks before the tests failed; see above.');
+console.log(line);
+process.exit(checked && jest.status === 0 ? 0 : 1);
