@@ -72,5 +72,10 @@ export async function buildAll() {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   await buildAll();
-  console.log(`built ${readdirSync('dist').filter((name) => name.endsWith('.js')).map((name) => basename(name)).join(', ')}`);
+  console.log(
+    `built ${readdirSync('dist')
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => basename(name))
+      .join(', ')}`,
+  );
 }

@@ -38,7 +38,9 @@ function findNode() {
     for (const file of ['package.json', 'package-lock.json']) cpSync(join(pinned, file), join(home, file));
     npm(process.execPath, home, process.env);
     if (!existsSync(binary)) {
-      fail(`There is no Node ${version} for ${process.platform}-${process.arch} to fetch: install Node 22 or 24 and run this again.`);
+      fail(
+        `There is no Node ${version} for ${process.platform}-${process.arch} to fetch: install Node 22 or 24 and run this again.`,
+      );
     }
     writeFileSync(join(home, 'stamp'), stamp);
   }
