@@ -1,0 +1,23 @@
+import { Command } from 'commander';
+import { coerceError, errorCode } from '../errors';
+import type { CliIo } from './io';
+
+const io: CliIo = {
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+  env: process.env,
+  isTerminal: process.stdout.isTTY === true,
+  exit: (code) => {
+    process.exitCode = code;
+  },
+};
+
+const program = new Command('cache-steward')
+  .description('Keeps a Redis cache on Azure fast, clean and watched.')
+  .showHelpAfterError();
+
+program.parseAsync().catch((thrown: unknown) => {
+  const error = coerceError(thrown);
+  io.err(`${errorCode(error)}: ${error.message}`);
+  io.exit(1);
+});

@@ -1,0 +1,11 @@
+import { app } from '@azure/functions';
+import { type AppSource, runJob } from './run-job';
+
+/** Reads the state, decides what is still owed to a group of alerts, delivers it. */
+export function registerNotifyAlerts(source: AppSource): void {
+  app.storageQueue('notifyAlerts', {
+    queueName: '%ALERT_QUEUE%',
+    connection: 'AzureWebJobsStorage',
+    handler: (message, context) => runJob(source, 'notifyAlerts', context, (it) => it.notifyAlerts(message)),
+  });
+}

@@ -1,0 +1,45 @@
+import type { InvocationContext, Timer } from '@azure/functions';
+import type { App } from '../app';
+import { SECOND } from '../clock';
+import { coerceError, errorCode } from '../errors';
+import type { JobReport } from '../job';
+import { withInvocation } from './context-logger';
+
+/** How the functions reach the app: made at the first invocation, never at registration. */
+export type AppSource = () => App;
+
+/**
+ * Runs one job and says in one structured line what it did, how long it took and what is behind. A failure is one line
+ * too, and is thrown on: on a queue that is the retry, on a timer it marks the invocation as failed.
+ */
+export async function runJob(
+  source: AppSource,
+  job: string,
+  context: InvocationContext,
+  run: (app: App) => Promise<JobReport>,
+): Promise<void> {
+  const started = performance.now();
+  const ms = () => Math.round(performance.now() - started);
+  const app = source();
+  try {
+    const report = await withInvocation(context, () => run(app));
+    context.log(JSON.stringify({ job, ok: true, ms: ms(), summary: report.summary, figures: report.figures }));
+    await app.jobEnded(job, 'ok', ms());
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    context.error(JSON.stringify({ job, ok: false, ms: ms(), code: errorCode(error), summary: error.message }));
+    await app.jobEnded(job, 'failed', ms());
+    throw error;
+  }
+}
+
+/**
+ * The tick a timer was meant for, as far as the host tells: what it says is next, once that has come; without a
+ * schedule status (the host keeps none for frequent timers) the present second.
+ */
+export function tickOf(timer: Timer, now = new Date()): Date {
+  const status = timer.scheduleStatus as Timer['scheduleStatus'] | null;
+  const due = status?.next ? Date.parse(status.next) : Number.NaN;
+  const present = Math.floor(now.getTime() / SECOND) * SECOND;
+  return new Date(due <= now.getTime() && !timer.isPastDue ? due : present);
+}

@@ -1,0 +1,4 @@
+import { createEntities } from './entities';
+import { registerJobs } from './functions';
+
+registerJobs({ entities: createEntities });
