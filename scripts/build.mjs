@@ -1,7 +1,8 @@
 // Bundles what runs. `dist/main.js`, the Functions app, holds everything it needs: one file to read at a cold start
 // instead of thousands. The library, the command line, the local stack and the benches leave packages outside.
+import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
@@ -21,7 +22,6 @@ const entries = (folder) =>
     .map((entry) => join(folder, entry.name));
 
 export async function buildAll() {
-  rmSync('dist', { recursive: true, force: true });
   await Promise.all([
     build({
       ...shared,
@@ -70,12 +70,17 @@ export async function buildAll() {
   ]);
 }
 
+/** The declarations that the package ships. */
+export function buildTypes() {
+  const done = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], {
+    stdio: 'inherit',
+  });
+  return done.status === 0;
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  rmSync('dist', { recursive: true, force: true });
   await buildAll();
-  console.log(
-    `built ${readdirSync('dist')
-      .filter((name) => name.endsWith('.js'))
-      .map((name) => basename(name))
-      .join(', ')}`,
-  );
+  if (!buildTypes()) process.exit(1);
+  console.log(`built dist/: ${readdirSync('dist').join(', ')}`);
 }

@@ -2,7 +2,7 @@
 // Arguments go to jest: `npm test -- test/cache`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { buildAll } from './build.mjs';
+import { buildAll, buildTypes } from './build.mjs';
 import { check } from './check.mjs';
 
 const result = '.cache/test-result.json';
@@ -11,7 +11,8 @@ rmSync(result, { force: true });
 
 const checked = check();
 await buildAll();
-console.log('ok   build');
+const built = buildTypes();
+console.log(`${built ? 'ok  ' : 'FAIL'} build`);
 
 const jest = spawnSync(
   process.execPath,
@@ -33,4 +34,4 @@ try {
 }
 if (!checked) console.error('The checks before the tests failed; see above.');
 console.log(line);
-process.exit(checked && jest.status === 0 ? 0 : 1);
+process.exit(checked && built && jest.status === 0 ? 0 : 1);
