@@ -1,0 +1,136 @@
+import { Redis } from 'ioredis';
+import { findProgram, type Program } from './packages';
+import { serverDir } from './paths';
+import { freePort } from './ports';
+import { ServerProcess } from './server-process';
+
+export interface RedisOptions {
+  /** More arguments of redis-server: `['--maxmemory', '10mb']`. */
+  readonly args?: readonly string[];
+  readonly password?: string;
+  /** As a member of a cluster; its bus listens on the port + 10,000. Default: false. */
+  readonly cluster?: boolean;
+  /** The program to run. Default: redis-server or valkey-server from PATH, else unpacked. */
+  readonly program?: Program;
+}
+
+export interface RunningRedis {
+  /** `redis://[:password@]127.0.0.1:port` */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** The server's own process id; another one after `restart`. */
+  readonly pid: number;
+  /** Its folder: the configuration, the dump if one is asked for, `log`. */
+  readonly dir: string;
+  /** Sends a signal; SIGKILL and SIGTERM resolve when it is gone. SIGSTOP freezes it, SIGCONT thaws it. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same port and in the same folder, after `kill`. */
+  restart(): Promise<void>;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const ATTEMPTS = 5;
+
+/** A standalone server on a free port, saving nothing unless `args` say so; resolves when it answers. */
+export async function startRedis(options: RedisOptions = {}): Promise<RunningRedis> {
+  const program = options.program ?? (await findRedis());
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort(options.cluster ? [10_000] : []);
+    const dir = await serverDir('redis');
+    const launch = () => launchRedis(program, port, dir, options);
+    try {
+      return running(await launch(), launch, port, dir, options.password);
+    } catch (error: unknown) {
+      if (attempt === ATTEMPTS || !/in use/i.test(String(error))) throw error;
+    }
+  }
+}
+
+async function launchRedis(program: Program, port: number, dir: string, options: RedisOptions): Promise<ServerProcess> {
+  const server = new ServerProcess({
+    name: 'redis-server',
+    command: program.path,
+    env: program.env,
+    args: [
+      ...['--port', `${port}`, '--bind', HOST, '--dir', dir, '--save', '', '--appendonly', 'no'],
+      ...['--daemonize', 'no', '--protected-mode', 'no'],
+      ...(options.password ? ['--requirepass', options.password, '--masterauth', options.password] : []),
+      ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] : []),
+      ...(options.args ?? []),
+    ],
+    dir,
+    graceMs: 2_000,
+  });
+  try {
+    await server.until(() => answers(server.pid, port, options.password));
+    return server;
+  } catch (error: unknown) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** It is ours only if its process id is: another process may have won the port. */
+async function answers(pid: number, port: number, password?: string): Promise<true | undefined> {
+  const probe = new Redis({
+    host: HOST,
+    port,
+    ...(password ? { password } : {}),
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+    commandTimeout: 2_000,
+  });
+  probe.on('error', () => {});
+  try {
+    await probe.connect();
+    return (await probe.info('server')).includes(`process_id:${pid}\r`) || undefined;
+  } catch {
+    return undefined;
+  } finally {
+    probe.disconnect();
+  }
+}
+
+function running(
+  first: ServerProcess,
+  launch: () => Promise<ServerProcess>,
+  port: number,
+  dir: string,
+  password?: string,
+): RunningRedis {
+  let server = first;
+  return {
+    url: `redis://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`,
+    host: HOST,
+    port,
+    dir,
+    get pid() {
+      return server.pid;
+    },
+    kill: (signal) => server.kill(signal),
+    restart: async () => {
+      await server.end();
+      server = await launch();
+    },
+    stop: () => server.stop(),
+  };
+}
+
+/** Finds or unpacks the server. */
+export async function findRedis(): Promise<Program> {
+  const found = await findProgram({
+    names: ['redis-server', 'valkey-server'],
+    packages: [
+      { names: ['redis-server', 'redis-tools'], path: 'usr/bin/redis-server' },
+      { names: ['valkey-server', 'valkey-tools'], path: 'usr/bin/valkey-server' },
+    ],
+  });
+  if (found) return found;
+  throw new Error(
+    'No Redis server was found and none could be downloaded: install redis-server or valkey-server, or set REDIS_URL.',
+  );
+}
