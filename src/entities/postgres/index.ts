@@ -1,0 +1,11 @@
+export { classify } from './classify';
+export {
+  type DatabaseSettings,
+  DatabaseSettingsError,
+  type LazyPool,
+  lazyPool,
+  type SqlPool,
+  type SqlResult,
+} from './pool';
+export { type PostgresStoreOptions, postgresStore } from './store';
+export { DEFAULT_TABLE, type TableColumns, type TableMapping } from './table';

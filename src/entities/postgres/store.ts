@@ -1,0 +1,113 @@
+import type { EntityStore, SaveOutcome, StoredRow, WriteRow } from '../store';
+import { PermanentStoreError } from '../store-errors';
+import { toVersion } from '../version';
+import { classify, isMissingTable } from './classify';
+import type { SqlPool } from './pool';
+import { type TableMapping, tableSql } from './table';
+
+export interface PostgresStoreOptions extends TableMapping {
+  /** A `pg.Pool`, or {@link lazyPool}. Not closed by the store. */
+  readonly pool: SqlPool;
+}
+
+/**
+ * Rows in PostgreSQL 12 or newer: by default in the table `cache_entries`, which many entities may share, or in a table
+ * of one's own that has a version and a tombstone column.
+ */
+export function postgresStore<V = unknown>(options: PostgresStoreOptions): EntityStore<V> {
+  const { pool } = options;
+  const sql = tableSql(options);
+  let migrated: Promise<void> | undefined;
+
+  const migrate = async (): Promise<void> => {
+    if (!sql.migration) return;
+    // The lock, since two processes that create one table at the same moment collide in the catalogue. Statements sent
+    // together are one transaction by themselves; an explicit one would survive a failure and spoil the connection.
+    await pool.query(`select pg_advisory_xact_lock(7267483); ${sql.migration}`);
+  };
+
+  /** Runs the statement; where the table is missing, makes it and tries once more. */
+  const run = async (text: string, values: readonly unknown[]) => {
+    try {
+      try {
+        return await pool.query(text, values);
+      } catch (error) {
+        if (!isMissingTable(error) || !sql.migration) throw error;
+        migrated ??= migrate().finally(() => {
+          migrated = undefined;
+        });
+        await migrated;
+        return await pool.query(text, values);
+      }
+    } catch (error) {
+      throw classify(error);
+    }
+  };
+
+  const toColumn = (key: string): string => {
+    if (key.startsWith(sql.keyPrefix) && key.length > sql.keyPrefix.length) return key.slice(sql.keyPrefix.length);
+    throw new PermanentStoreError(`Expected a key that begins with ${sql.keyPrefix}, got another`, 'key-prefix');
+  };
+
+  return {
+    async loadMany(keys, signal) {
+      signal?.throwIfAborted();
+      const found = new Map<string, StoredRow<V>>();
+      if (keys.length === 0) return found;
+      const { rows } = await run(sql.load, [keys.map(toColumn)]);
+      signal?.throwIfAborted();
+      for (const row of rows) {
+        const version = toVersion(row.v as string | null);
+        const text = row.j as string | null;
+        found.set(
+          sql.keyPrefix + (row.k as string),
+          row.d === true
+            ? { deleted: true, version }
+            : { deleted: false, version, value: (text === null ? null : JSON.parse(text)) as V },
+        );
+      }
+      return found;
+    },
+
+    async saveMany(rows) {
+      if (rows.length === 0) return [];
+      const columns = rows.map((row) => toColumn(row.key));
+      const { rows: returned } = await run(sql.save, [toRecordset(rows, columns)]);
+      if (returned.length === rows.length) return rows.map(() => SAVED);
+      const saved = new Set(returned.map((row) => row.k as string));
+      const refused = columns.filter((column) => !saved.has(column));
+      // A refused row is there for good, so a second look finds it; its version can only have grown since.
+      const { rows: stored } = await run(sql.versions, [refused]);
+      const versions = new Map(stored.map((row) => [row.k as string, toVersion(row.v as string | null)]));
+      return columns.map(
+        (column): SaveOutcome =>
+          saved.has(column) ? SAVED : { saved: false, storedVersion: versions.get(column) ?? toVersion(null) },
+      );
+    },
+
+    async migrate() {
+      try {
+        await migrate();
+      } catch (error) {
+        throw classify(error);
+      }
+    },
+  };
+}
+
+const SAVED: SaveOutcome = { saved: true };
+
+/**
+ * The statement's one parameter. A value is JSON text already and goes in as it stands; that it is well-formed was
+ * checked where it entered (a value of `1},{"k":...` would otherwise smuggle a row in).
+ */
+function toRecordset(rows: readonly WriteRow[], columns: readonly string[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < rows.length; i++) {
+    const { value, version } = rows[i] as WriteRow;
+    parts.push(
+      `{"k":${JSON.stringify(columns[i])},"v":${BigInt(version)},"d":${value === null},"j":${value ?? 'null'}}`,
+    );
+  }
+  return `[${parts.join(',')}]`;
+}

@@ -1,0 +1,120 @@
+import { EntityError } from '../define-entity';
+
+/** Where the rows of an entity are. Everything has a default that fits the table `cache_entries`. */
+export interface TableMapping {
+  /** Name, with its schema where that is not the search path's: `shop.products`. Default: `cache_entries`. */
+  readonly table?: string;
+  readonly columns?: TableColumns;
+  /** Type of the key column, as in `create table`. Default: `text`. */
+  readonly keyType?: string;
+  /**
+   * Taken off a logical key before it goes into the key column, and put back: with `product:catalog:` the key
+   * `product:catalog:42` is the row `42`. Default: nothing is taken off.
+   */
+  readonly keyPrefix?: string;
+  /**
+   * Instead of a value column: members of the value and the columns they live in, with their types. A member without a
+   * column is not stored. The columns must allow nulls, since a delete of a row that is not there writes a tombstone.
+   */
+  readonly members?: Readonly<Record<string, { readonly column: string; readonly type: string }>>;
+  /** SQL that makes the table, idempotent. Default: the default table's own; nothing for any other table. */
+  readonly migration?: string;
+}
+
+/** Names of the columns. `updatedAt: null` where the table has none. */
+export interface TableColumns {
+  /** Unique: it is what `on conflict` names. Default: `key`. */
+  readonly key?: string;
+  /**
+   * `jsonb` or `json`. Default: `value`. Refused by PostgreSQL although JSON allows it: U+0000, lone surrogates and
+   * numbers beyond its `numeric`. Such a write becomes a dead letter.
+   */
+  readonly value?: string;
+  /** `bigint`; null counts as older than every write. Default: `version`. */
+  readonly version?: string;
+  /** `boolean`. Default: `deleted`. */
+  readonly deleted?: string;
+  /** `timestamptz`. Default: `updated_at`. */
+  readonly updatedAt?: string | null;
+}
+
+export interface TableSql {
+  readonly save: string;
+  readonly load: string;
+  readonly versions: string;
+  readonly migration: string | undefined;
+  readonly keyPrefix: string;
+}
+
+export const DEFAULT_TABLE = 'cache_entries';
+
+const DEFAULT_MIGRATION = `create table if not exists ${DEFAULT_TABLE} (
+  key text primary key,
+  value jsonb,
+  version bigint not null,
+  deleted boolean not null default false,
+  updated_at timestamptz not null default now()
+)`;
+
+const TYPE = /^[a-z_][a-z0-9_ ]*(\(\d+(, ?\d+)?\))?(\[\])?$/i;
+
+function typeName(type: string): string {
+  if (!TYPE.test(type)) throw new EntityError(`Expected the name of a PostgreSQL type, got ${JSON.stringify(type)}`);
+  return type;
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/**
+ * The statements of a table, made once. `save` takes one parameter, a JSON array of `{k, v, d, j}`: one value to bind
+ * whatever the number of rows costs the client far less than arrays, and its text is written by concatenation.
+ */
+export function tableSql(mapping: TableMapping): TableSql {
+  const table = (mapping.table ?? DEFAULT_TABLE).split('.').map(quoted).join('.');
+  const names = mapping.columns ?? {};
+  const key = quoted(names.key ?? 'key');
+  const version = quoted(names.version ?? 'version');
+  const deleted = quoted(names.deleted ?? 'deleted');
+  const updatedAt = names.updatedAt === null ? undefined : quoted(names.updatedAt ?? 'updated_at');
+  const keyType = typeName(mapping.keyType ?? 'text');
+
+  const members = Object.entries(mapping.members ?? {}).map(([name, { column, type }]) => ({
+    name,
+    column: quoted(column),
+    type: typeName(type),
+  }));
+  const payload = members.length > 0 ? members.map((member) => member.column) : [quoted(names.value ?? 'value')];
+  const source =
+    members.length > 0
+      ? `, jsonb_to_record(coalesce(r.j, '{}')) as m(${members.map((m) => `${quoted(m.name)} ${m.type}`).join(', ')})`
+      : '';
+  const given = members.length > 0 ? members.map((m) => `m.${quoted(m.name)}`) : ['r.j'];
+
+  const columns = [key, ...payload, version, deleted, ...(updatedAt ? [updatedAt] : [])];
+  const values = ['r.k', ...given, 'r.v', 'r.d', ...(updatedAt ? ['now()'] : [])];
+  const updates = [
+    ...payload.map((column) => `${column} = excluded.${column}`),
+    `${version} = excluded.${version}`,
+    `${deleted} = excluded.${deleted}`,
+    ...(updatedAt ? [`${updatedAt} = excluded.${updatedAt}`] : []),
+  ];
+  const loaded =
+    members.length > 0
+      ? `jsonb_build_object(${members.map((m) => `${literal(m.name)}, t.${m.column}`).join(', ')})`
+      : `t.${payload[0]}`;
+
+  return {
+    save:
+      `insert into ${table} as t (${columns.join(', ')}) select ${values.join(', ')} ` +
+      `from jsonb_to_recordset($1::jsonb) as r(k ${keyType}, v bigint, d boolean, j jsonb)${source} ` +
+      `on conflict (${key}) do update set ${updates.join(', ')} ` +
+      `where excluded.${version} > coalesce(t.${version}, 0) returning t.${key}::text as k`,
+    load:
+      `select t.${key}::text as k, t.${version}::text as v, coalesce(t.${deleted}, false) as d, ${loaded}::text as j ` +
+      `from ${table} t where t.${key} = any($1::text[]::${keyType}[])`,
+    versions: `select t.${key}::text as k, t.${version}::text as v from ${table} t where t.${key} = any($1::text[]::${keyType}[])`,
+    migration: mapping.migration ?? (mapping.table === undefined ? DEFAULT_MIGRATION : undefined),
+    keyPrefix: mapping.keyPrefix ?? '',
+  };
+}
