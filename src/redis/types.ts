@@ -23,6 +23,13 @@ export interface RunOptions {
   readonly deadlineMs?: number;
 }
 
+export interface ScriptOptions extends RunOptions {
+  /** Replies as Buffers instead of strings, for values that are not text. Default: false. */
+  readonly buffers?: boolean;
+  /** Runs on this node, for scripts without keys. Default: the node that owns the first key. */
+  readonly node?: RedisNode;
+}
+
 /** Everything the other layers know of Redis. Nothing connects before the first use. */
 export interface RedisHandle {
   readonly mode: 'standalone' | 'sentinel' | 'cluster';
@@ -41,7 +48,7 @@ export interface RedisHandle {
     script: Script<T>,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
-    options?: RunOptions,
+    options?: ScriptOptions,
   ): Promise<T>;
   /** Awaits a command for the deadline, then rejects with `E_DEADLINE`; maps connection errors to `E_REDIS_UNAVAILABLE`. */
   within<T>(command: Promise<T>, options?: RunOptions): Promise<T>;

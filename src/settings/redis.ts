@@ -1,4 +1,4 @@
-import { list, text, whole } from './kinds';
+import { list, oneOf, text, whole } from './kinds';
 import { section } from './setting';
 
 export const redisSettings = section('Redis', {
@@ -12,8 +12,16 @@ export const redisSettings = section('Redis', {
   },
   REDIS_NODES: {
     schema: list(),
-    meaning: 'Nodes of a cluster, `host:port` separated by commas; the client then speaks the cluster protocol.',
+    meaning:
+      'Nodes of a cluster, `host:port` separated by commas; the client then speaks the cluster protocol. User, password and TLS come from REDIS_URL where that is given too.',
     expected: 'host:port, separated by commas',
+  },
+  REDIS_MODE: {
+    schema: oneOf(['auto', 'standalone', 'cluster'], 'auto'),
+    meaning:
+      'How Redis is spoken to. `auto`: `cluster` where REDIS_NODES is given, else `standalone`. `cluster` with REDIS_URL discovers the cluster from that one node.',
+    expected: 'auto, standalone or cluster',
+    danger: 'Azure Managed Redis with the OSS clustering policy, and Premium with shards, need `cluster`.',
   },
   REDIS_SESSIONS_DB: {
     schema: whole(0, 0, 15),
@@ -47,5 +55,13 @@ export const redisSettings = section('Redis', {
       'Longest pause between attempts to reconnect (attempt × 100 ms, jittered, up to this). It never stops trying.',
     unit: 'ms',
     expected: 'a whole number from 10 to 60000',
+  },
+  REDIS_SOCKET_TIMEOUT_MS: {
+    schema: whole(1_000, 50, 60_000),
+    meaning:
+      'How long a connection with a command under way may stay silent before it is closed and made anew; also the time a connection may take to be made.',
+    unit: 'ms',
+    expected: 'a whole number from 50 to 60000',
+    danger: 'Shorter than the slowest single command, it cuts a healthy connection.',
   },
 });

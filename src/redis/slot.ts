@@ -1,0 +1,20 @@
+/** CRC-16/XMODEM, as the cluster specification names it. */
+const table = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  return crc & 0xffff;
+});
+
+/** The cluster slot of a key, 0 to 16383: of what stands in its first non-empty braces, else of all of it. */
+export function slotOf(key: string): number {
+  const bytes = Buffer.from(tagOf(key));
+  let crc = 0;
+  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ byte] as number);
+  return crc % 16_384;
+}
+
+function tagOf(key: string): string {
+  const open = key.indexOf('{');
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1);
+  return close > open + 1 ? key.slice(open + 1, close) : key;
+}
