@@ -23,6 +23,7 @@ export function createRedis(options: RedisOptions): RedisHandle {
   return new Handle({ target: toTarget(settings), settings, logger, role, clock });
 }
 
+export { type Capabilities, capabilitiesOf, parseInfo } from './capabilities';
 export { type Counters, createCounters, readCounters } from './counters';
 export { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
 export { defineScript, type Script } from './script';
