@@ -1,0 +1,93 @@
+import { InvocationContext, type Timer } from '@azure/functions';
+import type { App } from '../../src/app';
+import { contextLogger } from '../../src/functions/context-logger';
+import { runJob, tickOf } from '../../src/functions/run-job';
+
+function context(lines: string[]): InvocationContext {
+  return new InvocationContext({
+    functionName: 'flushWrites',
+    logHandler: (level, ...args) => lines.push(`${level} ${args.join(' ')}`),
+  });
+}
+
+function appWith(ended: string[]): App {
+  return {
+    jobEnded: async (job: string, outcome: string) => {
+      ended.push(`${job} ${outcome}`);
+    },
+  } as unknown as App;
+}
+
+describe('a job’s run', () => {
+  test('leaves one structured line with what it did, and is counted', async () => {
+    const lines: string[] = [];
+    const ended: string[] = [];
+    await runJob(
+      () => appWith(ended),
+      'flushWrites',
+      context(lines),
+      async () => ({ summary: 'saved 3 rows', figures: { rows: 3 } }),
+    );
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0]!.replace('information ', ''))).toMatchObject({
+      job: 'flushWrites',
+      ok: true,
+      summary: 'saved 3 rows',
+      figures: { rows: 3 },
+    });
+    expect(ended).toEqual(['flushWrites ok']);
+  });
+
+  test('that fails says so in one line, is counted, and throws on so that the host retries', async () => {
+    const lines: string[] = [];
+    const ended: string[] = [];
+    const failure = Object.assign(new Error('Redis is away'), { code: 'E_REDIS_UNAVAILABLE' });
+    const run = runJob(
+      () => appWith(ended),
+      'sweepShard',
+      context(lines),
+      () => Promise.reject(failure),
+    );
+    await expect(run).rejects.toBe(failure);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('"code":"E_REDIS_UNAVAILABLE","summary":"Redis is away"');
+    expect(ended).toEqual(['sweepShard failed']);
+  });
+
+  test('files what the services log under its invocation', async () => {
+    const lines: string[] = [];
+    await runJob(
+      () => appWith([]),
+      'planSweep',
+      context(lines),
+      async () => {
+        contextLogger.warn({ shard: 'a' }, 'shard skipped');
+        return { summary: 'planned', figures: {} };
+      },
+    );
+    expect(lines[0]).toBe('warning {"level":"warn","message":"shard skipped","shard":"a"}');
+  });
+});
+
+describe('the tick of a timer', () => {
+  const timer = (next: string | undefined, isPastDue = false): Timer =>
+    ({
+      isPastDue,
+      schedule: { adjustForDST: true },
+      scheduleStatus: next && { last: '', lastUpdated: '', next },
+    }) as never;
+  const now = new Date('2026-11-23T10:00:20.340Z');
+
+  test('is what the schedule says, not when the host got round to it', () => {
+    expect(tickOf(timer('2026-11-23T10:00:20Z'), now).toISOString()).toBe('2026-11-23T10:00:20.000Z');
+  });
+
+  test('is the present second where the host keeps no status', () => {
+    expect(tickOf(timer(undefined), now).toISOString()).toBe('2026-11-23T10:00:20.000Z');
+  });
+
+  test('is the present second of a past-due run and of one fired by hand', () => {
+    expect(tickOf(timer('2026-11-23T09:00:20Z', true), now).toISOString()).toBe('2026-11-23T10:00:20.000Z');
+    expect(tickOf(timer('2026-11-23T10:01:20Z'), now).toISOString()).toBe('2026-11-23T10:00:20.000Z');
+  });
+});
