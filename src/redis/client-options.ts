@@ -22,6 +22,7 @@ export function redisOptions(target: Target, settings: RedisSettings, connection
     connectTimeout: settings.REDIS_SOCKET_TIMEOUT_MS,
     // A blocking or subscribed connection may be silent for as long as it likes.
     ...(shared && { socketTimeout: settings.REDIS_SOCKET_TIMEOUT_MS }),
+    disconnectTimeout: 200,
     disableClientInfo: true,
     retryStrategy: (attempt: number) => retryDelayMs(attempt, settings.REDIS_RECONNECT_CAP_MS),
   } satisfies RedisOptions;

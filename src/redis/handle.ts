@@ -155,7 +155,6 @@ export class Handle implements RedisHandle {
     const key = this.mode === 'cluster' ? 'all' : String(this.#database(store));
     let link = this.#links.get(key);
     if (link === undefined) {
-      if (this.#closed) throw new RedisUnavailableError('the connection to Redis was closed by this process');
       const stores = (['sessions', 'cache', 'work'] as const).filter(
         (each) => this.mode === 'cluster' || this.#database(each) === this.#database(store),
       );
@@ -185,6 +184,7 @@ export class Handle implements RedisHandle {
   }
 
   #connect(store: LogicalStore, label: string, shared: boolean): SharedRedis | SharedCluster {
+    if (this.#closed) throw new RedisUnavailableError('the connection to Redis was closed by this process');
     const { target, settings, role } = this.#options;
     const name = `cache-steward:${role}:${label}`.replace(/[^\x21-\x7e]/g, '-');
     if (target.mode === 'cluster') {

@@ -1,6 +1,7 @@
 import { errorCode } from '../errors';
 import type { Logger } from '../logger';
-import { RedisUnavailableError } from './errors';
+import { type RedisModeError, RedisUnavailableError } from './errors';
+import { modeFault } from './map-error';
 import type { SharedCluster, SharedRedis } from './shared-client';
 
 /** Callers that may wait for a connection at once; the rest fail at once. */
@@ -94,7 +95,9 @@ export class Link {
     });
   }
 
-  #unavailable(rest: string): RedisUnavailableError {
+  #unavailable(rest: string): RedisUnavailableError | RedisModeError {
+    const fault = this.lastError && modeFault(this.lastError);
+    if (fault) return fault;
     const reason = this.lastError ? `: ${this.lastError.message || errorCode(this.lastError)}` : '';
     return new RedisUnavailableError(`no connection to Redis at ${this.options.where} ${rest}${reason}`, {
       cause: this.lastError,

@@ -1,5 +1,5 @@
 import { coerceError, errorCode, StewardError } from '../errors';
-import { DeadlineError, RedisUnavailableError } from './errors';
+import { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
 
 const connectionMessages = [
   'Connection is closed.',
@@ -34,6 +34,8 @@ export function toRedisError(thrown: unknown, sent: boolean, lastError?: Error):
   const error = coerceError(thrown);
   if (error instanceof StewardError) return error;
   const { message } = error;
+  const fault = modeFault(error);
+  if (fault) return fault;
   if (message.includes('E_DEADLINE')) {
     return new DeadlineError('the command arrived after its deadline and changed nothing', {
       cause: error,
@@ -49,4 +51,21 @@ export function toRedisError(thrown: unknown, sent: boolean, lastError?: Error):
     return new RedisUnavailableError(`the connection to Redis is gone ${fate}${reason}`, { cause: error, sent });
   }
   return error;
+}
+
+/** What a server answers that is not of the kind the settings say it is; no retry helps against that. */
+export function modeFault(error: Error): RedisModeError | undefined {
+  const { message } = error;
+  if (message.startsWith('MOVED ') || message.includes('SELECT is not allowed in cluster mode')) {
+    return new RedisModeError('this Redis is a node of a cluster: set REDIS_MODE=cluster', { cause: error });
+  }
+  if (message.includes('cluster support disabled') || message.includes('Cluster mode is not enabled')) {
+    return new RedisModeError('this Redis is no cluster: set REDIS_MODE=standalone and REDIS_URL', { cause: error });
+  }
+  if (message.includes('DB index is out of range') || /unknown command.*select/i.test(message)) {
+    return new RedisModeError('this Redis has fewer databases: set REDIS_SESSIONS_DB, _CACHE_DB and _WORK_DB to 0', {
+      cause: error,
+    });
+  }
+  return undefined;
 }

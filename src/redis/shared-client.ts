@@ -4,6 +4,9 @@ import { DeadlineError, RedisUnavailableError } from './errors';
 /** More waiting commands than this and the rest fail at once: a dead Redis must not fill the memory. */
 const WAITING_LIMIT = 1_000;
 
+/** What ioredis itself sends to make a connection: it never waits in the queue. */
+const handshake = new Set(['hello', 'auth', 'client', 'select', 'readonly', 'info', 'cluster']);
+
 type Stream = Parameters<Redis['sendCommand']>[1];
 
 /**
@@ -29,7 +32,7 @@ class Patience {
       );
       return false;
     }
-    if (this.#since.has(command)) return true;
+    if (this.#since.has(command) || handshake.has(command.name)) return true;
     if (queued >= WAITING_LIMIT) {
       command.reject(new RedisUnavailableError(`no connection to Redis, and ${queued} commands wait for one already`));
       return false;

@@ -53,6 +53,11 @@ function parseUrl(text: string) {
       'REDIS_URL: expected redis://[user:password@]host:port, got something that is no URL (masked)',
     );
   }
+  if (!['', '/', '/0'].includes(url.pathname)) {
+    throw new RedisModeError(
+      'REDIS_URL: expected no database in it: REDIS_SESSIONS_DB, REDIS_CACHE_DB and REDIS_WORK_DB name the databases',
+    );
+  }
   return {
     address: { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 6379 : Number(url.port) },
     username: url.username === '' ? undefined : decodeURIComponent(url.username),

@@ -5,7 +5,7 @@ export const redisSettings = section('Redis', {
   REDIS_URL: {
     schema: text(),
     meaning:
-      'One server, or any node of a cluster: `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. Give this or REDIS_NODES.',
+      'One server, or any node of a cluster: `redis://[user:password@]host:port`, `rediss://` for TLS. Give this or REDIS_NODES.',
     expected: 'a redis:// or rediss:// URL',
     secret: true,
     sample: 'redis://127.0.0.1:6379',

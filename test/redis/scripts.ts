@@ -1,0 +1,14 @@
+import { defineScript } from '../../src/redis';
+
+/** Adds ARGV[2] to a counter: applied twice or late, it shows. */
+export const bump = defineScript<number>('bump', {
+  keys: 1,
+  writes: true,
+  lua: "return redis.call('INCRBY', KEYS[1], ARGV[2])",
+});
+
+export const peek = defineScript<string | null>('peek', {
+  keys: 1,
+  writes: false,
+  lua: "return redis.call('GET', KEYS[1])",
+});
