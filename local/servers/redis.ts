@@ -91,7 +91,7 @@ async function answers(pid: number, port: number, password?: string): Promise<tr
   } catch {
     return undefined;
   } finally {
-    probe.disconnect();
+    if (probe.status !== 'end') probe.disconnect(); // ioredis keeps a timer of 2 s for one that has ended already
   }
 }
 

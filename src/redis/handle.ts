@@ -101,8 +101,7 @@ export class Handle implements RedisHandle {
     if (!script.writes) return evaluate(client, script, keys, args, options.buffers ?? false);
     const slot = keys[0] === undefined ? undefined : slotOf(keys[0]);
     const owner = options.node?.client ?? ownerOf(link.client, slot);
-    if (owner === undefined) throw new RedisUnavailableError('no node of the cluster is known at present');
-    const offset = await this.#offset(owner);
+    const offset = owner === undefined ? await this.#earliestOffset(link) : await this.#offset(owner);
     if (this.#options.clock.now() >= deadline) {
       throw new DeadlineError('the time was up before the command was sent', { refused: true });
     }
@@ -118,6 +117,14 @@ export class Handle implements RedisHandle {
     const learnt = this.#clocks.known(address);
     if (learnt === undefined) throw new RedisUnavailableError(`${address} didn't tell its time`);
     return learnt;
+  }
+
+  /** The slot's master is away and it isn't known who follows it: by the slowest clock the command is late for all. */
+  async #earliestOffset(link: Link) {
+    const [any] = isCluster(link.client) ? link.client.nodes('master') : [];
+    if (any === undefined) throw new RedisUnavailableError('no node of the cluster is known at present');
+    const offset = await this.#offset(any);
+    return { ...offset, micros: Math.min(offset.micros, this.#clocks.earliest()) };
   }
 
   async within<T>(command: Promise<T>, options: RunOptions = {}): Promise<T> {

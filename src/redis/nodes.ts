@@ -23,12 +23,11 @@ export async function nodesOf(client: RedisClient, which: 'masters' | 'all'): Pr
   return which === 'masters' ? masters : [...masters, ...client.nodes('slave').map((node) => toNode(node, 'replica'))];
 }
 
-/** The connection of the master that owns `key` at present, as far as known; a redirect may still follow. */
+/** The connection to the master that owns the slot at present, as far as known; a redirect may still follow. */
 export function ownerOf(client: RedisClient, slot: number | undefined): Redis | undefined {
   if (!isCluster(client)) return client;
-  const masters = client.nodes('master');
   const address = slot === undefined ? undefined : client.slots[slot]?.[0];
-  return masters.find((node) => addressOf(node) === address) ?? masters[0];
+  return client.nodes('master').find((node) => addressOf(node) === address);
 }
 
 function toNode(client: Redis, role: RedisNode['role']): RedisNode {

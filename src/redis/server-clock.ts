@@ -39,6 +39,11 @@ export class ServerClocks {
     return this.clock.now() - offset.learntAt < FRESH_MS ? offset : undefined;
   }
 
+  /** The least offset of all nodes ever asked, in µs. */
+  earliest(): number {
+    return Math.min(...[...this.#offsets.values()].map((offset) => offset.micros));
+  }
+
   addresses(): readonly string[] {
     return [...this.#offsets.keys()];
   }
