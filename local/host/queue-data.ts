@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import type { InvocationInput } from './invoke';
+import type { TypedData } from './rpc';
+
+export interface QueueMessage {
+  /** The body, decoded. */
+  readonly body: string;
+  readonly dequeueCount: number;
+  readonly messageId: string;
+  readonly popReceipt: string;
+  readonly insertedOn?: Date;
+  readonly expiresOn?: Date;
+  readonly nextVisibleOn?: Date;
+}
+
+/** What a queue-triggered function is given: the body as a string, and what the host knows of the message. */
+export function queueInput(functionName: string, bindingName: string, message: QueueMessage): InvocationInput {
+  return {
+    inputData: [{ name: bindingName, data: { string: message.body } }],
+    triggerMetadata: {
+      QueueTrigger: { string: message.body },
+      DequeueCount: json(message.dequeueCount),
+      Id: { string: message.messageId },
+      PopReceipt: { string: message.popReceipt },
+      InsertionTime: json(message.insertedOn),
+      ExpirationTime: json(message.expiresOn),
+      NextVisibleTime: json(message.nextVisibleOn),
+      sys: json({ MethodName: functionName, UtcNow: new Date(), RandGuid: randomUUID() }),
+      // Last, so that a body's own `id` or `dequeueCount` shadows the message's: the real host does that.
+      ...bodyProperties(message.body),
+    },
+  };
+}
+
+/** The top-level properties of a body that is a JSON object, arrays left out. */
+function bodyProperties(body: string): Record<string, TypedData> {
+  const value = parsed(body);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  const entries = Object.entries(value).filter(([, property]) => !Array.isArray(property));
+  const existing = new Map(METADATA.map((name) => [name.toLowerCase(), name]));
+  // The host's bag ignores case.
+  return Object.fromEntries(
+    entries.map(([name, property]) => [existing.get(name.toLowerCase()) ?? name, json(property)]),
+  );
+}
+
+const METADATA = [
+  'QueueTrigger',
+  'DequeueCount',
+  'Id',
+  'PopReceipt',
+  'InsertionTime',
+  'ExpirationTime',
+  'NextVisibleTime',
+  'sys',
+];
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const json = (value: unknown): TypedData =>
+  value === undefined || value === null ? {} : { json: JSON.stringify(value) };
+
+/** The text of a message as it lies in the queue. */
+export function encodeMessage(text: string, encoding: 'base64' | 'none'): string {
+  return encoding === 'base64' ? Buffer.from(text).toString('base64') : text;
+}
+
+/** The body of a message, or undefined where it isn't the base64 of UTF-8 text that it ought to be. */
+export function decodeMessage(text: string, encoding: 'base64' | 'none'): string | undefined {
+  if (encoding === 'none') return text;
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'base64'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DequeuedMessageItem, QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import { coerceError } from '../../src/errors';
+import { Backoff } from './backoff';
+import type { QueueOptions } from './host-json';
+import { Lease } from './lease';
+import { decodeMessage, type QueueMessage } from './queue-data';
+
+export interface QueueListenerOptions extends QueueOptions {
+  readonly service: QueueServiceClient;
+  readonly queueName: string;
+  /** How long a message is hidden while it is worked on. The real host's 10 minutes cannot be set; here tests can. */
+  readonly leaseMs: number;
+  /** Runs the function; a rejection is a failed try. */
+  readonly run: (message: QueueMessage) => Promise<void>;
+  readonly warn: (message: string) => void;
+}
+
+const SHORTEST_POLL_MS = 100;
+const LONGEST_QUEUE_NAME = 63;
+const POISON = '-poison';
+
+/** Takes messages off one queue and runs the function for each, as the host's storage queue extension does. */
+export class QueueListener {
+  readonly #options: QueueListenerOptions;
+  readonly #queue: QueueClient;
+  readonly #stopping = new AbortController();
+  readonly #stopped: Promise<void>;
+  readonly #inFlight = new Set<Promise<void>>();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(options: QueueListenerOptions) {
+    this.#options = options;
+    this.#queue = options.service.getQueueClient(options.queueName);
+    this.#stopped = new Promise((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve()));
+  }
+
+  start(): void {
+    this.#loop = this.#poll();
+  }
+
+  /** Fetches no more, and resolves when what is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    await Promise.all(this.#inFlight);
+  }
+
+  async #poll(): Promise<void> {
+    const { batchSize, newBatchThreshold, leaseMs, maxPollingIntervalMs, queueName, warn } = this.#options;
+    const backoff = new Backoff(SHORTEST_POLL_MS, maxPollingIntervalMs);
+    let seen = false;
+    while (!this.#stopping.signal.aborted) {
+      let messages: DequeuedMessageItem[] = [];
+      try {
+        // The listener doesn't create its queue; it waits for it.
+        seen ||= await this.#queue.exists({ abortSignal: this.#stopping.signal });
+        if (seen) messages = await this.#receive(batchSize, leaseMs);
+      } catch (thrown: unknown) {
+        if (this.#stopping.signal.aborted) break;
+        warn(`queue ${queueName}: ${coerceError(thrown).message.split('\n')[0]}`);
+      }
+      for (const message of messages) this.#begin(message);
+      if (messages.length === 0) {
+        await this.#pause(backoff.next(false));
+        continue;
+      }
+      backoff.next(true);
+      while (this.#inFlight.size > newBatchThreshold && !this.#stopping.signal.aborted) {
+        await Promise.race([...this.#inFlight, this.#stopped]);
+      }
+    }
+  }
+
+  async #receive(batchSize: number, leaseMs: number): Promise<DequeuedMessageItem[]> {
+    // Not aborted at a stop: the answer may be on its way, and its messages would be hidden for a whole lease.
+    const answer = await this.#queue.receiveMessages({
+      numberOfMessages: batchSize,
+      visibilityTimeout: Math.ceil(leaseMs / 1000),
+    });
+    return answer.receivedMessageItems;
+  }
+
+  #begin(message: DequeuedMessageItem): void {
+    const work = this.#process(message)
+      .catch((thrown: unknown) =>
+        this.#options.warn(`queue ${this.#options.queueName}: ${coerceError(thrown).message.split('\n')[0]}`),
+      )
+      .finally(() => this.#inFlight.delete(work));
+    this.#inFlight.add(work);
+  }
+
+  async #process(message: DequeuedMessageItem): Promise<void> {
+    const { maxDequeueCount, messageEncoding, leaseMs, visibilityTimeoutMs, run } = this.#options;
+    const lease = new Lease(this.#queue, message, leaseMs);
+    const body = decodeMessage(message.messageText, messageEncoding);
+    // Its tries are used up, by processes that died before they could say so; or nothing could read it.
+    if (message.dequeueCount > maxDequeueCount || body === undefined) return this.#giveUp(message, lease);
+    lease.keep();
+    const failed = await run({
+      body,
+      dequeueCount: message.dequeueCount,
+      messageId: message.messageId,
+      popReceipt: message.popReceipt,
+      insertedOn: message.insertedOn,
+      expiresOn: message.expiresOn,
+      nextVisibleOn: message.nextVisibleOn,
+    }).then(
+      () => false,
+      () => true,
+    );
+    await lease.end();
+    if (!failed) await lease.deleteMessage();
+    else if (message.dequeueCount >= maxDequeueCount) await this.#giveUp(message, lease);
+    else await lease.release(visibilityTimeoutMs);
+  }
+
+  /** Copies to the poison queue, then deletes: a crash between the two leaves both. */
+  async #giveUp(message: DequeuedMessageItem, lease: Lease): Promise<void> {
+    const name = `${this.#options.queueName}${POISON}`;
+    // A poison queue has none of its own: the message stays, hidden for the rest of its lease.
+    if (this.#options.queueName.endsWith(POISON) || name.length > LONGEST_QUEUE_NAME) return;
+    const poison = this.#options.service.getQueueClient(name);
+    await poison.createIfNotExists();
+    await poison.sendMessage(message.messageText);
+    await lease.deleteMessage();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,151 @@
+import type { Clock } from '../../src/clock';
+import { coerceError } from '../../src/errors';
+import type { Schedule } from './ncrontab';
+import { NEVER, type TimerStatus, type TimerStatusStore } from './timer-status';
+
+export interface TimerInfo {
+  readonly Schedule: { readonly AdjustForDST: true };
+  readonly ScheduleStatus: TimerStatus | null;
+  readonly IsPastDue: boolean;
+}
+
+export interface TimerListenerOptions {
+  readonly name: string;
+  readonly schedule: Schedule;
+  readonly useMonitor: boolean;
+  readonly runOnStartup: boolean;
+  readonly store: TimerStatusStore;
+  readonly clock: Clock;
+  /** Calls back after `ms`; the return value cancels. */
+  readonly after: (ms: number, callback: () => void) => () => void;
+  /** Runs the function. A rejection changes nothing: the schedule goes on. */
+  readonly run: (info: TimerInfo) => Promise<void>;
+  readonly warn: (message: string) => void;
+}
+
+const MINUTE = 60_000;
+/** The longest that a timer of Node can wait is 24.8 days; longer waits are cut. */
+const LONGEST_WAIT = 24 * 24 * 60 * MINUTE;
+const FIRST_RETRY_MS = 1_000;
+
+/** Runs one timer: never over itself, one run for however many were missed, on after any failure. */
+export class TimerListener {
+  readonly #options: TimerListenerOptions;
+  readonly #monitored: boolean;
+  #status: TimerStatus | null = null;
+  #next: Date | undefined;
+  #cancel: () => void = () => {};
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: TimerListenerOptions) {
+    this.#options = options;
+    this.#monitored = options.useMonitor && !isFrequent(options.schedule, new Date(options.clock.now()));
+  }
+
+  /** What a run by hand is told. */
+  info(isPastDue = false): TimerInfo {
+    return { Schedule: { AdjustForDST: true }, ScheduleStatus: this.#status, IsPastDue: isPastDue };
+  }
+
+  start(): void {
+    this.#running = this.#begin();
+  }
+
+  /** Fires no more, and resolves when the run under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#running;
+  }
+
+  /** Without its storage a listener can't start; it tries again, and the others go on meanwhile. */
+  async #begin(attempt = 0): Promise<void> {
+    const { runOnStartup, warn, name } = this.#options;
+    let pastDue: boolean;
+    try {
+      pastDue = this.#monitored && (await this.#checkPastDue());
+    } catch (thrown: unknown) {
+      warn(`timer ${name}: ${coerceError(thrown).message.split('\n')[0]}`);
+      const wait = Math.min(MINUTE, FIRST_RETRY_MS * 2 ** attempt);
+      this.#wait(wait, () => this.#begin(attempt + 1));
+      return;
+    }
+    if (pastDue || runOnStartup) await this.#fire(pastDue);
+    else this.#next = this.#options.schedule.next(this.#now());
+    this.#arm();
+  }
+
+  /** Reads what was kept, or begins keeping it, so that a tick which falls into a downtime is seen afterwards. */
+  async #checkPastDue(): Promise<boolean> {
+    const { store, name, schedule } = this.#options;
+    const now = this.#now();
+    const kept = await store.read(name);
+    if (kept === undefined) {
+      await this.#keep({ Last: NEVER, Next: iso(schedule.next(now)), LastUpdated: iso(now) });
+      return false;
+    }
+    this.#status = kept;
+    const base = new Date(kept.Last === NEVER ? kept.LastUpdated : kept.Last);
+    const expected = schedule.next(base);
+    if (iso(expected) !== kept.Next) {
+      // The schedule was changed since: an occurrence it would have had is not owed.
+      const next = expected !== undefined && now > expected ? schedule.next(now) : expected;
+      await this.#keep({ Last: NEVER, Next: iso(next), LastUpdated: iso(now) });
+      return false;
+    }
+    return now > new Date(kept.Next);
+  }
+
+  async #fire(isPastDue: boolean): Promise<void> {
+    const { schedule, run } = this.#options;
+    const began = this.#now();
+    // Timers may fire a moment early: then this is the occurrence that was due, not one before it.
+    const occurrence = this.#next !== undefined && this.#next > began ? this.#next : began;
+    await run(this.info(isPastDue)).catch(() => {});
+    this.#next = schedule.next(occurrence);
+    if (!this.#monitored) return;
+    await this.#keep({ Last: iso(occurrence), Next: iso(this.#next), LastUpdated: iso(occurrence) }).catch(
+      (thrown: unknown) =>
+        this.#options.warn(`timer ${this.#options.name}: ${coerceError(thrown).message.split('\n')[0]}`),
+    );
+  }
+
+  async #keep(status: TimerStatus): Promise<void> {
+    this.#status = status;
+    await this.#options.store.write(this.#options.name, status);
+  }
+
+  /** Waits for the next occurrence; one that passed during the last run is made up for at once. */
+  #arm(): void {
+    if (this.#next === undefined) return;
+    const wait = this.#next.getTime() - this.#options.clock.now();
+    if (wait > LONGEST_WAIT) this.#wait(LONGEST_WAIT, async () => this.#arm());
+    else {
+      this.#wait(Math.max(0, wait), async () => {
+        await this.#fire(false);
+        this.#arm();
+      });
+    }
+  }
+
+  #wait(ms: number, then: () => Promise<void>): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#options.after(ms, () => {
+      this.#running = then();
+    });
+  }
+
+  #now(): Date {
+    return new Date(this.#options.clock.now());
+  }
+}
+
+/** Such a timer is not monitored, whatever its options say: more than one occurrence in the minute ahead. */
+function isFrequent(schedule: Schedule, now: Date): boolean {
+  const first = schedule.next(now);
+  const second = first && schedule.next(first);
+  return second !== undefined && second.getTime() <= now.getTime() + MINUTE;
+}
+
+const iso = (date: Date | undefined) => (date ? date.toISOString().replace('Z', '+00:00') : NEVER);
