@@ -14,7 +14,8 @@ export class StorageSettingsError extends StewardError {
  * table does not pay for the table SDK's start. What is missing is created, once a process.
  */
 export interface StorageClients {
-  queue(name: string): Promise<QueueClient>;
+  /** `once`: a request is sent at most once, for callers who must know whether a failed one can have been carried out. */
+  queue(name: string, sending?: 'repeated' | 'once'): Promise<QueueClient>;
   /** `name` without the prefix: letters and digits. */
   table(name: string): Promise<TableClient>;
   /** `name` without the prefix: lower-case letters, digits and hyphens. */
@@ -59,11 +60,12 @@ export function storageClients(settings: StorageSettings): StorageClients {
   };
 
   return {
-    queue: keep(async (name) => {
+    queue: keep(async (name, sending) => {
       const { QueueServiceClient } = await import('@azure/storage-queue');
+      const options = sending === 'once' ? { retryOptions: { maxTries: 1 } } : {};
       const service = connection
-        ? QueueServiceClient.fromConnectionString(connection)
-        : new QueueServiceClient(endpoint('queue'), await identity());
+        ? QueueServiceClient.fromConnectionString(connection, options)
+        : new QueueServiceClient(endpoint('queue'), await identity(), options);
       const client = service.getQueueClient(name);
       await client.createIfNotExists();
       return client;
@@ -89,17 +91,20 @@ export function storageClients(settings: StorageSettings): StorageClients {
   };
 }
 
-/** One client a name; a failure to make it is not kept, so that the next call tries again. */
-function keep<T>(make: (name: string) => Promise<T>): (name: string) => Promise<T> {
+/** One client a name (and way of sending); a failure to make it is not kept, so that the next call tries again. */
+function keep<T, S extends string>(
+  make: (name: string, sending?: S) => Promise<T>,
+): (name: string, sending?: S) => Promise<T> {
   const made = new Map<string, Promise<T>>();
-  return (name) => {
-    const known = made.get(name);
+  return (name, sending) => {
+    const id = `${name} ${sending ?? ''}`;
+    const known = made.get(id);
     if (known) return known;
-    const fresh = make(name).catch((error: unknown) => {
-      made.delete(name);
+    const fresh = make(name, sending).catch((error: unknown) => {
+      made.delete(id);
       throw error;
     });
-    made.set(name, fresh);
+    made.set(id, fresh);
     return fresh;
   };
 }

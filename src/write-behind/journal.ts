@@ -1,0 +1,46 @@
+import {
+  type Claim,
+  encodeMessage,
+  encodeRow,
+  HEADER_BYTES,
+  type JournalHeader,
+  type JournalRow,
+  MESSAGE_BYTES,
+} from './message';
+
+/** The side of a journal that the jobs use; `Journal` of the cache is the side of the writers. */
+export interface JournalConsumer {
+  /** Adds a message (base64, see message.ts) that is delivered after `delayMs`. Rejects where it may not be in. */
+  put(body: string, delayMs: number): Promise<void>;
+  /** The value behind a claim check; undefined where its blob is gone. */
+  readClaim(claim: Claim): Promise<string | undefined>;
+  /** Deletes blobs whose rows are done for good. Never rejects: one left over is only space. */
+  dropClaims(claims: readonly Claim[]): Promise<void>;
+  /** Messages in the journal, those not yet visible included; approximately, as storage counts. */
+  depth(): Promise<number>;
+}
+
+/** Bytes of rows, commas included, that fit a message. */
+export const ROW_BYTES = MESSAGE_BYTES - HEADER_BYTES;
+
+/** Puts rows back, in as many messages as they need. */
+export async function putRows(
+  journal: Pick<JournalConsumer, 'put'>,
+  header: JournalHeader,
+  rows: readonly JournalRow[],
+  delayMs: number,
+): Promise<void> {
+  let batch: string[] = [];
+  let bytes = 0;
+  for (const text of rows.map(encodeRow)) {
+    const more = Buffer.byteLength(text) + 1;
+    if (batch.length > 0 && bytes + more > ROW_BYTES) {
+      await journal.put(encodeMessage(header, batch), delayMs);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(text);
+    bytes += more;
+  }
+  if (batch.length > 0) await journal.put(encodeMessage(header, batch), delayMs);
+}
