@@ -1,0 +1,45 @@
+import { type JobRun, jobRunOf, troubleOf } from './job-line';
+
+export interface StackConsole {
+  /** A line of the host's output: a job's run becomes one line, the host's chatter none. */
+  hostLine(line: string): void;
+  say(line: string): void;
+  /** How often each job has run since the last call, and how many of those failed. */
+  takeRuns(): ReadonlyMap<string, { runs: number; failed: number }>;
+}
+
+/** Renders what the host says for a person who watches. */
+export function stackConsole(write: (line: string) => void, onRun: (run: JobRun) => void = () => {}): StackConsole {
+  let counts = new Map<string, { runs: number; failed: number }>();
+  const say = (line: string) => write(`${new Date().toISOString().slice(11, 19)}  ${line}`);
+  return {
+    say,
+    hostLine(line) {
+      const run = jobRunOf(line);
+      if (run) {
+        const count = counts.get(run.job) ?? { runs: 0, failed: 0 };
+        counts.set(run.job, { runs: count.runs + 1, failed: count.failed + (run.ok ? 0 : 1) });
+        say(renderRun(run));
+        onRun(run);
+        return;
+      }
+      const trouble = troubleOf(line);
+      if (trouble) say(`! ${trouble}`);
+    },
+    takeRuns() {
+      const taken = counts;
+      counts = new Map();
+      return taken;
+    },
+  };
+}
+
+/** `flushWrites        12 ms  saved 40 rows  (rows 40, lagMs 120)` */
+export function renderRun({ job, ok, ms, summary, figures }: JobRun): string {
+  const shown = Object.entries(figures)
+    .filter(([, value]) => value !== 0)
+    .slice(0, 6)
+    .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toFixed(2)}`);
+  const numbers = shown.length > 0 ? `  (${shown.join(', ')})` : '';
+  return `${job.padEnd(18)} ${`${ms} ms`.padStart(8)}  ${ok ? '' : 'FAILED: '}${summary}${numbers}`;
+}

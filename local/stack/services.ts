@@ -1,0 +1,64 @@
+import { startAzurite, startPglite, startRedis } from '../servers';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the app and the web app run on. */
+export interface Services {
+  /** The settings that name them, for the environment of both. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where each listens, in words; one's own without its address, which may hold a password. */
+  readonly lines: readonly string[];
+  stop(): Promise<void>;
+}
+
+interface Part {
+  readonly env: Readonly<Record<string, string>>;
+  readonly line: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts Redis, storage and a database, each unless `environment` names one's own. Stops all if one fails. */
+export async function startServices(environment: Environment): Promise<Services> {
+  const started = await Promise.allSettled([redis(environment), storage(environment), database(environment)]);
+  const parts = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const stop = async () => {
+    await Promise.all(parts.map((part) => part.stop()));
+  };
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed) {
+    await stop();
+    throw failed.reason;
+  }
+  return { env: Object.assign({}, ...parts.map((part) => part.env)), lines: parts.map((part) => part.line), stop };
+}
+
+const yours = (what: string, name: string): Part => ({
+  env: {},
+  line: `${what}: yours (${name})`,
+  stop: async () => {},
+});
+
+async function redis(environment: Environment): Promise<Part> {
+  if (environment.REDIS_URL) return yours('Redis', 'REDIS_URL');
+  if (environment.REDIS_NODES) return yours('Redis', 'REDIS_NODES');
+  const server = await startRedis({ args: ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'] });
+  return { env: { REDIS_URL: server.url }, line: `Redis: ${server.url}`, stop: () => server.stop() };
+}
+
+async function storage(environment: Environment): Promise<Part> {
+  const named = ['AzureWebJobsStorage', 'AzureWebJobsStorage__accountName'].find((name) => environment[name]);
+  if (named) return yours('storage', named);
+  const server = await startAzurite();
+  const address = /QueueEndpoint=(http:\/\/[^/]+)/.exec(server.connectionString)?.[1];
+  return {
+    env: { AzureWebJobsStorage: server.connectionString },
+    line: `storage: Azurite, queues at ${address}`,
+    stop: () => server.stop(),
+  };
+}
+
+async function database(environment: Environment): Promise<Part> {
+  if (environment.DATABASE_URL) return yours('database', 'DATABASE_URL');
+  const server = await startPglite();
+  return { env: { DATABASE_URL: server.url }, line: `database: PGlite, ${server.url}`, stop: () => server.stop() };
+}

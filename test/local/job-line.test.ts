@@ -1,0 +1,48 @@
+import { renderRun, stackConsole } from '../../local/stack/console';
+import { jobRunOf, troubleOf } from '../../local/stack/job-line';
+
+const RUN = {
+  job: 'flushWrites',
+  ok: true,
+  ms: 12,
+  summary: 'saved 40 rows',
+  figures: { rows: 40, lagMs: 12.345, late: 0 },
+};
+
+test('a run of a job is read from the lines of either host', () => {
+  const message = JSON.stringify(RUN);
+  expect(jobRunOf(`[2026-11-23T10:00:00.000Z] ${message}`)).toEqual(RUN);
+  expect(
+    jobRunOf(JSON.stringify({ event: 'log', level: 'information', functionName: 'flushWrites', message })),
+  ).toEqual(RUN);
+  expect(jobRunOf('{"listening":"http://127.0.0.1:1"}')).toBeUndefined();
+  expect(jobRunOf('{"job": broken')).toBeUndefined();
+});
+
+test('a run is one line: what it did, how long it took, what is behind; zeros are left out', () => {
+  expect(renderRun(RUN)).toBe('flushWrites           12 ms  saved 40 rows  (rows 40, lagMs 12.35)');
+  expect(renderRun({ ...RUN, ok: false, figures: {} })).toBe('flushWrites           12 ms  FAILED: saved 40 rows');
+});
+
+test('warnings and errors that are no runs are shown, the rest is not', () => {
+  const log = (level: string, message: string) => JSON.stringify({ event: 'log', level, category: 'user', message });
+  expect(troubleOf(log('information', 'fine'))).toBeUndefined();
+  expect(troubleOf(log('warning', 'hm'))).toBe('hm');
+  expect(troubleOf(log('error', JSON.stringify({ level: 'error', message: 'redis away', node: 'a' })))).toBe(
+    'redis away node=a',
+  );
+  expect(troubleOf('{"level":"warn","message":"redis reconnecting","attempt":2}')).toBe('redis reconnecting attempt=2');
+  expect(troubleOf(log('error', JSON.stringify({ ...RUN, ok: false })))).toBeUndefined();
+  expect(troubleOf('Something failed')).toBe('Something failed');
+});
+
+test('the console counts runs and failures between two summaries', () => {
+  const lines: string[] = [];
+  const console = stackConsole((line) => lines.push(line));
+  console.hostLine(JSON.stringify(RUN));
+  console.hostLine(JSON.stringify({ ...RUN, ok: false }));
+  console.hostLine('chatter');
+  expect(lines).toHaveLength(2);
+  expect(console.takeRuns()).toEqual(new Map([['flushWrites', { runs: 2, failed: 1 }]]));
+  expect(console.takeRuns().size).toBe(0);
+});
