@@ -1,0 +1,38 @@
+import type { Redis } from 'ioredis';
+import type { LogicalStore, RedisHandle } from '../redis';
+
+export type Command = readonly [name: string, ...args: (string | number | Buffer)[]];
+
+/** Runs commands together; a command that failed has an Error in its place, the others their reply as Buffers. */
+export type Batch = (commands: readonly Command[]) => Promise<readonly unknown[]>;
+
+/** One pipeline to one node: commands of single keys, whatever slots they are in. */
+export function nodeBatch(redis: RedisHandle, client: Redis, deadlineMs: number): Batch {
+  return async (commands) => {
+    if (commands.length === 0) return [];
+    const pipeline = client.pipeline();
+    for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
+    const replies = await redis.within(pipeline.exec(), { deadlineMs });
+    const results = (replies ?? []).map(([error, reply]) => error ?? reply);
+    const failed = results.find((result) => result instanceof Error && !isReply(result));
+    if (failed) await redis.within(Promise.reject(failed));
+    return results;
+  };
+}
+
+/** Each key's own master, found by the cluster client: for keys that are moving, it follows ASK and MOVED. */
+export function routedBatch(redis: RedisHandle, store: LogicalStore, deadlineMs: number): Batch {
+  const client = redis.client(store);
+  return (commands) =>
+    Promise.all(
+      commands.map(([name, ...args]) =>
+        redis.within(client.callBuffer(name, ...args), { deadlineMs }).catch((error: Error) => {
+          if (isReply(error)) return error;
+          throw error;
+        }),
+      ),
+    );
+}
+
+/** The server answered, if with a refusal; any other error means that it did not. */
+const isReply = (error: Error): boolean => error.name === 'ReplyError';

@@ -1,0 +1,87 @@
+import type { Clock } from '../clock';
+import type { Entities } from '../entities/registry';
+import type { JobReport } from '../job';
+import type { Logger } from '../logger';
+import type { Counters, RedisHandle } from '../redis';
+import type { StorageClients } from '../storage/clients';
+import { closePass } from './closing';
+import { PAGE_DEADLINE_MS, passKinds, passWork } from './passes';
+import { plan } from './planner';
+import { type PassProgress, readProgress } from './progress';
+import { storageSweepQueue } from './queue-storage';
+import { quietHours } from './quiet-hours';
+import { toSweepMessage } from './record';
+import { blobRecords } from './records-blob';
+import { reportPlan, reportSlice } from './reports';
+import { type HygieneSettings, planOptions, sliceOptions } from './settings';
+import { redisShards } from './shards';
+import { runSlice, type SliceDeps } from './slice';
+
+export interface SweepsOptions {
+  readonly redis: RedisHandle;
+  readonly storage: StorageClients;
+  readonly settings: HygieneSettings;
+  readonly entities: Entities;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Hygiene passes as jobs. */
+export interface Sweeps {
+  /** Starts the passes that are due at `at`, and takes up again what stalled. */
+  plan(at: Date): Promise<JobReport>;
+  /**
+   * One slice of a shard, as the message says. One that can't be read is counted and dropped: nothing hangs on it,
+   * since passes are planned again.
+   */
+  slice(message: unknown): Promise<JobReport>;
+  /** How far each pass is; those that have never run are not in it. */
+  progress(): Promise<readonly PassProgress[]>;
+}
+
+/** Blobs of the records: `<STORAGE_NAME_PREFIX>-sweeps`. */
+const CONTAINER = 'sweeps';
+
+/** Nothing connects before the first call. Throws `E_QUIET_HOURS` where those settings can't be read. */
+export function createSweeps(options: SweepsOptions): Sweeps {
+  const { redis, storage, settings, counters, logger, clock } = options;
+  const deps: SliceDeps = {
+    records: blobRecords(storage, CONTAINER),
+    queue: storageSweepQueue(storage, settings.SWEEP_QUEUE),
+    shards: redisShards({
+      redis,
+      work: passWork({ redis, settings }),
+      way: settings.SWEEP_PAGES,
+      deadlineMs: PAGE_DEADLINE_MS,
+    }),
+    kinds: passKinds,
+    quiet: quietHours(settings.SWEEP_QUIET_HOURS, settings.SWEEP_TIME_ZONE),
+    clock,
+    options: sliceOptions(settings),
+  };
+  return {
+    async plan(at) {
+      return reportPlan(await plan(at, deps, planOptions(settings)), counters);
+    },
+    async slice(value) {
+      const message = toSweepMessage(value);
+      if (!message) {
+        logger.warn({ job: 'sweepShard' }, 'not a message of a sweep, dropped');
+        counters.add('sweep_messages_dropped');
+        return { summary: 'a message that is none of a sweep was dropped', figures: { keysExamined: 0 } };
+      }
+      const result = await runSlice(message, deps);
+      // A dropped one too: it may come again because its slice ended the shard and then crashed.
+      const mayBeEnd = ['finished', 'gone', 'dropped'].includes(result.outcome);
+      const closing = mayBeEnd ? await closePass(message.pass, deps) : undefined;
+      for (const fault of result.record?.faults ?? []) logger.warn({ pass: message.pass, fault }, 'sweep incomplete');
+      return reportSlice(message, result, closing, counters);
+    },
+    progress: () => readProgress(deps.records, clock),
+  };
+}
+
+export type { PassProgress } from './progress';
+export type { PassName, PassSummary } from './record';
+export type { HygieneSettings } from './settings';

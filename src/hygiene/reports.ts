@@ -1,0 +1,55 @@
+import type { JobReport } from '../job';
+import type { Counters } from '../redis';
+import type { Closing } from './closing';
+import type { PlanResult } from './planner';
+import type { SweepMessage } from './record';
+import type { SliceResult } from './slice';
+
+/** What the jobs say of themselves, in words and in counters. */
+
+export function reportPlan(result: PlanResult, counters: Counters): JobReport {
+  const { started, closed, queued, stalled } = result;
+  for (const pass of started) counters.add('sweep_runs_started', { pass });
+  for (const pass of closed) counters.add('sweep_runs_closed', { pass });
+  const parts = [
+    started.length > 0 ? `started ${started.join(', ')}` : '',
+    stalled > 0 ? `queued ${stalled} stalled shard${stalled === 1 ? '' : 's'} anew` : '',
+    closed.length > 0 ? `closed ${closed.join(', ')}` : '',
+  ].filter(Boolean);
+  return {
+    summary: parts.length > 0 ? parts.join('; ') : 'no pass is due',
+    figures: {
+      passesStarted: started.length,
+      shardsQueued: queued,
+      shardsStalled: stalled,
+      passesClosed: closed.length,
+    },
+  };
+}
+
+export function reportSlice(
+  message: SweepMessage,
+  result: SliceResult,
+  closing: Closing | undefined,
+  counters: Counters,
+): JobReport {
+  const { pass } = message;
+  const { outcome, reason, examined, serverMicros, changes } = result;
+  counters.add('sweep_slices', { pass, outcome: reason ?? outcome });
+  if (examined > 0) counters.add('sweep_keys_examined', { pass }, examined);
+  if (serverMicros > 0) counters.add('sweep_server_ms', { pass }, Math.round(serverMicros / 1_000));
+  for (const [change, count] of Object.entries(changes)) {
+    if (count > 0) counters.add('sweep_keys_changed', { pass, change }, count);
+  }
+  if (closing?.outcome === 'closed') counters.add('sweep_runs_closed', { pass });
+  const done = Object.entries(changes).map(([name, count]) => `${name} ${count}`);
+  return {
+    summary: [
+      `${pass} ${outcome}${reason ? ` (${reason})` : ''}`,
+      ...(examined > 0 ? [`${examined} keys examined`, ...done] : []),
+      ...(closing?.outcome === 'closed' ? ['the pass is complete'] : []),
+      ...(closing?.outcome === 'extended' ? [`${closing.shards.length} shards to walk again`] : []),
+    ].join(', '),
+    figures: { keysExamined: examined, serverMs: Math.round(serverMicros / 1_000), ...changes },
+  };
+}

@@ -1,0 +1,124 @@
+-- One page of the sessions pass: SCAN, look at each session's TTL, and give or cap it, in one call.
+-- Runs on one node, over keys it finds itself: for open-source servers, not for a proxy that spreads SCAN over several.
+-- KEYS   none
+-- ARGV   2 cursor
+--        3 COUNT
+--        4 prefix of the sessions' keys
+--        5 prefix of what belongs to users: their indexes and generations; it begins with the former
+--        6 life of a session that does not say its own, in ms
+--        7 longest life there may be, in ms
+--        8 '1': change nothing
+--        9 look into every n-th record; 0: into none
+--       10 largest record that is not reported, in bytes
+--       11 hashes of changed keys wanted at most
+--       12 members of an index removed at most in one go
+-- Result cursor, keys examined, µs spent, counts in the order of COUNTS in kind.ts, { keys that live elsewhere by
+--        now }, { SHA-1 of some changed keys }
+local cursor, count, prefix, index_prefix = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local life, longest, dry = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
+local nth, largest, wanted, members = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local call, sub, byte, now_ms = redis.pcall, string.sub, string.byte, math.floor(now_us / 1000)
+local prefix_length, index_length = #prefix, #index_prefix
+-- One byte tells most sessions from an index, and costs less than cutting a string.
+local index_byte = byte(index_prefix, prefix_length + 1)
+
+local matched, missing, over, given, capped = 0, 0, 0, 0, 0
+local inspected, malformed, oversized, other_types, indexes, pruned = 0, 0, 0, 0, 0, 0
+local elsewhere, changed = {}, {}
+
+-- What is left of the life that a record claims for itself, in ms, or nil. One of ours says when it was last seen, how
+-- long it may idle (0: no limit) and when it ends at the latest (docs/sessions.md); one kept as JSON has a cookie.
+local function own_life(head)
+  if sub(head, 1, 4) == 'cs1 ' then
+    local ends, seen, idle = tonumber(sub(head, 38, 50)), tonumber(sub(head, 52, 64)), tonumber(sub(head, 66, 78))
+    if not (ends and seen and idle) then return nil end
+    if idle > 0 and seen + idle < ends then ends = seen + idle end
+    return math.max(1000, ends - now_ms)
+  end
+  return tonumber(string.match(head, '"originalMaxAge":(%d+)'))
+end
+
+local function is_sound(text)
+  if sub(text, 1, 4) == 'cs1 ' then
+    return string.match(text, '^cs1 [srp] %d+ %d+ %d+ %d+ %d+ %d+ [%w_-]+\n[^\n]*\n') ~= nil
+  end
+  return sub(text, 1, 1) == '{' and (pcall(cjson.decode, text))
+end
+
+local function inspect(key)
+  inspected = inspected + 1
+  local size = call('STRLEN', key)
+  if type(size) == 'table' then
+    return
+  elseif size > largest then
+    oversized = oversized + 1
+  elseif size > 0 and not is_sound(call('GET', key)) then
+    malformed = malformed + 1
+  end
+end
+
+local function set_life(key, ms)
+  if not dry then redis.call('PEXPIRE', key, ms) end -- not pcall: a node that may not write ends the page
+  if #changed < wanted then changed[#changed + 1] = redis.sha1hex(key) end
+end
+
+-- Members whose sessions have expired go, a bounded number at a time; the index lives as long as its last member. A
+-- generation outlives every session by design, so what belongs to a user is never capped.
+local function heal_user(key, ttl)
+  local stale = sub(key, -9) == ':sessions' and call('ZCOUNT', key, '-inf', string.format('(%.0f', now_ms))
+  if type(stale) == 'number' then
+    indexes = indexes + 1
+    if stale > 0 and not dry then
+      pruned = pruned + call('ZREMRANGEBYRANK', key, 0, math.min(stale, members) - 1)
+    end
+  end
+  if ttl == -1 then
+    missing = missing + 1
+    set_life(key, 2 * longest)
+  end
+end
+
+local function give(key)
+  missing = missing + 1
+  local head = call('GETRANGE', key, 0, 1023)
+  local ms
+  if type(head) == 'string' then ms = own_life(head) else other_types = other_types + 1 end
+  ms = ms or life
+  set_life(key, ms < longest and ms or longest)
+end
+
+local page = redis.call('SCAN', cursor, 'COUNT', count)
+local keys = page[2]
+local due = nth > 0 and 1 + now_us % nth or 0
+for i = 1, #keys do
+  local key = keys[i]
+  if sub(key, 1, prefix_length) == prefix then
+    matched = matched + 1
+    local ttl = call('PTTL', key)
+    if type(ttl) == 'table' then
+      elsewhere[#elsewhere + 1] = key
+    elseif byte(key, prefix_length + 1) == index_byte and sub(key, 1, index_length) == index_prefix then
+      heal_user(key, ttl)
+    else
+      if ttl == -1 then
+        give(key)
+      elseif ttl > longest then
+        over = over + 1
+        set_life(key, longest)
+      end
+      if i == due then inspect(key) end
+    end
+  end
+  if i == due then due = due + nth end
+end
+
+local after = redis.call('TIME')
+local spent = tonumber(after[1]) * 1000000 + tonumber(after[2]) - now_us
+if not dry then
+  given, capped = missing, over
+end
+return {
+  page[1], #keys, spent,
+  matched, missing, over, inspected, malformed, oversized, other_types, indexes, given, capped, pruned,
+  elsewhere, changed,
+}

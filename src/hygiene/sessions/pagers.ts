@@ -1,0 +1,79 @@
+import type { LogicalStore, RedisHandle, RedisNode } from '../../redis';
+import { defineScript } from '../../redis';
+import type { Batch, Command } from '../batch';
+import type { Pager } from '../pager';
+import { fixSessions } from './command-pager';
+import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
+import pageLua from './lua/sessions-page.lua';
+import { MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './options';
+
+type Reply = readonly [cursor: Buffer, examined: number, micros: number, ...rest: unknown[]];
+
+const pageScript = defineScript<Reply>('sessions-page', { keys: 0, lua: pageLua, writes: true });
+
+interface PagerOptions {
+  readonly redis: RedisHandle;
+  readonly store: LogicalStore;
+  readonly node: RedisNode;
+  readonly sessions: SessionsPassOptions;
+  readonly dryRun: boolean;
+  /** `PEXPIRE` takes NX and LT. */
+  readonly conditional: boolean;
+  readonly deadlineMs: number;
+  /** For keys that live elsewhere by now. */
+  readonly routed: Batch;
+}
+
+/** One call a page: for open-source servers. */
+export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> {
+  const { redis, store, node, sessions, dryRun, deadlineMs } = options;
+  const fixed = [
+    sessions.prefix,
+    usersPrefix(sessions.prefix),
+    sessions.lifeMs,
+    sessions.longestMs,
+    dryRun ? '1' : '0',
+    sessions.inspectEvery,
+    sessions.largestBytes,
+  ];
+  let wanted = SAMPLE_SIZE;
+  return async (cursor, count) => {
+    const args = [cursor, count, ...fixed, wanted, MAX_PRUNED];
+    const reply = await redis.run(store, pageScript, [], args, { node, deadlineMs, buffers: true });
+    const [next, examined, micros, ...rest] = reply;
+    const counts = noCounts();
+    COUNTS.forEach((name, index) => {
+      counts[name] = Number(rest[index]);
+    });
+    const [elsewhere, hashes] = rest.slice(COUNTS.length) as [Buffer[], Buffer[]];
+    const sample = hashes.map(String);
+    wanted -= sample.length;
+    if (elsewhere.length > 0) {
+      // Each was matched once already, on this node.
+      counts.matched -= elsewhere.length;
+      const moved = await fixSessions(elsewhere, options.routed, fixOptions(options));
+      for (const name of COUNTS) counts[name] += moved.counts[name];
+    }
+    return { cursor: String(next), examined, micros, found: { counts, sample } };
+  };
+}
+
+/** A few round trips a page: where no script may look at keys it finds itself. */
+export function sessionsCommandPager(options: PagerOptions, batch: Batch): Pager<SessionsPage> {
+  return async (cursor, count) => {
+    const began = performance.now();
+    const scan: Command = ['SCAN', cursor, 'COUNT', count];
+    const [reply] = await batch([scan]);
+    if (reply instanceof Error) throw reply;
+    const [next, keys] = reply as [Buffer, Buffer[]];
+    const found = await fixSessions(keys, batch, fixOptions(options));
+    const micros = Math.round((performance.now() - began) * 1_000);
+    return { cursor: String(next), examined: keys.length, micros, found };
+  };
+}
+
+function fixOptions({ redis, sessions, dryRun, conditional }: PagerOptions) {
+  const server = redis.serverMicros();
+  const nowMs = server ? Math.floor(server.micros / 1_000) : Date.now();
+  return { ...sessions, dryRun, conditional, nowMs };
+}

@@ -1,0 +1,29 @@
+import type { PassKind } from './ports';
+import type { PassRecord, PassSummary, ShardRecord } from './record';
+
+/** Adds up the shards of a run. */
+export function summarise<F>(
+  run: PassRecord,
+  shards: readonly ShardRecord<F>[],
+  kind: PassKind<F>,
+  now: number,
+): PassSummary<F> {
+  const findings = kind.empty();
+  for (const shard of shards) kind.merge(findings, shard.findings);
+  const sum = (of: (shard: ShardRecord<F>) => number) => shards.reduce((total, shard) => total + of(shard), 0);
+  return {
+    passId: run.passId,
+    dryRun: run.dryRun,
+    startedAt: run.startedAt,
+    finishedAt: now,
+    faults: shards.flatMap(({ shard, faults }) => faults.map((fault) => `${shard}: ${fault}`)),
+    shards: shards.length,
+    examined: sum(({ examined }) => examined),
+    pages: sum(({ pages }) => pages),
+    serverMs: Math.round(sum(({ serverMicros }) => serverMicros) / 1_000),
+    restarts: sum(({ restarts }) => restarts),
+    rescans: sum(({ rescans }) => rescans),
+    figures: { ...kind.figures(findings), ...kind.changes(findings) },
+    findings,
+  };
+}

@@ -1,0 +1,92 @@
+import { type Clock, systemClock } from '../../src/clock';
+import { closePass } from '../../src/hygiene/closing';
+import { passKinds, passWork } from '../../src/hygiene/passes';
+import { queueShards, startPass } from '../../src/hygiene/planner';
+import type { PassRecordStore, SweepQueue } from '../../src/hygiene/ports';
+import { quietHours } from '../../src/hygiene/quiet-hours';
+import type { PassName, PassRecord, PassSummary, SweepMessage } from '../../src/hygiene/record';
+import { passRecordName } from '../../src/hygiene/record-names';
+import { memoryRecords } from '../../src/hygiene/records-memory';
+import { type HygieneSettings, sliceOptions } from '../../src/hygiene/settings';
+import { redisShards } from '../../src/hygiene/shards';
+import { runSlice, type SliceDeps, type SliceOptions, type SliceResult } from '../../src/hygiene/slice';
+import { silentLogger } from '../../src/logger';
+import { createRedis, type RedisHandle } from '../../src/redis';
+import { readSettings } from '../../src/settings';
+
+export function settingsFor(environment: Record<string, string>) {
+  return readSettings({ REDIS_CACHE_DB: '0', REDIS_WORK_DB: '0', SWEEP_DUTY: '1', ...environment });
+}
+
+export function redisFor(environment: Record<string, string>): RedisHandle {
+  return createRedis({ settings: settingsFor(environment), logger: silentLogger, role: 'test' });
+}
+
+/** A queue whose delays pass at once. */
+export function memoryQueue(): SweepQueue & { readonly messages: (SweepMessage & { delaySeconds: number })[] } {
+  const messages: (SweepMessage & { delaySeconds: number })[] = [];
+  return {
+    messages,
+    async send(message, delaySeconds = 0) {
+      messages.push({ ...message, delaySeconds });
+    },
+  };
+}
+
+export interface Rig extends SliceDeps {
+  readonly queue: ReturnType<typeof memoryQueue>;
+}
+
+export function rig(
+  redis: RedisHandle,
+  settings: HygieneSettings,
+  overrides: Partial<Pick<SliceDeps, 'records' | 'clock' | 'shards' | 'kinds' | 'quiet'>> & {
+    options?: Partial<SliceOptions>;
+    deadlineMs?: number;
+  } = {},
+): Rig {
+  const { options, deadlineMs = 5_000, ...rest } = overrides;
+  return {
+    records: memoryRecords() as PassRecordStore,
+    queue: memoryQueue(),
+    shards: redisShards({ redis, work: passWork({ redis, settings }), way: settings.SWEEP_PAGES, deadlineMs }),
+    kinds: passKinds,
+    quiet: quietHours([], 'UTC'),
+    clock: systemClock as Clock,
+    ...rest,
+    options: { ...sliceOptions(settings), ...options },
+  };
+}
+
+/** Starts a run and does every slice of it until it is closed, as the jobs would. */
+export async function runPass(
+  pass: PassName,
+  deps: Rig,
+  { dryRun = false, onSlice }: { dryRun?: boolean; onSlice?: (result: SliceResult) => Promise<void> | void } = {},
+): Promise<PassSummary> {
+  const stored = await deps.records.read<PassRecord>(passRecordName(pass));
+  const run = await startPass(pass, { dryRun, startedAt: deps.clock.now() }, deps, stored);
+  await queueShards(run!, deps, 0);
+  for (;;) {
+    const closed = await drain(pass, deps, onSlice);
+    if (closed) return closed;
+  }
+}
+
+/** Does what is queued; the summary once the run is closed. */
+export async function drain(
+  pass: PassName,
+  deps: Rig,
+  onSlice?: (result: SliceResult) => Promise<void> | void,
+): Promise<PassSummary | undefined> {
+  const batch = deps.queue.messages.splice(0);
+  if (batch.length === 0) throw new Error('the queue is empty and the run is not closed');
+  await Promise.all(
+    batch.map(async (message) => {
+      const result = await runSlice(message, deps);
+      await onSlice?.(result);
+    }),
+  );
+  const closing = await closePass(pass, deps);
+  return closing.outcome === 'closed' ? (closing.pass.last as PassSummary) : undefined;
+}
