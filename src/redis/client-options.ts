@@ -7,8 +7,8 @@ export function retryDelayMs(attempt: number, capMs: number, random: () => numbe
 }
 
 /**
- * Options of one connection. With `maxRetriesPerRequest: 0` a command whose connection broke is reported, never sent
- * again by ioredis: a write would otherwise happen twice (docs/redis.md).
+ * Options of one connection. A command whose connection broke is reported, never sent again by ioredis: a write would
+ * otherwise happen twice (docs/redis.md). SharedRedis does the reporting.
  */
 export function redisOptions(target: Target, settings: RedisSettings, connectionName: string, shared: boolean) {
   return {
@@ -16,15 +16,30 @@ export function redisOptions(target: Target, settings: RedisSettings, connection
     connectionName,
     username: target.username,
     password: target.password,
-    ...(target.tls && { tls: target.tls.servername === undefined ? {} : { servername: target.tls.servername } }),
-    maxRetriesPerRequest: 0,
+    ...(target.tls && { tls: target.tls }),
+    maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: false,
     connectTimeout: settings.REDIS_SOCKET_TIMEOUT_MS,
     // A blocking or subscribed connection may be silent for as long as it likes.
     ...(shared && { socketTimeout: settings.REDIS_SOCKET_TIMEOUT_MS }),
     disconnectTimeout: 200,
     disableClientInfo: true,
+    // The primary we spoke to has become a replica: whoever follows it is found by connecting again.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt: number) => retryDelayMs(attempt, settings.REDIS_RECONNECT_CAP_MS),
+  } satisfies RedisOptions;
+}
+
+/** Where one connection goes to: the server itself, or the primary that the sentinels name. */
+export function whereTo(target: Target, settings: RedisSettings) {
+  if (!target.sentinel) return { ...target.seeds[0] };
+  return {
+    sentinels: [...target.seeds],
+    name: target.sentinel.name,
+    sentinelPassword: target.sentinel.password,
+    sentinelCommandTimeout: settings.REDIS_SOCKET_TIMEOUT_MS,
+    sentinelRetryStrategy: (attempt: number) => retryDelayMs(attempt, settings.REDIS_RECONNECT_CAP_MS),
+    ...(target.tls && { sentinelTLS: target.tls, enableTLSForSentinelMode: true }),
   } satisfies RedisOptions;
 }
 

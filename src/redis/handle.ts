@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import { clusterOptions, redisOptions } from './client-options';
+import { clusterOptions, redisOptions, whereTo } from './client-options';
 import { withDeadline } from './deadline';
 import { DeadlineError, RedisUnavailableError } from './errors';
 import { evaluate } from './evaluate';
@@ -15,6 +15,8 @@ import { slotOf } from './slot';
 import type { RedisSettings, Target } from './target';
 import type { LogicalStore, RedisClient, RedisHandle, RedisNode, RunOptions, ScriptOptions } from './types';
 
+/** Of the deadline: a command that was never sent is told so, before its caller's own time is up. */
+const PATIENCE = 0.9;
 /** How long `close` waits for commands under way. */
 const CLOSE_MS = 1_000;
 
@@ -31,7 +33,7 @@ export class Handle implements RedisHandle {
   readonly events: EventCounts = { error: 0, reconnecting: 0, ready: 0, end: 0 };
   readonly #options: HandleOptions;
   readonly #links = new Map<string, Link>();
-  readonly #dedicated = new Set<RedisClient>();
+  readonly #dedicated = new Set<SharedRedis | SharedCluster>();
   readonly #clocks: ServerClocks;
   #closed = false;
 
@@ -147,7 +149,10 @@ export class Handle implements RedisHandle {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const client of this.#dedicated) client.disconnect();
+    for (const client of this.#dedicated) {
+      client.disconnect();
+      client.giveUp();
+    }
     await Promise.all([...this.#links.values()].map((link) => link.close(CLOSE_MS)));
   }
 
@@ -158,7 +163,7 @@ export class Handle implements RedisHandle {
 
   /** One connection a database: stores that share a database share it too. */
   #link(store: LogicalStore): Link {
-    const { settings, logger, target } = this.#options;
+    const { logger, target } = this.#options;
     const key = this.mode === 'cluster' ? 'all' : String(this.#database(store));
     let link = this.#links.get(key);
     if (link === undefined) {
@@ -167,7 +172,7 @@ export class Handle implements RedisHandle {
       );
       const client = this.#connect(store, stores.length === 1 ? store : 'all', true);
       link = new Link({
-        client: client.withPatience(settings.REDIS_DEADLINE_MS),
+        client,
         where: target.seeds.map(({ host, port }) => `${host}:${port}`).join(','),
         logger,
         counts: this.events,
@@ -194,10 +199,11 @@ export class Handle implements RedisHandle {
     if (this.#closed) throw new RedisUnavailableError('the connection to Redis was closed by this process');
     const { target, settings, role } = this.#options;
     const name = `cache-steward:${role}:${label}`.replace(/[^\x21-\x7e]/g, '-');
+    const patienceMs = shared ? Math.ceil(settings.REDIS_DEADLINE_MS * PATIENCE) : undefined;
     if (target.mode === 'cluster') {
-      return new SharedCluster([...target.seeds], clusterOptions(target, settings, name, shared));
+      return SharedCluster.open([...target.seeds], clusterOptions(target, settings, name, shared), patienceMs);
     }
     const options = redisOptions(target, settings, name, shared);
-    return new SharedRedis({ ...options, ...target.seeds[0], db: this.#database(store) });
+    return SharedRedis.open({ ...options, ...whereTo(target, settings), db: this.#database(store) }, patienceMs);
   }
 }

@@ -119,6 +119,7 @@ export class Link {
     client.disconnect();
     if (hasSocket) await Promise.race([ended, late]);
     clearTimeout(timer);
+    client.giveUp();
     this.#wake();
   }
 }

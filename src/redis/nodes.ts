@@ -4,7 +4,9 @@ import type { RedisClient, RedisNode } from './types';
 
 /** `host:port` of a connection, as the client reaches it. */
 export function addressOf(client: Redis): string {
-  const { host, port } = client.options;
+  const { host, port, sentinels } = client.options;
+  // Behind sentinels the options name no server; the socket does.
+  if (sentinels && 'remotePort' in client.stream) return `${client.stream.remoteAddress}:${client.stream.remotePort}`;
   return `${host ?? 'localhost'}:${port ?? 6379}`;
 }
 

@@ -1,80 +1,66 @@
-import { Cluster, type Command, Redis } from 'ioredis';
-import { DeadlineError, RedisUnavailableError } from './errors';
-
-/** More waiting commands than this and the rest fail at once: a dead Redis must not fill the memory. */
-const WAITING_LIMIT = 1_000;
-
-/** What ioredis itself sends to make a connection: it never waits in the queue. */
-const handshake = new Set(['hello', 'auth', 'client', 'select', 'readonly', 'info', 'cluster']);
+import { Cluster, type ClusterNode, type ClusterOptions, type Command, Redis, type RedisOptions } from 'ioredis';
+import { Patience } from './patience';
 
 type Stream = Parameters<Redis['sendCommand']>[1];
 
-/**
- * Commands given while there is no connection wait in ioredis' offline queue. This keeps that queue short, and drops
- * from it what has waited longer than its caller did, so that a command that was given up isn't sent minutes later.
- */
-class Patience {
-  readonly #since = new WeakMap<Command, number>();
-  #waiting = false;
-
-  constructor(private readonly waitMs: number) {}
-
-  /** Whether the command may go on to ioredis; where it may not, it has been rejected. */
-  allows(command: Command, ready: boolean, queued: number): boolean {
-    if (ready) {
-      if (!this.#waiting) return true;
-      const since = this.#since.get(command);
-      if (since === undefined || performance.now() - since <= this.waitMs) return true;
-      command.reject(
-        new DeadlineError('the command waited for a connection beyond its deadline and was not sent', {
-          refused: true,
-        }),
-      );
-      return false;
-    }
-    if (this.#since.has(command) || handshake.has(command.name)) return true;
-    if (queued >= WAITING_LIMIT) {
-      command.reject(new RedisUnavailableError(`no connection to Redis, and ${queued} commands wait for one already`));
-      return false;
-    }
-    this.#waiting = true;
-    this.#since.set(command, performance.now());
-    return true;
-  }
-}
-
-/** ioredis' Redis with a bounded offline queue. */
+/** ioredis' Redis with a bounded offline queue, and no command ever left without an answer. */
 export class SharedRedis extends Redis {
-  // Declared, not initialised: ioredis may send from within its own constructor.
-  declare patience: Patience | undefined;
+  // Declared, not initialised: ioredis sends from within its own constructor where it isn't lazy.
+  declare private patience: Patience | undefined;
 
-  withPatience(waitMs: number): this {
-    this.patience = new Patience(waitMs);
-    return this;
+  /** `patienceMs`: how long a command may wait for a connection. Left out: for ever, as a subscriber wants it. */
+  static open(options: RedisOptions & { replyMapping?: 'legacy' }, patienceMs?: number): SharedRedis {
+    const client = new SharedRedis(options);
+    // biome-ignore lint/complexity/useLiteralKeys: ioredis declares it private, and has no other way to ask.
+    if (patienceMs !== undefined) client.patience = new Patience(patienceMs, () => client['offlineQueue']);
+    // ioredis would leave what was under way unanswered for ever (maxRetriesPerRequest: null, no resending), or with
+    // any other limit reject what waits too. This rejects the one and keeps the other.
+    client.on('close', () => {
+      // biome-ignore lint/complexity/useLiteralKeys: as above.
+      client['flushQueue'](new Error('Connection is closed.'), { offlineQueue: false });
+    });
+    return client;
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
-    // biome-ignore lint/complexity/useLiteralKeys: ioredis declares it private, and has no other way to ask.
-    const queued = this['offlineQueue'].length;
-    const allowed = this.patience?.allows(command, this.status === 'ready', queued) ?? true;
-    return allowed ? super.sendCommand(command, stream) : command.promise;
+    if (this.status === 'ready' || !this.patience || this.patience.admits(command)) {
+      return super.sendCommand(command, stream);
+    }
+    return command.promise;
+  }
+
+  /** Rejects what still waits; for a connection that won't come back. */
+  giveUp(): void {
+    this.patience?.end();
+    // biome-ignore lint/complexity/useLiteralKeys: as above.
+    this['flushQueue'](new Error('Connection is closed.'));
   }
 }
 
 /** ioredis' Cluster with a bounded offline queue. */
 export class SharedCluster extends Cluster {
-  declare patience: Patience | undefined;
+  declare private patience: Patience | undefined;
 
-  withPatience(waitMs: number): this {
-    this.patience = new Patience(waitMs);
-    return this;
+  static open(
+    nodes: ClusterNode[],
+    options: ClusterOptions & { redisOptions?: { replyMapping?: 'legacy' } },
+    patienceMs?: number,
+  ): SharedCluster {
+    const client = new SharedCluster(nodes, options);
+    // biome-ignore lint/complexity/useLiteralKeys: ioredis declares it private, and has no other way to ask.
+    if (patienceMs !== undefined) client.patience = new Patience(patienceMs, () => client['offlineQueue']);
+    return client;
   }
 
   override sendCommand(...args: Parameters<Cluster['sendCommand']>): unknown {
-    const [command] = args;
-    // biome-ignore lint/complexity/useLiteralKeys: ioredis declares it private, and has no other way to ask.
-    const queued = this['offlineQueue'].length;
-    const allowed = this.patience?.allows(command, this.status === 'ready', queued) ?? true;
-    return allowed ? super.sendCommand(...args) : command.promise;
+    if (this.status === 'ready' || !this.patience || this.patience.admits(args[0])) return super.sendCommand(...args);
+    return args[0].promise;
+  }
+
+  /** Rejects what still waits; for a connection that won't come back. */
+  giveUp(): void {
+    this.patience?.end();
+    // biome-ignore lint/complexity/useLiteralKeys: as above.
+    this['flushQueue'](new Error('Connection is closed.'));
   }
 }

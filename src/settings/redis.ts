@@ -1,27 +1,47 @@
-import { list, oneOf, text, whole } from './kinds';
+import { list, oneOf, text, textOr, whole } from './kinds';
 import { section } from './setting';
 
 export const redisSettings = section('Redis', {
   REDIS_URL: {
     schema: text(),
     meaning:
-      'One server, or any node of a cluster: `redis://[user:password@]host:port`, `rediss://` for TLS. Give this or REDIS_NODES.',
+      'One server, or any node of a cluster: `redis://[user:password@]host:port`, `rediss://` for TLS. Beside REDIS_NODES or REDIS_SENTINELS only its user, password, TLS and, as the name on the certificate, its host are used.',
     expected: 'a redis:// or rediss:// URL',
     secret: true,
     sample: 'redis://127.0.0.1:6379',
   },
   REDIS_NODES: {
     schema: list(),
-    meaning:
-      'Nodes of a cluster, `host:port` separated by commas; the client then speaks the cluster protocol. User, password and TLS come from REDIS_URL where that is given too.',
+    meaning: 'Nodes of a cluster, `host:port` separated by commas; the client then speaks the cluster protocol.',
     expected: 'host:port, separated by commas',
   },
+  REDIS_SENTINELS: {
+    schema: list(),
+    meaning: 'Sentinels, `host:port` separated by commas, that say which server is the primary now.',
+    expected: 'host:port, separated by commas',
+  },
+  REDIS_SENTINEL_NAME: {
+    schema: textOr('steward'),
+    meaning: 'Name under which the sentinels watch the primary.',
+    expected: 'the name in `sentinel monitor`',
+  },
+  REDIS_SENTINEL_PASSWORD: {
+    schema: text(),
+    meaning: 'Password of the sentinels themselves.',
+    expected: 'a password',
+    secret: true,
+  },
   REDIS_MODE: {
-    schema: oneOf(['auto', 'standalone', 'cluster'], 'auto'),
+    schema: oneOf(['auto', 'standalone', 'sentinel', 'cluster'], 'auto'),
     meaning:
-      'How Redis is spoken to. `auto`: `cluster` where REDIS_NODES is given, else `standalone`. `cluster` with REDIS_URL discovers the cluster from that one node.',
-    expected: 'auto, standalone or cluster',
+      'How Redis is spoken to. `auto`: `sentinel` where REDIS_SENTINELS is given, `cluster` where REDIS_NODES is, else `standalone`. `cluster` with REDIS_URL discovers the cluster from that one node.',
+    expected: 'auto, standalone, sentinel or cluster',
     danger: 'Azure Managed Redis with the OSS clustering policy, and Premium with shards, need `cluster`.',
+  },
+  REDIS_TLS_CA_FILE: {
+    schema: text(),
+    meaning: 'File with the certificates (PEM) of the authority that signed the servers’, where Node does not know it.',
+    expected: 'a path',
   },
   REDIS_SESSIONS_DB: {
     schema: whole(0, 0, 15),

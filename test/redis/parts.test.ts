@@ -13,8 +13,24 @@ describe('where to connect', () => {
       seeds: [{ host: 'cache.example.net', port: 6380 }],
       username: 'us@er',
       password: 'p:ss',
+      sentinel: undefined,
       tls: { servername: 'cache.example.net' },
     });
+  });
+
+  test('REDIS_SENTINELS is a primary that the sentinels name', () => {
+    const target = targetOf({
+      REDIS_SENTINELS: 's1:26379,s2:26379',
+      REDIS_SENTINEL_PASSWORD: 'watch',
+      REDIS_URL: 'redis://app:secret@ignored',
+    });
+    expect(target).toMatchObject({
+      mode: 'sentinel',
+      username: 'app',
+      password: 'secret',
+      sentinel: { name: 'steward', password: 'watch' },
+    });
+    expect(target.seeds).toHaveLength(2);
   });
 
   test('REDIS_NODES is a cluster, and takes its credentials from REDIS_URL', () => {
@@ -30,13 +46,15 @@ describe('where to connect', () => {
   });
 
   test('an address has no name to verify, so TLS verifies the address', () => {
-    expect(targetOf({ REDIS_URL: 'rediss://10.0.0.1:6380' }).tls).toEqual({ servername: undefined });
+    expect(targetOf({ REDIS_URL: 'rediss://10.0.0.1:6380' }).tls).toEqual({});
   });
 
   test.each([
     [{}, /No Redis to connect to: set REDIS_URL/],
     [{ REDIS_NODES: 'nohost' }, /REDIS_NODES: expected host:port, got "nohost"/],
-    [{ REDIS_NODES: 'a:1', REDIS_MODE: 'standalone' }, /REDIS_MODE is standalone: use REDIS_URL/],
+    [{ REDIS_NODES: 'a:1', REDIS_MODE: 'standalone' }, /the mode is standalone: give the one or the other/],
+    [{ REDIS_SENTINELS: 'a:1', REDIS_MODE: 'cluster' }, /REDIS_SENTINELS is given, but REDIS_MODE is cluster/],
+    [{ REDIS_URL: 'rediss://a:1', REDIS_TLS_CA_FILE: '/nowhere/ca.pem' }, /REDIS_TLS_CA_FILE: expected a file/],
     [{ REDIS_URL: 'redis://a:1/3' }, /expected no database in it: REDIS_SESSIONS_DB/],
   ])('%j is refused, and the message says what to do', (environment, message) => {
     expect(() => targetOf(environment as Record<string, string>)).toThrow(message);

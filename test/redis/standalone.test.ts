@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import { capabilitiesOf, createCounters, createRedis, type RedisHandle, readCounters } from '../../src/redis';
 import { recordingLogger, redisSettings } from './recorder';
@@ -156,7 +155,7 @@ test('killed and restarted, it is found again, and each change is told once', as
   });
   try {
     await redis.ready();
-    const lost = once(redis.client('cache'), 'reconnecting');
+    const lost = new Promise((resolve) => redis.client('cache').once('reconnecting', resolve));
     await own.kill('SIGKILL');
     await lost;
     await expect(redis.run('cache', bump, ['x'], [1], { deadlineMs: 600 })).rejects.toMatchObject({
@@ -203,11 +202,29 @@ test('commands that wait for a connection are bounded, and not sent once their t
     const reasons = (await Promise.allSettled(given)).map((each) =>
       each.status === 'rejected' ? each.reason : undefined,
     );
-    expect(reasons.filter((reason) => reason.code === 'E_REDIS_UNAVAILABLE')).toHaveLength(500);
-    expect(reasons.filter((reason) => reason.code === 'E_DEADLINE')).toHaveLength(1_000);
+    expect(reasons.every((reason) => reason.code === 'E_REDIS_UNAVAILABLE' && !reason.sent)).toBe(true);
+    expect(reasons.filter((reason) => /commands wait for one already/.test(reason.message))).toHaveLength(500);
+    expect(reasons.filter((reason) => /within 180 ms; nothing was sent/.test(reason.message))).toHaveLength(1_000);
     await own.kill('SIGCONT');
     await redis.ready(5_000);
     expect(await redis.within(client.get('queued'), { deadlineMs: 5_000 })).toBeNull();
+  } finally {
+    await own.stop();
+  }
+});
+
+test('a plain command outlasts failed attempts to connect, up to its deadline', async () => {
+  const own = await startRedis();
+  const { redis } = open({ REDIS_URL: own.url, REDIS_DEADLINE_MS: '20000' });
+  try {
+    await own.kill('SIGKILL');
+    const waiting = redis.within(redis.client('cache').incr('outlasts'));
+    const client = redis.client('cache');
+    for (let attempts = 0; attempts < 2; attempts += 1) {
+      await new Promise((resolve) => client.once('reconnecting', resolve));
+    }
+    await own.restart();
+    expect(await waiting).toBe(1);
   } finally {
     await own.stop();
   }
@@ -222,6 +239,16 @@ test('a connection of its own may block for longer than the socket time-out', as
   await redis.client('work').rpush('jobs', 'one');
   expect(await popped).toEqual(['jobs', 'one']);
   expect(await connectionsNamed('work:blocking')).toEqual(['cache-steward:test:work:blocking']);
+});
+
+test('close rejects what still waits for a connection', async () => {
+  const { redis } = open({ REDIS_URL: 'redis://127.0.0.1:1' });
+  const waiting = [redis.within(redis.client('cache').get('x')), redis.run('cache', peek, ['x'], [])];
+  const outcomes = Promise.allSettled(waiting);
+  await redis.close();
+  for (const outcome of await outcomes) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'E_REDIS_UNAVAILABLE' } });
+  }
 });
 
 test('close ends every connection and refuses what comes later', async () => {
