@@ -1,0 +1,161 @@
+import { Codec, jsonSerializer } from './codec';
+import { type CacheDependencies, checkOptions, DEFAULTS } from './context';
+import { encodeTag } from './entry';
+import { Epochs } from './epochs';
+import { CacheInputError } from './errors';
+import { createFence } from './fence';
+import { Flights } from './flights';
+import { dropPattern } from './invalidate';
+import { Misses } from './misses';
+import { Owed } from './owed';
+import { checkTag, MEMO_PREFIX, Plans } from './plan';
+import { Reader } from './reader';
+import { Reads } from './reads';
+import { ServerTime } from './server-time';
+import { stableHash } from './stable-hash';
+import { Telemetry } from './telemetry';
+import type { Cache, WarmItem, WriteOptions } from './types';
+import { createVersions } from './versions';
+import { Writes } from './writes';
+
+/** The cache of one process. Nothing connects before the first use; `close` ends its timers, not Redis. */
+export function createCache(dependencies: CacheDependencies): Cache {
+  const { redis, entities, logger, clock, journal, demand, counters } = dependencies;
+  const given = dependencies.options ?? {};
+  checkOptions(given);
+  const options = { ...DEFAULTS, ...given };
+  const { skewMarginMs, epochCacheMs, maxValueBytes, prefixes, defaults, hardAgeSeconds } = options;
+
+  const telemetry = new Telemetry(counters);
+  const epochs = new Epochs({ redis, clock, cacheMs: epochCacheMs, skewMarginMs });
+  const plans = new Plans({ entities, epochs, telemetry, prefixes, defaults });
+  const versions = createVersions({
+    redis,
+    clock,
+    ...(given.writerId !== undefined && { writerId: given.writerId }),
+  });
+  const codec = new Codec({ serializer: given.serializer ?? jsonSerializer, maxValueBytes });
+  const flights = new Flights();
+  const time = new ServerTime(redis, clock);
+  const owed = new Owed({ redis, clock, logger });
+  const fence = createFence({ redis, logger, clock, versions });
+  const misses = new Misses({ redis, logger, epochs, flights, versions, codec, time, now: () => clock.now() });
+  const refreshing = new Set<string>();
+  const reads: Reads = new Reads({
+    plans,
+    misses,
+    reader: new Reader(redis, options.deadlineMs),
+    lookup: { epochs, codec, time, clock, logger, onRead },
+  });
+  const writes = new Writes({
+    redis,
+    plans,
+    epochs,
+    flights,
+    versions,
+    codec,
+    owed,
+    fence,
+    journal,
+    hardAgeSeconds,
+    clock,
+  });
+
+  /** A reader is waiting: nothing here may throw or take long. */
+  function onRead(key: string, plan: { entity: unknown; policy: unknown }, stampMs: number, expiresMs: number): void {
+    const refreshAhead = (plan as { entity?: { refreshAhead?: { fraction?: number } } }).entity?.refreshAhead;
+    demand?.read(key, expiresMs);
+    const now = time.now();
+    if (now < stampMs + (expiresMs - stampMs) * (refreshAhead?.fraction ?? 0.8)) return;
+    if (demand !== undefined && expiresMs - now >= options.refreshInProcessUnderMs) {
+      demand.refreshNeeded(key, expiresMs);
+      return;
+    }
+    if (refreshing.has(key)) return;
+    refreshing.add(key);
+    void reads
+      .refresh([key])
+      .catch(() => {})
+      .finally(() => refreshing.delete(key));
+  }
+
+  const eachOf = (items: readonly WarmItem[], options: WriteOptions, condition: 'any' | 'absent') =>
+    Promise.all(
+      items.map(({ key, value, ttl }) => {
+        const own = ttl === undefined ? options : { ...options, ttlSeconds: ttl };
+        return condition === 'any'
+          ? writes.set(key, value, own).then(() => true)
+          : writes.put(key, value, own, 'absent');
+      }),
+    );
+
+  const cache: Cache = {
+    get: (key, source, callOptions) => reads.get(key, source, callOptions),
+    getMany: (keys, source, callOptions) => reads.getMany(keys, source, callOptions),
+    multiGet: (keys) => reads.multiGet(keys),
+    has: (key) => reads.has(key),
+    ttl: (key) => reads.ttl(key),
+    refresh: (keys) => reads.refresh(keys),
+    set: (key, value, writeOptions) => writes.set(key, value, writeOptions),
+    async setMany(items, writeOptions = {}) {
+      await eachOf(items, writeOptions, 'any');
+    },
+    async warm(items, writeOptions = {}) {
+      return (await eachOf(items, writeOptions, 'absent')).filter(Boolean).length;
+    },
+    warmCache: (items) => cache.warm(items),
+    delete: async (key) => writes.delete(key),
+    writeThrough: (key, value, write, writeOptions) => writes.writeThrough(key, value, write, writeOptions),
+    writeBehind: (key, value, writeOptions) => writes.writeBehind(key, value, writeOptions),
+    takeVersion: (key) => versions.take(key),
+
+    async invalidateTag(tag) {
+      checkTag(tag);
+      flights.forget();
+      await owed.incur(`tag:${tag}`, () => epochs.bump(epochs.ofTag(encodeTag(tag))));
+      flights.forget();
+    },
+
+    async invalidatePrefix(prefix) {
+      const epoch = plans.epochOfPrefix(prefix);
+      if (epoch === undefined) {
+        throw new CacheInputError(
+          `Expected a registered entity or a declared prefix, got ${JSON.stringify(prefix)}; declare it in options.prefixes or use invalidatePattern`,
+        );
+      }
+      flights.forget();
+      await owed.incur(`prefix:${prefix}`, () => epochs.bump(epoch));
+      flights.forget();
+    },
+
+    async invalidatePattern(pattern) {
+      flights.forget();
+      const issued = versions.now();
+      const dropped = await owed.incur(
+        `pattern:${pattern}`,
+        () => dropPattern(redis, pattern),
+        () => dropPattern(redis, pattern, issued),
+      );
+      flights.forget();
+      return dropped;
+    },
+
+    memoize(fn, { name, key: keyOf, ...callOptions }) {
+      if (typeof name !== 'string' || name === '' || name.includes(':')) {
+        throw new CacheInputError('Expected the name of a memoized function to be a text without colons');
+      }
+      plans.addMemo(name, callOptions);
+      return async (...args) => {
+        const part = keyOf ? (keyOf as (...of: unknown[]) => string)(...args) : stableHash(args);
+        const found = await cache.get(`${MEMO_PREFIX}${name}:${part}`, async () => fn(...args));
+        return found as Awaited<ReturnType<typeof fn>>;
+      };
+    },
+
+    async close() {
+      owed.close();
+      await telemetry.close();
+    },
+  };
+  return cache;
+}

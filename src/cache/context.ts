@@ -1,0 +1,74 @@
+import type { Clock } from '../clock';
+import type { Entities } from '../entities/registry';
+import type { Logger } from '../logger';
+import type { Counters } from '../redis/counters';
+import type { RedisHandle } from '../redis/types';
+import type { Serializer } from './codec';
+import { CacheInputError } from './errors';
+import type { Demand, Journal } from './ports';
+import type { CallOptions } from './types';
+
+/** Of the whole cache; those of an entity or a call stand with `EntityCacheOptions`. */
+export interface CacheOptions {
+  /** Beginnings of logical keys that `invalidatePrefix` takes, besides the registered entities. Default: none. */
+  readonly prefixes?: readonly string[];
+  /** For keys whose entity says nothing else. */
+  readonly defaults?: CallOptions;
+  /** How long an epoch once read is believed: other processes may serve invalidated entries for this long, in ms. Default: 1,000. */
+  readonly epochCacheMs?: number;
+  /** How far the clocks of two masters may be apart, in ms. Default: 1,000. */
+  readonly skewMarginMs?: number;
+  /** Longest serialized value, in bytes. Default: 1,048,576. */
+  readonly maxValueBytes?: number;
+  /** Default: JSON. */
+  readonly serializer?: Serializer;
+  /** How long a read waits for Redis, in ms. Default: 250. */
+  readonly deadlineMs?: number;
+  /** How long a written-behind entry stays in the cache at least, in seconds: the journal's hard age limit. Default: 86,400. */
+  readonly hardAgeSeconds?: number;
+  /** Entries with less life left are refreshed in this process rather than through the queue, in ms. Default: 10,000. */
+  readonly refreshInProcessUnderMs?: number;
+  /** 0 to 999, breaks ties between writers of one microsecond. Default: random. */
+  readonly writerId?: number;
+}
+
+export interface CacheDependencies {
+  readonly redis: RedisHandle;
+  readonly entities: Entities;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Needed by `writeBehind` only. */
+  readonly journal?: Journal;
+  /** Takes what refresh-ahead asks for. Default: entries are refreshed in this process. */
+  readonly demand?: Demand;
+  /** Takes the cache's figures. Default: they go nowhere. */
+  readonly counters?: Counters;
+  readonly options?: CacheOptions;
+}
+
+export const DEFAULTS = {
+  prefixes: [] as readonly string[],
+  defaults: {} as CallOptions,
+  epochCacheMs: 1_000,
+  skewMarginMs: 1_000,
+  maxValueBytes: 1_048_576,
+  deadlineMs: 250,
+  hardAgeSeconds: 86_400,
+  refreshInProcessUnderMs: 10_000,
+} as const satisfies CacheOptions;
+
+/** Throws `E_CACHE_INPUT`. */
+export function checkOptions(options: CacheOptions): void {
+  for (const name of ['maxValueBytes', 'deadlineMs', 'hardAgeSeconds'] as const) check(options, name, 1);
+  for (const name of ['epochCacheMs', 'skewMarginMs', 'refreshInProcessUnderMs'] as const) check(options, name, 0);
+  const { writerId } = options;
+  if (writerId !== undefined && !(Number.isInteger(writerId) && writerId >= 0 && writerId <= 999)) {
+    throw new CacheInputError(`Expected writerId to be a whole number from 0 to 999, got ${writerId}`);
+  }
+}
+
+function check(options: CacheOptions, name: keyof CacheOptions, least: number): void {
+  const value = options[name];
+  if (value === undefined || (typeof value === 'number' && value >= least && Number.isFinite(value))) return;
+  throw new CacheInputError(`Expected ${name} to be a number of ${least} or more, got ${String(value)}`);
+}

@@ -1,0 +1,107 @@
+import type { Clock } from '../clock';
+import { SECOND } from '../clock';
+import { companionKey, physicalKey } from '../entities/key';
+import type { SaveOutcome, WriteRow } from '../entities/store';
+import type { Version } from '../entities/version';
+import type { Logger } from '../logger';
+import type { RedisHandle } from '../redis/types';
+import { entryTail, FLAG_DIRTY, FLAG_NEGATIVE } from './entry';
+import { dropScript, putScript, settleScript } from './scripts';
+import { createVersions, type Versions } from './versions';
+
+export interface PublishOptions {
+  /** Life of the entry once it is settled, and until then. */
+  readonly ttlSeconds: number;
+  /** The entry stays at least this long, so that it outlives the wait in the journal. Default: 86,400. */
+  readonly hardAgeSeconds?: number;
+  /** Newest epoch of the key's tags and prefixes + 1, in ms. Default: 0. */
+  readonly leastStampMs?: number;
+  /** Encoded tags of the entry. Default: none. */
+  readonly tags?: readonly string[];
+}
+
+export interface SettledRow {
+  readonly row: WriteRow;
+  readonly outcome: SaveOutcome;
+  /** Life of the entry from now on. */
+  readonly ttlSeconds: number;
+  /** How long past its life it may still be served. Default: 0. */
+  readonly graceSeconds?: number;
+}
+
+/** The cache's side of writes: their versions, and what the cache shows of them before and after the commit. */
+export interface Fence {
+  /** The version of a write about to happen. Throws `E_VERSION_UNAVAILABLE` when it can't be ordered now. */
+  takeVersion(key: string): Promise<Version>;
+  /**
+   * Shows a write that the journal has: set if newer, dirty until it is settled, ends the right of running loads to
+   * store. A repeat changes nothing. Throws `E_DEADLINE` or `E_REDIS_UNAVAILABLE`.
+   */
+  publish(row: WriteRow, options: PublishOptions): Promise<void>;
+  /**
+   * After a commit: an entry of the stored version is dirty no longer, an older one goes, a newer one stays; where
+   * there is none, a load that may have read the row before the commit loses its right to store.
+   */
+  settle(rows: readonly SettledRow[]): Promise<void>;
+  /** A dead letter's cached entry goes, if it is of that version. */
+  discard(key: string, version: Version): Promise<void>;
+}
+
+const DEFAULT_HARD_AGE_SECONDS = 86_400;
+
+export interface FenceOptions {
+  readonly redis: RedisHandle;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** 0 to 999; breaks ties between writers of one microsecond. Default: random. */
+  readonly writerId?: number;
+  /** Shared with the cache of the same process. Default: its own. */
+  readonly versions?: Versions;
+}
+
+export function createFence(options: FenceOptions): Fence {
+  const { redis, logger } = options;
+  const versions = options.versions ?? createVersions(options);
+  const keysOf = (key: string) => [physicalKey(key), companionKey(key, 'lease')];
+
+  return {
+    takeVersion: (key) => versions.take(key),
+
+    async publish(row, { ttlSeconds, hardAgeSeconds = DEFAULT_HARD_AGE_SECONDS, leastStampMs = 0, tags = [] }) {
+      const lifeMs = Math.round(ttlSeconds * SECOND);
+      const flags = row.value === null ? FLAG_DIRTY | FLAG_NEGATIVE : FLAG_DIRTY;
+      const [outcome] = await redis.run('cache', putScript, keysOf(row.key), [
+        row.version,
+        versions.writer,
+        versions.last,
+        'newer',
+        flags,
+        leastStampMs,
+        lifeMs,
+        Math.max(lifeMs, Math.round(hardAgeSeconds * SECOND)),
+        entryTail(0, tags, row.value ?? ''),
+      ]);
+      if (outcome === 'foreign') logger.warn({}, 'a foreign value stands where a write should be shown');
+    },
+
+    async settle(rows) {
+      const settled = rows.map(({ row, outcome, ttlSeconds, graceSeconds = 0 }) => {
+        const stored = outcome.saved ? row.version : outcome.storedVersion;
+        const lifeMs = Math.round(ttlSeconds * SECOND);
+        const args = [stored, lifeMs, lifeMs + Math.round(graceSeconds * SECOND)];
+        return redis.run('cache', settleScript, keysOf(row.key), args);
+      });
+      await allOrFirstError(settled);
+    },
+
+    async discard(key, version) {
+      await redis.run('cache', dropScript, keysOf(key), ['', version]);
+    },
+  };
+}
+
+/** Like Promise.all, but every command has been answered before the first error is thrown. */
+async function allOrFirstError(commands: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(commands)).find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}

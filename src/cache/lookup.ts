@@ -1,0 +1,122 @@
+import type { Clock } from '../clock';
+import { physicalKey } from '../entities/key';
+import type { Logger } from '../logger';
+import type { Codec } from './codec';
+import { expiresOf, stampOf } from './entry';
+import type { Epochs } from './epochs';
+import { epochsOf, inspect } from './inspect';
+import { type Plan, prefixEpochs } from './plan';
+import type { Read } from './reader';
+import type { ServerTime } from './server-time';
+
+export interface LookupContext {
+  readonly epochs: Epochs;
+  readonly codec: Codec;
+  readonly time: ServerTime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A live entry of an entity that refreshes ahead was read. */
+  onRead(key: string, plan: Plan, stampMs: number, expiresMs: number): void;
+}
+
+/** One key looked up: ends in exactly one of `hit`, `miss` and `away`. A hit makes no promise of its own. */
+export abstract class Lookup implements Read {
+  readonly physical: string;
+
+  constructor(
+    protected readonly context: LookupContext,
+    readonly key: string,
+    readonly plan: Plan,
+    private readonly strict: boolean,
+  ) {
+    this.physical = physicalKey(key);
+  }
+
+  protected abstract hit(value: unknown): void;
+  /** `unusable`: the entry that is there all the same; `stale`: the same where its grace lasts. */
+  protected abstract miss(unusable: string | undefined, stale: string | undefined): void;
+  /** Redis did not answer, or refused. */
+  protected abstract away(error: unknown): void;
+
+  failed(error: unknown): void {
+    this.away(error);
+  }
+
+  answered(raw: string | null): void {
+    if (raw === null) {
+      this.plan.meter.misses += 1;
+      this.miss(undefined, undefined);
+    } else {
+      this.#judge(raw, this.strict);
+    }
+  }
+
+  #judge(raw: string, strict: boolean): void {
+    const { plan, key } = this;
+    const { epochs, time, clock } = this.context;
+    const prefixes = prefixEpochs(plan, key);
+    const verdict = inspect(raw, prefixes, epochs, time.now(), clock.now(), strict);
+    if (verdict === 'live') {
+      this.#serve(raw);
+    } else if (verdict === 'unsure') {
+      epochs.read(epochsOf(raw, prefixes, epochs)).then(
+        () => this.#judgeOnce(raw),
+        (error: unknown) => this.away(error),
+      );
+    } else {
+      plan.meter.misses += 1;
+      if (verdict === 'unreadable') this.#unreadable();
+      const ours = verdict === 'stale' || verdict === 'killed';
+      this.miss(ours ? raw : undefined, verdict === 'stale' ? raw : undefined);
+    }
+  }
+
+  /** The epochs were just read; that their reading took longer than they are believed changes nothing. */
+  #judgeOnce(raw: string): void {
+    const { plan, key } = this;
+    const { epochs, time } = this.context;
+    const verdict = inspect(raw, prefixEpochs(plan, key), epochs, time.now(), Number.NEGATIVE_INFINITY, false);
+    if (verdict === 'live') {
+      this.#serve(raw);
+      return;
+    }
+    plan.meter.misses += 1;
+    this.miss(raw, verdict === 'stale' ? raw : undefined);
+  }
+
+  #serve(raw: string): void {
+    let value: unknown;
+    try {
+      value = this.context.codec.decode(raw);
+    } catch {
+      this.#corrupted(raw);
+      return;
+    }
+    if (value instanceof Promise) {
+      value.then(
+        (unpacked) => this.#hit(raw, unpacked),
+        () => this.#corrupted(raw),
+      );
+    } else {
+      this.#hit(raw, value);
+    }
+  }
+
+  #hit(raw: string, value: unknown): void {
+    this.plan.meter.hits += 1;
+    if (this.plan.entity?.refreshAhead) this.context.onRead(this.key, this.plan, stampOf(raw), expiresOf(raw));
+    this.hit(value);
+  }
+
+  /** An entry of ours whose payload is broken: loaded again, and then replaced. */
+  #corrupted(raw: string): void {
+    this.plan.meter.misses += 1;
+    this.#unreadable();
+    this.miss(raw, undefined);
+  }
+
+  #unreadable(): void {
+    this.plan.meter.foreign += 1;
+    this.context.logger.debug({ entity: this.plan.meter.entity }, 'an entry that cannot be read counts as a miss');
+  }
+}

@@ -1,0 +1,30 @@
+-- Stands before every script that touches an entry, after the deadline: reads its header (docs/entry-format.md).
+local HEADER = 57
+local NO_VERSION = '0000000000000000000'
+local now_ms = math.floor(now_us / 1000)
+
+-- The raw value and what it is: 'none', 'ours', 'newer' (written by a later format) or 'foreign'.
+local function read(key)
+  local raw = redis.pcall('GET', key)
+  if type(raw) == 'table' then return false, 'foreign' end
+  if not raw then return false, 'none' end
+  local format = string.sub(raw, 1, 1)
+  if format == 'A' and #raw >= HEADER and string.find(string.sub(raw, 2, HEADER), '^%x%d+$') then
+    return raw, 'ours'
+  end
+  if format > 'A' and format <= 'Z' and string.find(string.sub(raw, 2, 21), '^%x%d+$') and #raw >= 21 then
+    return raw, 'newer'
+  end
+  return raw, 'foreign'
+end
+
+local function version_of(raw) return string.sub(raw, 3, 21) end
+local function stamp_of(raw) return tonumber(string.sub(raw, 22, 34)) end
+local function is_dirty(raw) return tonumber(string.sub(raw, 2, 2), 16) % 2 == 1 end
+local function ms(value) return string.format('%013.0f', value) end
+
+-- DESIGN, write-behind step 1. `seen` is the last version that the calling process knows of.
+local function next_version(current, seen, writer)
+  local micros = math.max(now_us, tonumber(string.sub(current, 1, 16)) + 1, tonumber(string.sub(seen, 1, 16)) + 1)
+  return string.format('%016.0f', micros) .. writer
+end

@@ -1,0 +1,289 @@
+import type { Entity } from '../entities/define-entity';
+import { entityOf, parseKey } from '../entities/key';
+import { classify, expiresOf, FLAG_DIRTY, flagsOf } from './entry';
+import { CacheInputError } from './errors';
+import { Find, type Found } from './find';
+import { type Loading, loadingOfBulk, loadingOfLoader } from './loading';
+import { Lookup, type LookupContext } from './lookup';
+import type { Ask, Misses } from './misses';
+import { type Policy, policyOf } from './options';
+import { type Plan, type Plans, prefixEpochs, tagsFor } from './plan';
+import type { Reader } from './reader';
+import type { BulkLoader, CallOptions, RefreshOutcome, Source } from './types';
+
+export interface ReadsOptions {
+  readonly plans: Plans;
+  readonly reader: Reader;
+  readonly misses: Misses;
+  readonly lookup: LookupContext;
+}
+
+/** Where a missing value comes from, and under which plan. */
+interface Origin {
+  readonly plan: Plan;
+  readonly loading: Loading | undefined;
+}
+
+/** What reads a key, and loads it where it must. */
+export class Reads {
+  constructor(private readonly options: ReadsOptions) {}
+
+  get<V>(key: string, source: Source<V> | undefined, options: CallOptions | undefined): Promise<V | undefined> {
+    return new Promise((resolve, reject) => {
+      const own = typeof source === 'function' ? loadingOfLoader(source) : undefined;
+      const { plan, loading } = this.#origin(key, typeof source === 'function' ? undefined : source, own);
+      const policy = options === undefined ? plan.policy : policyOf(plan.policy, options);
+      this.options.reader.add(
+        new GetOne(
+          this.options,
+          key,
+          plan,
+          policy,
+          loading,
+          options?.tags,
+          resolve as (value: unknown) => void,
+          reject,
+        ),
+      );
+    });
+  }
+
+  async getMany<V>(
+    keys: readonly string[],
+    source: BulkLoader<V> | Entity<V> | undefined,
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<string, V>> {
+    const distinct = [...new Set(keys)];
+    const own = typeof source === 'function' ? loadingOfBulk(source) : undefined;
+    const entity = typeof source === 'function' ? undefined : source;
+    const origins = distinct.map((key) => this.#origin(key, entity, own));
+    const policies = origins.map(({ plan }) => policyOf(plan.policy, options));
+    const found = await this.#find(distinct, origins, policies);
+    const values = new Map<string, V>();
+    const asks = new Map<Loading, { ask: Ask; index: number }[]>();
+    const results: unknown[] = [];
+    const alone: Promise<void>[] = [];
+    for (const [index, key] of distinct.entries()) {
+      const one = found[index] as Found;
+      const { plan, loading } = origins[index] as Origin;
+      if (one.kind === 'hit') {
+        results[index] = one.value;
+      } else if (loading === undefined) {
+        if (one.kind === 'away') throw one.error;
+      } else {
+        const ask = askOf(this.options, key, plan, policies[index] as Policy, loading, options.tags, one);
+        const group = asks.get(loading) ?? [];
+        if (group.length === 0) asks.set(loading, group);
+        group.push({ ask, index });
+      }
+    }
+    for (const group of asks.values()) {
+      const redisAway = group.every(({ index }) => found[index]?.kind === 'away');
+      const list = group.map(({ ask }) => ask);
+      const loaded = redisAway ? this.options.misses.manyAlone(list) : this.options.misses.many(list);
+      alone.push(
+        loaded.then((loadedValues) => {
+          for (const [at, { index }] of group.entries()) results[index] = loadedValues[at];
+        }),
+      );
+    }
+    await Promise.all(alone);
+    for (const [index, key] of distinct.entries()) {
+      if (results[index] !== undefined) values.set(key, results[index] as V);
+    }
+    return values;
+  }
+
+  async has(key: string): Promise<boolean> {
+    const [found] = await this.#findPlainly([key]);
+    if (found?.kind === 'away') throw found.error;
+    return found?.kind === 'hit';
+  }
+
+  async multiGet<V>(keys: readonly string[]): Promise<{ key: string; value: V | null }[]> {
+    const found = await this.#findPlainly(keys);
+    return keys.map((key, index) => {
+      const one = found[index] as Found;
+      if (one.kind === 'away') throw one.error;
+      return { key, value: one.kind === 'hit' ? ((one.value as V | undefined) ?? null) : null };
+    });
+  }
+
+  async ttl(key: string): Promise<number | undefined> {
+    const plan = this.#plan(key);
+    const raw = await new Promise<string | undefined>((resolve, reject) => {
+      this.options.reader.add(new Peek(this.options.lookup, key, plan, resolve, reject));
+    });
+    if (raw === undefined) return undefined;
+    return (expiresOf(raw) - this.options.lookup.time.now()) / 1_000;
+  }
+
+  async refresh(keys: readonly string[]): Promise<readonly RefreshOutcome[]> {
+    const outcomes = new Map<string, RefreshOutcome>();
+    const groups = new Map<Loading, Ask[]>();
+    await Promise.all(
+      [...new Set(keys)].map(async (key) => {
+        const { plan, loading } = this.#origin(key, undefined, undefined);
+        if (loading === undefined) {
+          outcomes.set(key, { key, outcome: 'unknown-entity' });
+          return;
+        }
+        try {
+          const raw = await new Promise<string | undefined>((resolve, reject) => {
+            this.options.reader.add(new Peek(this.options.lookup, key, plan, resolve, reject));
+          });
+          if (raw !== undefined && (flagsOf(raw) & FLAG_DIRTY) !== 0) {
+            outcomes.set(key, { key, outcome: 'superseded' });
+            return;
+          }
+          const found: Found = { kind: 'miss', unusable: raw, stale: undefined };
+          const ask = askOf(this.options, key, plan, plan.policy, loading, undefined, found);
+          groups.set(loading, [...(groups.get(loading) ?? []), ask]);
+        } catch {
+          outcomes.set(key, { key, outcome: 'failed' });
+        }
+      }),
+    );
+    for (const asks of groups.values()) {
+      const stored = await this.options.misses.refresh(asks);
+      asks.forEach(({ key }, index) => {
+        outcomes.set(key, { key, outcome: 'failed', ...stored[index] });
+      });
+    }
+    return keys.map((key) => outcomes.get(key) as RefreshOutcome);
+  }
+
+  #findPlainly(keys: readonly string[]): Promise<Found[]> {
+    const plans = keys.map((key) => this.#plan(key));
+    return this.#find(
+      keys,
+      plans.map((plan) => ({ plan, loading: undefined })),
+      plans.map(({ policy }) => policy),
+    );
+  }
+
+  #find(keys: readonly string[], origins: readonly Origin[], policies: readonly Policy[]): Promise<Found[]> {
+    if (keys.length === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const found: Found[] = new Array(keys.length);
+      let left = keys.length;
+      for (const [index, key] of keys.entries()) {
+        const { plan } = origins[index] as Origin;
+        const strict = policies[index]?.strict ?? false;
+        const find = new Find(this.options.lookup, key, plan, strict, (one) => {
+          found[index] = one;
+          left -= 1;
+          if (left === 0) resolve(found);
+        });
+        this.options.reader.add(find);
+      }
+    });
+  }
+
+  #plan(key: string): Plan {
+    checkKey(key);
+    return this.options.plans.of(key);
+  }
+
+  /** `entity`: brought along by the caller; `own`: the caller's loader. */
+  #origin(key: string, entity: Entity | undefined, own: Loading | undefined): Origin {
+    checkKey(key);
+    const { plans } = this.options;
+    if (entity !== undefined) {
+      if (entityOf(key) !== entity.name) {
+        throw new CacheInputError(`Expected a key of the entity ${entity.name}, got one of another`);
+      }
+      const plan = plans.ofEntity(entity);
+      return { plan, loading: plan.loading };
+    }
+    const plan = plans.of(key);
+    if (own !== undefined && plan.entity?.store !== undefined) {
+      throw new CacheInputError(
+        `Expected no loader for ${plan.entity.name}: an entity with a store is loaded from it, with the version of the row`,
+      );
+    }
+    return { plan, loading: own ?? plan.loading };
+  }
+}
+
+/** The convention is checked in full only where the fast look finds something odd. */
+function checkKey(key: string): void {
+  if (typeof key !== 'string' || key.length > 256 || key.includes('::') || key.endsWith(':')) parseKey(key);
+}
+
+function askOf(
+  options: ReadsOptions,
+  key: string,
+  plan: Plan,
+  policy: Policy,
+  loading: Loading,
+  givenTags: readonly string[] | undefined,
+  found: Found,
+): Ask {
+  const tags = tagsFor(plan, key, givenTags);
+  const epochs = [...prefixEpochs(plan, key), ...tags.map((tag) => options.lookup.epochs.ofTag(tag))];
+  const miss = found.kind === 'miss' ? found : undefined;
+  return { key, plan, policy, tags, epochs, loading, unusable: miss?.unusable, stale: miss?.stale };
+}
+
+class GetOne extends Lookup {
+  constructor(
+    private readonly options: ReadsOptions,
+    key: string,
+    plan: Plan,
+    private readonly policy: Policy,
+    private readonly loading: Loading | undefined,
+    private readonly tags: readonly string[] | undefined,
+    private readonly resolve: (value: unknown) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {
+    super(options.lookup, key, plan, policy.strict);
+  }
+
+  protected override hit(value: unknown): void {
+    this.resolve(value);
+  }
+
+  protected override miss(unusable: string | undefined, stale: string | undefined): void {
+    this.#load({ kind: 'miss', unusable, stale });
+  }
+
+  protected override away(error: unknown): void {
+    this.plan.meter.deadlineMisses += 1;
+    this.#load({ kind: 'away', error });
+  }
+
+  #load(found: Found): void {
+    const { key, plan, policy, loading, tags, options } = this;
+    if (loading === undefined) {
+      if (found.kind === 'away') this.reject(found.error);
+      else this.resolve(undefined);
+      return;
+    }
+    try {
+      const ask = askOf(options, key, plan, policy, loading, tags, found);
+      this.resolve(found.kind === 'away' ? options.misses.alone(ask) : options.misses.one(ask));
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+}
+
+/** Hands out the entry as it is, dead or alive, where it is one of ours. */
+class Peek extends Find {
+  constructor(
+    context: LookupContext,
+    key: string,
+    plan: Plan,
+    private readonly found: (raw: string | undefined) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(context, key, plan, false, (one) => {
+      if (one.kind === 'away') reject(one.error);
+    });
+  }
+
+  override answered(raw: string | null): void {
+    this.found(raw !== null && classify(raw) === 'ours' ? raw : undefined);
+  }
+}

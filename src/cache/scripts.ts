@@ -1,0 +1,33 @@
+import { defineScript } from '../redis/script';
+import acquireLua from './lua/acquire-2.lua';
+import bumpEpochLua from './lua/bump-epoch-1.lua';
+import dropLua from './lua/drop-2.lua';
+import entryLua from './lua/entry.lua';
+import fillLua from './lua/fill-2.lua';
+import openEpochLua from './lua/open-epoch-1.lua';
+import putLua from './lua/put-2.lua';
+import releaseLua from './lua/release-2.lua';
+import settleLua from './lua/settle-2.lua';
+import takeVersionLua from './lua/take-version-2.lua';
+
+/** A script on an entry and its lease, with the entry's header readable in Lua. */
+const onEntry = <Result>(name: string, lua: string) =>
+  defineScript<Result>(name, { keys: 2, lua: `${entryLua}\n${lua}`, writes: true });
+
+const onEpoch = <Result>(name: string, lua: string) => defineScript<Result>(name, { keys: 1, lua, writes: true });
+
+export type AcquireReply =
+  | ['entry', string]
+  | ['lease', stampMs: string, version: string]
+  | ['loading', token: string]
+  | ['failed', code: string];
+
+export const acquireScript = onEntry<AcquireReply>('acquire-2', acquireLua);
+export const fillScript = onEntry<['filled', string] | ['superseded' | 'older' | 'foreign']>('fill-2', fillLua);
+export const releaseScript = onEntry<number>('release-2', releaseLua);
+export const putScript = onEntry<['stored' | 'kept', string] | ['foreign']>('put-2', putLua);
+export const takeVersionScript = onEntry<string>('take-version-2', takeVersionLua);
+export const settleScript = onEntry<'cleared' | 'dropped' | 'kept' | 'none'>('settle-2', settleLua);
+export const dropScript = onEntry<number>('drop-2', dropLua);
+export const openEpochScript = onEpoch<string>('open-epoch-1', openEpochLua);
+export const bumpEpochScript = onEpoch<string>('bump-epoch-1', bumpEpochLua);

@@ -1,0 +1,194 @@
+import { SECOND } from '../clock';
+import { companionKey, parseKey, physicalKey } from '../entities/key';
+import type { WriteRow } from '../entities/store';
+import type { Version } from '../entities/version';
+import type { RedisHandle } from '../redis/types';
+import { type Codec, NEGATIVE } from './codec';
+import { entryTail } from './entry';
+import type { Epochs } from './epochs';
+import { CacheInputError, ForeignEntryError, SerializeError } from './errors';
+import type { Fence } from './fence';
+import type { Flights } from './flights';
+import { drop } from './invalidate';
+import { lifeOf, physicalMs } from './misses';
+import { type Policy, policyOf } from './options';
+import type { Owed } from './owed';
+import { type Plan, type Plans, prefixEpochs, tagsFor } from './plan';
+import type { Journal } from './ports';
+import { putScript } from './scripts';
+import type { WriteBehindOptions, WriteOptions } from './types';
+import type { Versions } from './versions';
+
+export interface WritesOptions {
+  readonly redis: RedisHandle;
+  readonly plans: Plans;
+  readonly epochs: Epochs;
+  readonly flights: Flights;
+  readonly versions: Versions;
+  readonly codec: Codec;
+  readonly owed: Owed;
+  readonly fence: Fence;
+  readonly journal: Journal | undefined;
+  readonly hardAgeSeconds: number;
+  readonly clock: { now(): number };
+}
+
+type Condition = 'any' | 'absent' | 'newer';
+
+/** What changes a key: each ends the right of running loads to store what they read before. */
+export class Writes {
+  constructor(private readonly options: WritesOptions) {}
+
+  /** True where it was stored. */
+  async put(
+    key: string,
+    value: unknown,
+    options: WriteOptions,
+    condition: Condition = 'any',
+    version: Version | '' = '',
+  ): Promise<boolean> {
+    const { redis, codec, versions, flights } = this.options;
+    const { plan, policy, tags, least } = await this.#prepare(key, options, condition !== 'absent');
+    const encoded = value === undefined ? NEGATIVE : await codec.encode(value, policy.compressOverBytes);
+    const lifeMs = lifeOf(policy);
+    const [outcome, stored] = await redis.run('cache', putScript, keysOf(key), [
+      version,
+      versions.writer,
+      versions.last,
+      condition,
+      encoded.flags.toString(16).toUpperCase(),
+      least,
+      lifeMs,
+      lifeMs + Math.round(policy.graceSeconds * SECOND),
+      entryTail(0, tags, encoded.payload),
+    ]);
+    if (condition !== 'absent') flights.forget(key);
+    if (outcome === 'foreign') {
+      plan.meter.foreign += 1;
+      throw new ForeignEntryError('Expected the key to be free or ours, got a value that this library did not write');
+    }
+    if (stored !== undefined) versions.saw(stored as Version);
+    return outcome === 'stored';
+  }
+
+  async set(key: string, value: unknown, options: WriteOptions = {}): Promise<void> {
+    if (value === undefined) throw new SerializeError('Expected a value to set, got undefined; delete the key instead');
+    // A set that Redis did not take leaves the old value there: that one must go, and no late repeat of the set come.
+    const { owed, redis, versions } = this.options;
+    const issued = versions.now();
+    await owed.incur(
+      `key:${key}`,
+      () => this.put(key, value, options),
+      () => drop(redis, key, issued),
+    );
+  }
+
+  /** True where there was an entry. */
+  delete(key: string): Promise<boolean> {
+    parseKey(key);
+    const { owed, redis, flights, versions } = this.options;
+    flights.forget(key);
+    const issued = versions.now();
+    return owed.incur(
+      `key:${key}`,
+      async () => {
+        const dropped = await drop(redis, key, '');
+        flights.forget(key);
+        return dropped === 1;
+      },
+      () => drop(redis, key, issued),
+    );
+  }
+
+  async writeThrough<V>(
+    key: string,
+    value: V,
+    write: ((value: V) => Promise<unknown>) | undefined,
+    options: WriteOptions = {},
+  ): Promise<void> {
+    const { plans } = this.options;
+    parseKey(key);
+    const store = plans.of(key).entity?.store;
+    if (write !== undefined) {
+      try {
+        await write(value);
+      } finally {
+        // Also when it throws: it may have written all the same.
+        await this.delete(key);
+      }
+      return;
+    }
+    if (store === undefined) {
+      throw new CacheInputError('Expected a key of an entity with a store, or a function that writes');
+    }
+    const row = this.#row(key, value, await this.options.versions.take(key));
+    let outcome: Awaited<ReturnType<typeof store.saveMany>>[number] | undefined;
+    try {
+      [outcome] = await store.saveMany([row]);
+    } catch (error) {
+      // What was saved is unknown: the entry may be older than the row now.
+      await this.delete(key).catch(() => {});
+      throw error;
+    }
+    const shown = () => this.put(key, value === undefined ? undefined : value, options, 'newer', row.version);
+    if (outcome?.saved === false) {
+      const ttlSeconds = plans.of(key).policy.ttlSeconds;
+      const settled = outcome;
+      await this.#owe(key, () => this.options.fence.settle([{ row, outcome: settled, ttlSeconds }]));
+    } else {
+      await this.#owe(key, shown);
+    }
+  }
+
+  async writeBehind(key: string, value: unknown, options: WriteBehindOptions = {}): Promise<Version> {
+    const { plans, journal, fence, versions, hardAgeSeconds, clock, flights } = this.options;
+    parseKey(key);
+    const { entity } = plans.of(key);
+    if (entity?.store === undefined) {
+      throw new CacheInputError('Expected a key of an entity with a store: a closure cannot leave the process');
+    }
+    if (journal === undefined)
+      throw new CacheInputError('Expected a journal for write-behind, got a cache without one');
+    const acceptedAt = clock.now();
+    const version = options.version ?? (await versions.take(key));
+    const row = this.#row(key, value, version);
+    await journal.append({ ...row, entity: entity.name, acceptedAt });
+    flights.forget(key);
+    await this.#owe(key, async () => {
+      const { policy, tags, least } = await this.#prepare(key, options, true);
+      await fence.publish(row, { ttlSeconds: policy.ttlSeconds, hardAgeSeconds, leastStampMs: least, tags });
+      flights.forget(key);
+    });
+    return version;
+  }
+
+  /** The write itself is safe already: where Redis is away, showing it is owed, and the caller need not know. */
+  async #owe(key: string, show: () => Promise<unknown>): Promise<void> {
+    await this.options.owed.incur(`key:${key}`, show).catch((error: unknown) => {
+      if (this.options.owed.isOwed(`key:${key}`)) return;
+      throw error;
+    });
+  }
+
+  #row(key: string, value: unknown, version: Version): WriteRow {
+    if (value === undefined) return { key, version, value: null };
+    const text = JSON.stringify(value);
+    if (typeof text !== 'string') {
+      throw new SerializeError(`Expected a value that JSON can hold, got a ${typeof value}`);
+    }
+    return { key, version, value: text };
+  }
+
+  async #prepare(key: string, options: WriteOptions, forget: boolean) {
+    parseKey(key);
+    const { plans, epochs, flights } = this.options;
+    const plan: Plan = plans.of(key);
+    const policy: Policy = policyOf(plan.policy, options);
+    const tags = tagsFor(plan, key, options.tags);
+    if (forget) flights.forget(key);
+    const all = [...prefixEpochs(plan, key), ...tags.map((tag) => epochs.ofTag(tag))];
+    return { plan, policy, tags, least: await epochs.open(all, physicalMs(policy)) };
+  }
+}
+
+const keysOf = (key: string): string[] => [physicalKey(key), companionKey(key, 'lease')];

@@ -1,0 +1,106 @@
+import { defineEntity } from '../../src/entities/define-entity';
+import { physicalKey } from '../../src/entities/key';
+import { deferred, type Rig, startRig, topologies } from './rig';
+
+describe.each(topologies)('cache-aside on %s', (topology) => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig(topology);
+  });
+  afterAll(() => rig?.close());
+
+  test('a value is loaded once and then read', async () => {
+    const cache = rig.cache();
+    const key = `user:${rig.name()}:1`;
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      return { name: 'Ada' };
+    };
+    expect(await cache.get(key, load)).toEqual({ name: 'Ada' });
+    expect(await cache.get(key, load)).toEqual({ name: 'Ada' });
+    expect(loads).toBe(1);
+    expect(await cache.has(key)).toBe(true);
+    expect(await cache.ttl(key)).toBeGreaterThan(3_400);
+  });
+
+  test('null, 0, false and the empty text are values, undefined is none', async () => {
+    const cache = rig.cache();
+    for (const [index, value] of [null, 0, false, ''].entries()) {
+      const key = `user:${rig.name()}:${index}`;
+      await cache.set(key, value);
+      expect(await cache.get(key, () => 'loaded')).toBe(value);
+      expect((await cache.getMany([key])).has(key)).toBe(true);
+    }
+    expect(await cache.get(`user:${rig.name()}:none`)).toBeUndefined();
+  });
+
+  test('set, delete and getMany agree across processes', async () => {
+    const [one, other] = [rig.cache(), rig.cache()];
+    const name = rig.name();
+    const keys = Array.from({ length: 100 }, (_, index) => `user:${name}:${index}`);
+    await one.setMany(keys.slice(0, 50).map((key) => ({ key, value: key })));
+    const asked: string[][] = [];
+    const values = await other.getMany(keys, async (missing) => {
+      asked.push([...missing]);
+      return new Map(missing.filter((key) => !key.endsWith('9')).map((key) => [key, `loaded ${key}`]));
+    });
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toHaveLength(50);
+    expect(values.size).toBe(95);
+    expect(values.get(`user:${name}:3`)).toBe(`user:${name}:3`);
+    expect(values.get(`user:${name}:53`)).toBe(`loaded user:${name}:53`);
+    expect(await one.delete(`user:${name}:53`)).toBe(true);
+    expect(await other.get(`user:${name}:53`)).toBeUndefined();
+    expect(await one.multiGet([`user:${name}:3`, `user:${name}:53`])).toEqual([
+      { key: `user:${name}:3`, value: `user:${name}:3` },
+      { key: `user:${name}:53`, value: null },
+    ]);
+  });
+
+  test('callers of one process and of another share one load', async () => {
+    const [one, other] = [rig.cache(), rig.cache()];
+    const key = `user:${rig.name()}:1`;
+    let loads = 0;
+    const gate = deferred();
+    const load = async () => {
+      loads += 1;
+      await gate.promise;
+      return loads;
+    };
+    const gets = [one, other, one, other].flatMap((cache) => Array.from({ length: 10 }, () => cache.get(key, load)));
+    setTimeout(gate.resolve, 50);
+    expect(new Set(await Promise.all(gets))).toEqual(new Set([1]));
+    expect(loads).toBe(1);
+  });
+
+  test.each(['delete', 'set', 'tag', 'prefix', 'pattern'] as const)(
+    'what was loaded before a %s is never stored after it',
+    async (how) => {
+      const name = rig.name();
+      const entity = defineEntity<string>({ name: `user:${name}`, tags: () => [`tag-${name}`] });
+      const [one, other] = [rig.cache({ entities: [entity] }), rig.cache({ entities: [entity] })];
+      const key = `user:${name}:1`;
+      const [begun, gate] = [deferred(), deferred()];
+      const loading = one.get(key, async () => {
+        begun.resolve();
+        await gate.promise;
+        return 'old';
+      });
+      await begun.promise;
+      const acts = {
+        delete: () => other.delete(key),
+        set: () => other.set(key, 'set'),
+        tag: () => other.invalidateTag(`tag-${name}`),
+        prefix: () => other.invalidatePrefix(`user:${name}`),
+        pattern: () => other.invalidatePattern(`user:${name}:*`),
+      };
+      await acts[how]();
+      gate.resolve();
+      await loading;
+      const raw = await rig.connect().client('cache').get(physicalKey(key));
+      if (how === 'delete' || how === 'pattern') expect(raw).toBeNull();
+      expect(await other.get(key, async () => 'new')).toBe(how === 'set' ? 'set' : 'new');
+    },
+  );
+});

@@ -1,0 +1,181 @@
+import { createFence } from '../../src/cache';
+import { systemClock } from '../../src/clock';
+import { defineEntity } from '../../src/entities/define-entity';
+import { companionKey, physicalKey } from '../../src/entities/key';
+import type { EntityStore, StoredRow, WriteRow } from '../../src/entities/store';
+import { isNewer, type Version, versionMs } from '../../src/entities/version';
+import { silentLogger } from '../../src/logger';
+import { deferred, type Rig, startRig, topologies } from './rig';
+
+/** The fenced store in memory: what the contract says, and no more. */
+function memoryStore() {
+  const rows = new Map<string, WriteRow>();
+  const store: EntityStore<string> = {
+    async loadMany(keys) {
+      const found = new Map<string, StoredRow<string>>();
+      for (const key of keys) {
+        const row = rows.get(key);
+        if (row?.value === null) found.set(key, { deleted: true, version: row.version });
+        else if (row) found.set(key, { deleted: false, value: JSON.parse(row.value), version: row.version });
+      }
+      return found;
+    },
+    async saveMany(given) {
+      return given.map((row) => {
+        const stored = rows.get(row.key);
+        if (stored && !isNewer(row.version, stored.version)) return { saved: false, storedVersion: stored.version };
+        rows.set(row.key, row);
+        return { saved: true };
+      });
+    },
+    migrate: async () => {},
+  };
+  return { store, rows };
+}
+
+describe.each(topologies)('fence on %s', (topology) => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig(topology);
+  });
+  afterAll(() => rig?.close());
+
+  function setUp() {
+    const name = rig.name();
+    const { store, rows } = memoryStore();
+    const entity = defineEntity<string>({ name: `doc:${name}`, store });
+    const journalled: WriteRow[] = [];
+    const journal = {
+      append: async ({ key, version, value }: WriteRow) => void journalled.push({ key, version, value }),
+      close: async () => {},
+    };
+    const cache = rig.cache({ entities: [entity], journal });
+    const other = rig.cache({ entities: [entity] });
+    const redis = rig.connect();
+    const fence = createFence({ redis, logger: silentLogger, clock: systemClock });
+    const raw = (key: string) => redis.client('cache').get(physicalKey(key));
+    return { key: `doc:${name}:1`, cache, other, fence, raw, redis, rows, store, journalled };
+  }
+
+  test('versions grow, whatever the writer', async () => {
+    const { fence, cache, key } = setUp();
+    const versions: Version[] = [];
+    for (let index = 0; index < 20; index += 1) versions.push(await (index % 2 ? fence : cache).takeVersion(key));
+    const own = versions.filter((_, index) => index % 2 === 0);
+    expect([...own].sort()).toEqual(own);
+    expect(new Set(versions).size).toBe(20);
+    expect(Math.abs(versionMs(versions[0] as Version) - Date.now())).toBeLessThan(5_000);
+  });
+
+  test('a version follows the entry, even one from the future', async () => {
+    const { fence, key } = setUp();
+    const future = `${'3'.repeat(16)}000` as Version;
+    await fence.publish({ key, version: future, value: '"later"' }, { ttlSeconds: 60 });
+    expect(isNewer(await fence.takeVersion(key), future)).toBe(true);
+  });
+
+  test('a written-behind value is read before it is saved, and stays until a newer one comes', async () => {
+    const { cache, other, key, journalled, fence, raw } = setUp();
+    const version = await cache.writeBehind(key, 'one');
+    expect(journalled).toEqual([{ key, version, value: '"one"' }]);
+    expect(await other.get(key)).toBe('one');
+    expect((await raw(key))?.charAt(1)).toBe('1');
+    await fence.publish({ key, version: '1'.padStart(19, '0') as Version, value: '"older"' }, { ttlSeconds: 60 });
+    expect(await other.get(key)).toBe('one');
+    const next = await cache.writeBehind(key, undefined);
+    expect(isNewer(next, version)).toBe(true);
+    expect(await other.get(key)).toBeUndefined();
+    expect(await other.has(key)).toBe(true);
+  });
+
+  test('an invalidated epoch spares what the database may not have yet, until it is settled', async () => {
+    const { cache, other, key, fence, store, journalled } = setUp();
+    await cache.writeBehind(key, 'written');
+    await other.invalidatePrefix(key.split(':').slice(0, 2).join(':'));
+    expect(await other.get(key)).toBe('written');
+    const [row] = journalled as [WriteRow];
+    const [outcome] = await store.saveMany([row]);
+    await fence.settle([{ row, outcome: outcome!, ttlSeconds: 60 }]);
+    await store.saveMany([{ key, version: await fence.takeVersion(key), value: '"elsewhere"' }]);
+    expect(await other.get(key)).toBe('elsewhere');
+  });
+
+  test('settling clears an equal entry, drops an older one, keeps a newer one', async () => {
+    const { cache, key, fence, raw } = setUp();
+    const version = await cache.writeBehind(key, 'one');
+    const row = { key, version, value: '"one"' };
+    await fence.settle([{ row, outcome: { saved: true }, ttlSeconds: 60 }]);
+    expect((await raw(key))?.charAt(1)).toBe('0');
+    await fence.settle([
+      { row, outcome: { saved: false, storedVersion: '1'.padStart(19, '0') as Version }, ttlSeconds: 60 },
+    ]);
+    expect(await raw(key)).not.toBeNull();
+    const later = await fence.takeVersion(key);
+    await fence.settle([{ row, outcome: { saved: false, storedVersion: later }, ttlSeconds: 60 }]);
+    expect(await raw(key)).toBeNull();
+  });
+
+  test('a load that read the row before the commit can not be stored after it', async () => {
+    const { cache, key, fence, raw, redis, store } = setUp();
+    const [begun, gate] = [deferred(), deferred()];
+    const slow: EntityStore<string> = {
+      ...store,
+      loadMany: async () => {
+        begun.resolve();
+        await gate.promise;
+        return new Map([[key, { deleted: false, value: 'old', version: '1'.padStart(19, '0') as Version }]]);
+      },
+    };
+    const reader = rig.cache({
+      entities: [defineEntity<string>({ name: key.split(':').slice(0, 2).join(':'), store: slow })],
+    });
+    const reading = reader.get(key);
+    await begun.promise;
+    expect(await redis.client('cache').exists(companionKey(key, 'lease'))).toBe(1);
+    const version = await fence.takeVersion(key);
+    await fence.settle([{ row: { key, version, value: '"new"' }, outcome: { saved: true }, ttlSeconds: 60 }]);
+    gate.resolve();
+    expect(await reading).toBe('old');
+    await cache.takeVersion(key);
+    expect(await raw(key)).toBeNull();
+  });
+
+  test('a dead letter takes its own version out of the cache and no other', async () => {
+    const { cache, key, fence, raw } = setUp();
+    const first = await cache.writeBehind(key, 'bad');
+    await fence.discard(key, '1'.padStart(19, '0') as Version);
+    expect(await raw(key)).not.toBeNull();
+    await fence.discard(key, first);
+    expect(await raw(key)).toBeNull();
+  });
+
+  test('write-through saves and shows, and shows nothing where the save failed', async () => {
+    const { cache, other, key, rows } = setUp();
+    await cache.writeThrough(key, 'through');
+    expect(rows.get(key)?.value).toBe('"through"');
+    expect(await other.get(key)).toBe('through');
+    const plain = `plain:${rig.name()}:1`;
+    await cache.set(plain, 'old');
+    await expect(cache.writeThrough(plain, 'new', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await cache.get(plain)).toBeUndefined();
+  });
+
+  test('a write that the journal refused or does not know of leaves the cache alone', async () => {
+    const { key, store, raw } = setUp();
+    const entity = defineEntity<string>({ name: key.split(':').slice(0, 2).join(':'), store });
+    for (const code of ['E_WRITE_REFUSED', 'E_WRITE_UNKNOWN']) {
+      const journal = { append: () => Promise.reject(Object.assign(new Error(code), { code })), close: async () => {} };
+      const cache = rig.cache({ entities: [entity], journal });
+      await expect(cache.writeBehind(key, 'x')).rejects.toMatchObject({ code });
+      expect(await raw(key)).toBeNull();
+    }
+  });
+
+  test('a write is repeated with its version', async () => {
+    const { cache, key, journalled } = setUp();
+    const version = await cache.takeVersion(key);
+    expect(await cache.writeBehind(key, 'x', { version })).toBe(version);
+    expect(await cache.writeBehind(key, 'x', { version })).toBe(version);
+    expect(journalled.map((row) => row.version)).toEqual([version, version]);
+  });
+});
