@@ -10,7 +10,8 @@ const layers = [
   ['cache', 'sessions'],
   ['write-behind', 'refresh-ahead', 'hygiene', 'monitoring'],
   ['alerting'],
-  ['app'],
+  ['client'],
+  ['app', 'index'],
   ['functions', 'cli'],
 ];
 

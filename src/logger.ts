@@ -22,3 +22,14 @@ export function childLogger(parent: Logger, bound: LogFields): Logger {
     parent[level]({ ...bound, ...fields }, message);
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+/** Lines of JSON on standard output, from `least` upwards. For processes that have no logger of their own. */
+export function jsonLogger(least: keyof Logger): Logger {
+  const at = (level: keyof Logger) => (fields: LogFields, message: string) => {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
+    process.stdout.write(`${JSON.stringify({ level, message, ...fields })}\n`);
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

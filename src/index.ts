@@ -1,0 +1,28 @@
+/** What a web app imports. */
+export * from './cache';
+export { type Client, type ClientOptions, createClient, type EntitiesSource } from './client';
+export { createEntities, type EntityPorts } from './entities';
+export {
+  defineEntity,
+  type Entity,
+  type EntityCacheOptions,
+  EntityError,
+  type EntityLoaders,
+  type LoadContext,
+  type ReadEntity,
+  type RefreshAheadOptions,
+  type StoredEntity,
+} from './entities/define-entity';
+export { buildKey, entityOf, KeyError, type KeyParts, parseKey } from './entities/key';
+export { lazyPool, type PostgresStoreOptions, postgresStore, type SqlPool } from './entities/postgres';
+export { type Entities, entityRegistry } from './entities/registry';
+export type { EntityStore, SaveOutcome, StoredRow, WriteRow } from './entities/store';
+export { PermanentStoreError, TransientStoreError } from './entities/store-errors';
+export { NO_VERSION, toVersion, type Version, VersionError, versionMs } from './entities/version';
+export { coerceError, errorCode, StewardError } from './errors';
+export { jsonLogger, type LogFields, type Logger, silentLogger } from './logger';
+export { createRedis, DeadlineError, type RedisHandle, type RedisOptions, RedisUnavailableError } from './redis';
+export * from './sessions';
+export { readSettings, type Settings, SettingsError } from './settings';
+export { type StorageClients, StorageSettingsError, storageClients } from './storage/clients';
+export { WriteRefusedError, WriteUnknownError } from './write-behind';
