@@ -129,7 +129,8 @@ export class GroupCommit {
   }
 
   #refuseLate(): void {
-    const before = performance.now() - this.#options.timeoutMs;
+    // With hardly any time left a send could only end as unknown, which is worse than a plain refusal.
+    const before = performance.now() - this.#options.timeoutMs * 0.9;
     const late = this.#waiting.findIndex((row) => row.since > before);
     const rows = this.#waiting.splice(0, late < 0 ? this.#waiting.length : late);
     for (const row of rows) {

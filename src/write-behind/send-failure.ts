@@ -1,4 +1,5 @@
 import { errorCode } from '../errors';
+import { NotInTimeError } from './in-time';
 
 /** What a failed request says of the message it carried. */
 export interface SendFailure {
@@ -21,7 +22,8 @@ export function sendFailure(error: unknown): SendFailure {
     if (statusCode === 408 || statusCode >= 500) return { certain: false, repeatable: true };
     return { certain: true, repeatable: statusCode === 429 };
   }
-  if (NOT_CONNECTED.has(errorCode(error))) return { certain: true, repeatable: true };
+  if (NOT_CONNECTED.has(errorCode(error)) || error instanceof NotInTimeError)
+    return { certain: true, repeatable: true };
   if (typeof name === 'string' && /Credential|Authentication|StorageSettings/.test(name)) {
     return { certain: true, repeatable: false };
   }

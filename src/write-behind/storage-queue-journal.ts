@@ -9,6 +9,7 @@ import type { StorageClients } from '../storage/clients';
 import { createClaimStore } from './claims';
 import { WriteRefusedError, WriteUnknownError } from './errors';
 import { GroupCommit } from './group-commit';
+import { inTime } from './in-time';
 import { type JournalConsumer, ROW_BYTES } from './journal';
 import { encodeMessage, encodeRow, type JournalRow } from './message';
 import { sendFailure } from './send-failure';
@@ -53,10 +54,10 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
     for (let tries = 0; ; tries++) {
       const left = deadline - performance.now();
       try {
-        const queue = await storage.queue(settings.WRITE_BEHIND_QUEUE, 'once');
+        const queue = await inTime(storage.queue(settings.WRITE_BEHIND_QUEUE, 'once'), left);
         await queue.sendMessage(body, {
           messageTimeToLive: NEVER_EXPIRES,
-          abortSignal: AbortSignal.timeout(Math.max(1, left)),
+          abortSignal: AbortSignal.timeout(Math.max(1, Math.ceil(left))),
         });
         counters.add('journal_messages');
         counters.add('journal_writes', {}, rows.length);
@@ -89,7 +90,8 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
   /** The row with its value in a blob instead. A failure here is certain: the queue has not heard of it. */
   async function claimed(row: JournalRow & { value: string }): Promise<string> {
     try {
-      const value = await claims.keep(row.key, row.version, row.value, AbortSignal.timeout(timeoutMs));
+      const kept = claims.keep(row.key, row.version, row.value, AbortSignal.timeout(timeoutMs));
+      const value = await inTime(kept, timeoutMs);
       return encodeRow({ ...row, value });
     } catch (error) {
       counters.add('journal_refused');

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { type RunningAzurite, startAzurite } from '../../local/servers';
+import { systemClock } from '../../src/clock';
+import { versionAt } from '../../src/entities/version';
+import { silentLogger } from '../../src/logger';
+import { readSettings } from '../../src/settings';
+import { storageClients } from '../../src/storage/clients';
+import { createStorageQueueJournal } from '../../src/write-behind';
+import { journalConformance } from '../../src/write-behind/journal-conformance';
+import { createLinger } from '../../src/write-behind/linger';
+import { decodeMessage, type JournalRow } from '../../src/write-behind/message';
+import { chaosProxy } from './chaos-proxy';
+import { countersInMemory } from './support';
+
+let azurite: RunningAzurite;
+let proxy: Awaited<ReturnType<typeof chaosProxy>>;
+
+beforeAll(async () => {
+  azurite = await startAzurite();
+  proxy = await chaosProxy(azurite.connectionString);
+});
+afterAll(async () => {
+  await proxy.stop();
+  await azurite.stop();
+});
+
+/** A journal on a queue of its own; sends go through the proxy. */
+async function journalOn(environment: Record<string, string> = {}, connection = proxy.connectionString) {
+  proxy.sends('pass');
+  const name = `journal-${randomUUID().slice(0, 8)}`;
+  const settings = readSettings({ AzureWebJobsStorage: connection, WRITE_BEHIND_QUEUE: name, ...environment });
+  const counters = countersInMemory();
+  const ports = { settings, counters, logger: silentLogger, clock: systemClock };
+  const journal = createStorageQueueJournal({ ...ports, storage: storageClients(settings) });
+  const direct = storageClients({ ...settings, AzureWebJobsStorage: azurite.connectionString });
+  const messages = async () => {
+    const queue = await direct.queue(name);
+    const found = [];
+    for (;;) {
+      const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32, visibilityTimeout: 3_600 });
+      if (receivedMessageItems.length === 0) return found;
+      found.push(...receivedMessageItems);
+    }
+  };
+  return {
+    ...{ journal, counters, messages },
+    async take(): Promise<JournalRow[]> {
+      return (await messages()).flatMap(({ messageText }) => {
+        const decoded = decodeMessage(Buffer.from(messageText, 'base64').toString('utf8'));
+        if (decoded.kind !== 'rows' || decoded.undecodable.length > 0) throw new Error('undecodable');
+        return [...decoded.message.rows];
+      });
+    },
+  };
+}
+
+const write = (n: number, value = '{"a":1}') => ({
+  entity: 'user:profile',
+  key: `user:profile:${n}`,
+  version: versionAt(1_700_000_000_000_000 + n, 0),
+  value,
+  acceptedAt: 1_700_000_000_000,
+});
+const fast = { WRITE_BEHIND_APPEND_TIMEOUT_MS: '400' };
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'acknowledged',
+    (error: { code?: string }) => error.code,
+  );
+
+describe('the journal on a storage queue', () => {
+  for (const { title, run } of journalConformance(() => journalOn())) it(title, run);
+
+  it('sends messages that never expire, full ones of at most 64 KiB after base64', async () => {
+    const { journal, messages } = await journalOn();
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) => journal.append(write(n, JSON.stringify('x'.repeat(200))))),
+    );
+    const found = await messages();
+    expect(found.length).toBeLessThan(12);
+    for (const { messageText, expiresOn } of found) {
+      expect(messageText.length).toBeLessThanOrEqual(65_536);
+      expect(expiresOn.getUTCFullYear()).toBe(9999);
+    }
+  });
+
+  it('lets writes of a few milliseconds share a message', async () => {
+    const { journal, messages, counters } = await journalOn();
+    await Promise.all(Array.from({ length: 50 }, (_, n) => journal.append(write(n))));
+    expect(await messages()).toHaveLength(1);
+    expect(counters.sum('journal_writes')).toBe(50);
+    expect(counters.sum('journal_messages')).toBe(1);
+  });
+
+  it('refuses a value beyond the limit, and nothing is sent', async () => {
+    const { journal, messages } = await journalOn({ WRITE_BEHIND_MAX_VALUE_BYTES: '1024' });
+    expect(await codeOf(journal.append(write(1, JSON.stringify('x'.repeat(2_000)))))).toBe('E_WRITE_REFUSED');
+    expect(await messages()).toEqual([]);
+  });
+});
+
+describe('an append whose request fails', () => {
+  it('is acknowledged when a repeat is taken, though the write is then there twice', async () => {
+    const { journal, take } = await journalOn();
+    let sends = 0;
+    proxy.sends(() => (++sends === 1 ? 'cutAfter' : 'pass'));
+    await journal.append(write(1));
+    expect((await take()).map(({ key }) => key)).toEqual(['user:profile:1', 'user:profile:1']);
+  });
+
+  it.each([['cutBefore'], ['cutAfter'], ['freeze'], [500], [503]] as const)(
+    'is unknown when every try ends with %s',
+    async (trouble) => {
+      const { journal, counters } = await journalOn(fast);
+      proxy.sends(trouble);
+      expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_UNKNOWN');
+      expect(counters.sum('journal_unknown')).toBe(1);
+    },
+  );
+
+  it('is unknown when only the first try may have arrived', async () => {
+    const { journal } = await journalOn(fast);
+    let sends = 0;
+    proxy.sends(() => (++sends === 1 ? 'cutAfter' : 403));
+    expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_UNKNOWN');
+  });
+
+  it.each([[400], [403], [404], [413]])('is refused at once by a %i', async (status) => {
+    const { journal, take } = await journalOn();
+    proxy.sends(status);
+    const before = proxy.requests;
+    expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_REFUSED');
+    expect(proxy.requests - before).toBe(1);
+    expect(await take()).toEqual([]);
+  });
+
+  it('is refused when nothing listens', async () => {
+    const nobody = azurite.connectionString.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:1');
+    const { journal } = await journalOn(fast, nobody);
+    expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_REFUSED');
+  });
+});
+
+describe('a slow journal', () => {
+  it('refuses in time when not even its queue could be looked for', async () => {
+    const { journal } = await journalOn(fast);
+    proxy.everything('freeze');
+    expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_REFUSED');
+  });
+
+  it('makes those unknown that were sent, refuses those that never were, and serves again afterwards', async () => {
+    const { journal, take } = await journalOn(fast);
+    proxy.sends('freeze');
+    const value = JSON.stringify('x'.repeat(20_000));
+    // Two full messages are under way; the third waits for a slot that does not come.
+    const fates = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => codeOf(journal.append(write(n, value)))));
+    expect(new Set(fates.slice(0, 4))).toEqual(new Set(['E_WRITE_UNKNOWN']));
+    expect(new Set(fates.slice(4))).toEqual(new Set(['E_WRITE_REFUSED']));
+    proxy.sends('pass');
+    await journal.append(write(7));
+    expect((await take()).map(({ key }) => key)).toEqual(['user:profile:7']);
+  });
+
+  it('refuses at once what its buffer cannot hold', async () => {
+    const { journal } = await journalOn({ ...fast, WRITE_BEHIND_BUFFER_BYTES: '65536' });
+    proxy.sends('freeze');
+    const value = JSON.stringify('x'.repeat(20_000));
+    const fates = await Promise.all([1, 2, 3, 4, 5].map((n) => codeOf(journal.append(write(n, value)))));
+    expect(fates.filter((code) => code === 'E_WRITE_REFUSED')).toHaveLength(2);
+  });
+});
+
+describe('lingering', () => {
+  it('is 2 ms for the first, grows to 20 ms at the wanted rate, and shrinks in quiet', () => {
+    let now = 0;
+    const linger = createLinger(50, () => now);
+    expect(linger.ms()).toBe(2);
+    for (let n = 0; n < 100; n++) {
+      now += linger.ms();
+      linger.sent();
+    }
+    expect(linger.ms()).toBeGreaterThan(18);
+    now += 1_000;
+    expect(linger.ms()).toBe(2);
+  });
+});
