@@ -1,0 +1,46 @@
+-- Stands before the scripts that read or write a record; its layout is in docs/sessions.md.
+-- Leaves: now_ms, parse(raw), header(...), expire(key, idle, ends).
+local now_ms = math.floor(now_us / 1000)
+local NO_GENERATION = string.rep('-', 39)
+
+-- The fields of one of our records, or nil.
+local function parse(raw)
+  if not raw or string.sub(raw, 1, 4) ~= 'cs1 ' then
+    return nil
+  end
+  local meta_end = string.find(raw, '\n', 134, true)
+  if not meta_end then
+    return nil
+  end
+  return {
+    kind = string.sub(raw, 5, 5),
+    version = string.sub(raw, 7, 22),
+    created = tonumber(string.sub(raw, 24, 36)),
+    ends = tonumber(string.sub(raw, 38, 50)),
+    seen = tonumber(string.sub(raw, 52, 64)),
+    idle = tonumber(string.sub(raw, 66, 78)),
+    authenticated = tonumber(string.sub(raw, 80, 92)),
+    generation = string.sub(raw, 94, 132),
+    meta = string.sub(raw, 134, meta_end - 1),
+    payload = string.sub(raw, meta_end + 1),
+  }
+end
+
+local function header(kind, version, created, ends, seen, idle, authenticated, generation)
+  return string.format('cs1 %s %016.0f %013.0f %013.0f %013.0f %013.0f %013.0f %s\n',
+    kind, version, created, ends, seen, idle, authenticated, generation)
+end
+
+-- The lesser of idle and absolute lifetime; idle 0 wants no expiry. False where the record's time is up: it is gone.
+local function expire(key, idle, ends)
+  if ends <= now_ms then
+    redis.call('DEL', key)
+    return false
+  end
+  if idle > 0 then
+    redis.call('PEXPIRE', key, string.format('%.0f', math.min(idle, ends - now_ms)))
+  else
+    redis.call('PERSIST', key)
+  end
+  return true
+end

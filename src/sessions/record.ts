@@ -1,0 +1,97 @@
+/**
+ * A session's record in Redis: a string of a header of fixed width, a line of JSON and the session itself. The header
+ * is plain ASCII, so that a script changes a field in place and `redis-cli GET` shows it. docs/sessions.md has the
+ * table; test/sessions/record.test.ts pins it.
+ */
+export interface SessionRecord {
+  /**
+   * `session`: alive. `retired`: its id was regenerated; it answers for some seconds more, with what it held then.
+   * `pending`: about to take the place of a connect-redis record; not alive yet.
+   */
+  readonly kind: 'session' | 'retired' | 'pending';
+  /** Server time of the last save in µs, 16 digits; only a save changes it. */
+  readonly version: string;
+  readonly createdMs: number;
+  /** End of the absolute lifetime, ms since 1970. */
+  readonly endsMs: number;
+  /** Last save or touch, ms since 1970; touches are throttled. */
+  readonly seenMs: number;
+  /** How long it may idle. 0: its owner wants no expiry in Redis (`disableTTL`). */
+  readonly idleMs: number;
+  /** When its user logged in; equals `createdMs` before that. */
+  readonly authenticatedMs: number;
+  /** Of its user when it was saved; undefined without a user. */
+  readonly generation: string | undefined;
+  readonly user: string | undefined;
+  /** Of a retired record: the id of the one that took its place. */
+  readonly successor: string | undefined;
+  /** What the serializer wrote. */
+  readonly payload: string;
+}
+
+const kinds = { s: 'session', r: 'retired', p: 'pending' } as const;
+const header =
+  /^cs1 (?<kind>[srp]) (?<version>\d{16}) (?<created>\d{13}) (?<ends>\d{13}) (?<seen>\d{13}) (?<idle>\d{13}) (?<authenticated>\d{13}) (?<generation>\d{16}[nr][\w-]{22}|-{39})\n/;
+
+export const NO_GENERATION = '-'.repeat(39);
+
+/** The record, or undefined where the text isn't one of ours or is damaged. */
+export function readRecord(text: string): SessionRecord | undefined {
+  const fields = header.exec(text);
+  if (fields?.groups === undefined) return undefined;
+  const endOfMeta = text.indexOf('\n', fields[0].length);
+  if (endOfMeta < 0) return undefined;
+  const meta = readMeta(text.slice(fields[0].length, endOfMeta));
+  if (meta === undefined) return undefined;
+  const { kind, version, created, ends, seen, idle, authenticated, generation } = fields.groups;
+  return {
+    kind: kinds[kind as keyof typeof kinds],
+    version: version as string,
+    createdMs: Number(created),
+    endsMs: Number(ends),
+    seenMs: Number(seen),
+    idleMs: Number(idle),
+    authenticatedMs: Number(authenticated),
+    generation: generation === NO_GENERATION ? undefined : generation,
+    user: meta.u,
+    successor: meta.next,
+    payload: text.slice(endOfMeta + 1),
+  };
+}
+
+interface Meta {
+  readonly u?: string;
+  readonly next?: string;
+}
+
+export function writeMeta(user: string | undefined, successor?: string): string {
+  return JSON.stringify({ u: user, next: successor } satisfies { [K in keyof Meta]: Meta[K] | undefined });
+}
+
+function readMeta(line: string): Meta | undefined {
+  try {
+    const meta: unknown = JSON.parse(line);
+    if (typeof meta !== 'object' || meta === null) return undefined;
+    const { u, next } = meta as Record<string, unknown>;
+    return { ...(typeof u === 'string' && { u }), ...(typeof next === 'string' && { next }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A record of connect-redis is the bare JSON of the session. */
+export function looksForeign(text: string): boolean {
+  return text.startsWith('{');
+}
+
+/**
+ * What a record's TTL in Redis should be at `nowMs` (server time): the lesser of its idle and its absolute lifetime,
+ * counted from when it was last seen. 0 or less: it should be gone. Undefined: it wants none.
+ */
+export function remainingMs(
+  record: Pick<SessionRecord, 'idleMs' | 'seenMs' | 'endsMs'>,
+  nowMs: number,
+): number | undefined {
+  if (record.idleMs === 0) return undefined;
+  return Math.min(record.seenMs + record.idleMs, record.endsMs) - nowMs;
+}
