@@ -40,8 +40,7 @@ export async function buildAll() {
       entryPoints: {
         index: 'src/index.ts',
         functions: 'src/functions/index.ts',
-        keyv: 'src/cache/keyv.ts',
-        'store-kit': 'src/entities/store-kit.ts',
+        testing: 'src/entities/store-conformance.ts',
       },
       outdir: 'dist',
       packages: 'external',

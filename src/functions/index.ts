@@ -4,13 +4,10 @@ import { readSettings } from '../settings';
 import { registerCollectMetrics } from './collect-metrics';
 import { contextLogger } from './context-logger';
 import { registerDrainPoison } from './drain-poison';
-import { registerEvaluateAlerts } from './evaluate-alerts';
 import { registerFlushWrites } from './flush-writes';
-import { registerNotifyAlerts } from './notify-alerts';
 import { registerPlanRefreshes } from './plan-refreshes';
 import { registerPlanSweep } from './plan-sweep';
 import { registerRefreshEntries } from './refresh-entries';
-import { registerReportPerformance } from './report-performance';
 import { registerSweepShard } from './sweep-shard';
 
 export interface RegisterJobsOptions {
@@ -38,9 +35,6 @@ export function registerJobs({ entities }: RegisterJobsOptions): void {
     registerPlanSweep,
     registerSweepShard,
     registerCollectMetrics,
-    registerEvaluateAlerts,
-    registerNotifyAlerts,
-    registerReportPerformance,
   ]) {
     register(source);
   }

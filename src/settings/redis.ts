@@ -69,6 +69,12 @@ export const redisSettings = section('Redis', {
     expected: 'a whole number from 1 to 60000',
     danger: 'Shorter than your network’s slow tail, it turns hits into misses.',
   },
+  REDIS_JOB_DEADLINE_MS: {
+    schema: whole(5_000, 1, 60_000),
+    meaning: 'The same for the jobs: nobody waits for them, and a cold start is slow.',
+    unit: 'ms',
+    expected: 'a whole number from 1 to 60000',
+  },
   REDIS_RECONNECT_CAP_MS: {
     schema: whole(250, 10, 60_000),
     meaning:

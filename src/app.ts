@@ -1,0 +1,86 @@
+import { createClient, type EntitiesSource } from './client';
+import { systemClock } from './clock';
+import { createSweeps } from './hygiene';
+import type { JobReport } from './job';
+import type { Logger } from './logger';
+import { createCollector } from './monitoring/collector';
+import { createTableSampleStore } from './monitoring/table-store';
+import { createRefresher, createRefreshPlanner } from './refresh-ahead';
+import type { Settings } from './settings';
+import { createDeadLetters, createFlusher, createPoisonDrain, type Delivery } from './write-behind';
+
+/** Everything the functions delegate to. A job's name is its function's name. */
+export interface App {
+  flushWrites(message: unknown, delivery: Delivery): Promise<JobReport>;
+  drainPoison(): Promise<JobReport>;
+  planRefreshes(at: Date): Promise<JobReport>;
+  refreshEntries(message: unknown): Promise<JobReport>;
+  planSweep(at: Date): Promise<JobReport>;
+  sweepShard(message: unknown): Promise<JobReport>;
+  collectMetrics(at: Date): Promise<JobReport>;
+  /** Counts a run and sends what was counted: on Flex Consumption the process may be gone a moment later. */
+  jobEnded(job: string, outcome: 'ok' | 'failed', ms: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly settings: Settings;
+  readonly entities: EntitiesSource;
+  readonly logger: Logger;
+}
+
+/** The composition root of the jobs: settings in, every service out. Built once a process; nothing connects here. */
+export function createApp({ settings, entities, logger }: AppOptions): App {
+  const patient = { ...settings, REDIS_DEADLINE_MS: settings.REDIS_JOB_DEADLINE_MS };
+  const client = createClient({ settings: patient, entities, logger, role: 'jobs' });
+  const { redis, storage, counters, cache, fence, journal } = client;
+  const clock = systemClock;
+  const shared = { redis, storage, settings, counters, logger, clock, entities: client.entities };
+
+  const deadLetters = createDeadLetters(shared);
+  const flusher = createFlusher({ ...shared, fence, journal, deadLetters });
+  const queues = {
+    'write-behind': settings.WRITE_BEHIND_QUEUE,
+    'refresh-ahead': settings.REFRESH_AHEAD_QUEUE,
+    sweep: settings.SWEEP_QUEUE,
+    'alert-notifications': settings.ALERT_QUEUE,
+  };
+  const poison = createPoisonDrain({
+    ...shared,
+    ...{ journal, deadLetters, fence },
+    queues: {
+      writeBehind: settings.WRITE_BEHIND_QUEUE,
+      others: [settings.REFRESH_AHEAD_QUEUE, settings.SWEEP_QUEUE, settings.ALERT_QUEUE],
+    },
+  });
+  const planner = createRefreshPlanner(shared);
+  const refresher = createRefresher({ ...shared, cache });
+  const sweeps = createSweeps(shared);
+  const samples = createTableSampleStore({ storage });
+  const collector = createCollector({
+    ...{ redis, storage, clock, logger, queues },
+    store: samples,
+    cache: settings.CACHE_NAME,
+    retention: {
+      minute: settings.SAMPLES_MINUTE_DAYS,
+      hour: settings.SAMPLES_HOUR_DAYS,
+      day: settings.SAMPLES_DAY_DAYS,
+    },
+  });
+
+  return {
+    flushWrites: (message, delivery) => flusher.flush(message, delivery),
+    drainPoison: () => poison.drain(),
+    planRefreshes: (at) => planner.plan(at),
+    refreshEntries: (message) => refresher.refresh(message),
+    planSweep: (at) => sweeps.plan(at),
+    sweepShard: (message) => sweeps.slice(message),
+    collectMetrics: (at) => collector.collect(at),
+    async jobEnded(job, outcome, ms) {
+      counters.add('job_runs', { job, outcome });
+      counters.add('job_ms', { job }, ms);
+      await counters.flush();
+    },
+    close: () => client.close(),
+  };
+}
