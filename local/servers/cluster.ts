@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { type RedisOptions, type RunningRedis, startRedis } from './redis';
+import { type RedisOptions, type RunningRedis, startRedis, unverified } from './redis';
 
 export interface ClusterOptions extends Omit<RedisOptions, 'cluster'> {
   readonly masters: number;
@@ -45,7 +45,11 @@ export async function startRedisCluster(options: ClusterOptions): Promise<Runnin
 }
 
 function connect(node: RunningRedis): Redis {
-  const client = new Redis(node.url, { enableReadyCheck: false, maxRetriesPerRequest: 1 });
+  const client = new Redis(node.url, {
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 1,
+    ...(node.url.startsWith('rediss:') && { tls: unverified }),
+  });
   client.on('error', () => {});
   return client;
 }

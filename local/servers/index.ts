@@ -5,3 +5,4 @@ export { type PgliteOptions, type RunningPglite, startPglite } from './pglite';
 export { freePort } from './ports';
 export { type RunningPostgres, startPostgres } from './postgres';
 export { findRedis, type RedisOptions, type RunningRedis, startRedis } from './redis';
+export { type RunningSentinels, type SentinelMember, type SentinelOptions, startSentinels } from './sentinel';

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { findProgram, type Program } from './packages';
 import { serverDir } from './paths';
@@ -10,12 +11,14 @@ export interface RedisOptions {
   readonly password?: string;
   /** As a member of a cluster; its bus listens on the port + 10,000. Default: false. */
   readonly cluster?: boolean;
+  /** Folder with `ca.pem`, `cert.pem` and `key.pem`: then TLS is the only way in, for a cluster's bus too. Default: no TLS. */
+  readonly tlsDir?: string;
   /** The program to run. Default: redis-server or valkey-server from PATH, else unpacked. */
   readonly program?: Program;
 }
 
 export interface RunningRedis {
-  /** `redis://[:password@]127.0.0.1:port` */
+  /** `redis://[:password@]127.0.0.1:port`; `rediss:` with TLS. */
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -42,7 +45,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RunningRed
     const dir = await serverDir('redis');
     const launch = () => launchRedis(program, port, dir, options);
     try {
-      return running(await launch(), launch, port, dir, options.password);
+      return running(await launch(), launch, port, dir, options);
     } catch (error: unknown) {
       if (attempt === ATTEMPTS || !/in use/i.test(String(error))) throw error;
     }
@@ -55,7 +58,8 @@ async function launchRedis(program: Program, port: number, dir: string, options:
     command: program.path,
     env: program.env,
     args: [
-      ...['--port', `${port}`, '--bind', HOST, '--dir', dir, '--save', '', '--appendonly', 'no'],
+      ...(options.tlsDir ? tlsArgs(port, options.tlsDir) : ['--port', `${port}`]),
+      ...['--bind', HOST, '--dir', dir, '--save', '', '--appendonly', 'no'],
       ...['--daemonize', 'no', '--protected-mode', 'no'],
       ...(options.password ? ['--requirepass', options.password, '--masterauth', options.password] : []),
       ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] : []),
@@ -65,7 +69,7 @@ async function launchRedis(program: Program, port: number, dir: string, options:
     graceMs: 2_000,
   });
   try {
-    await server.until(() => answers(server.pid, port, options.password));
+    await server.until(() => answers(server.pid, port, options));
     return server;
   } catch (error: unknown) {
     await server.stop();
@@ -73,12 +77,24 @@ async function launchRedis(program: Program, port: number, dir: string, options:
   }
 }
 
+/** The servers are ours and on this machine; whether a certificate is verified is the library's own test. */
+export const unverified = { rejectUnauthorized: false } as const;
+
+function tlsArgs(port: number, dir: string): string[] {
+  return [
+    ...['--port', '0', '--tls-port', `${port}`, '--tls-auth-clients', 'no', '--tls-ca-cert-file', join(dir, 'ca.pem')],
+    ...['--tls-cert-file', join(dir, 'cert.pem'), '--tls-key-file', join(dir, 'key.pem')],
+    ...['--tls-replication', 'yes', '--tls-cluster', 'yes'],
+  ];
+}
+
 /** It is ours only if its process id is: another process may have won the port. */
-async function answers(pid: number, port: number, password?: string): Promise<true | undefined> {
+async function answers(pid: number, port: number, { password, tlsDir }: RedisOptions): Promise<true | undefined> {
   const probe = new Redis({
     host: HOST,
     port,
     ...(password ? { password } : {}),
+    ...(tlsDir && { tls: unverified }),
     lazyConnect: true,
     retryStrategy: () => null,
     enableReadyCheck: false,
@@ -100,11 +116,11 @@ function running(
   launch: () => Promise<ServerProcess>,
   port: number,
   dir: string,
-  password?: string,
+  { password, tlsDir }: RedisOptions,
 ): RunningRedis {
   let server = first;
   return {
-    url: `redis://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`,
+    url: `redis${tlsDir ? 's' : ''}://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`,
     host: HOST,
     port,
     dir,

@@ -1,6 +1,7 @@
 import type { Entity } from './define-entity';
 import type { SqlPool } from './postgres';
 import { productCatalog } from './samples/product-catalog';
+import { productPrice } from './samples/product-price';
 import { userProfile } from './samples/user-profile';
 
 /** What entities are made of. */
@@ -14,5 +15,5 @@ export interface EntityPorts {
  * entities elsewhere calls `registerJobs({ entities })` of `cache-steward/functions` with a function like this one.
  */
 export function createEntities({ pool }: EntityPorts): Entity[] {
-  return [userProfile(pool), productCatalog(pool)];
+  return [userProfile(pool), productCatalog(pool), productPrice(pool)];
 }

@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Calls `work` for 0 to count - 1, evenly over `durationMs`, at most `limit` at once. Rejects with its first failure. */
+export async function paced(
+  count: number,
+  durationMs: number,
+  limit: number,
+  work: (index: number) => Promise<void>,
+): Promise<void> {
+  const began = performance.now();
+  let next = 0;
+  const worker = async () => {
+    while (next < count) {
+      const index = next;
+      next += 1;
+      const wait = began + (index * durationMs) / count - performance.now();
+      if (wait > 1) await sleep(wait);
+      await work(index);
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, worker));
+}
