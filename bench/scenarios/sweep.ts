@@ -1,0 +1,200 @@
+import { availableParallelism } from 'node:os';
+import { Redis } from 'ioredis';
+import { startRedis, startRedisCluster } from '../../local/servers';
+import { runPassHere } from '../../src/hygiene/local-run';
+import type { PassSummary } from '../../src/hygiene/record';
+import { silentLogger } from '../../src/logger';
+import { createRedis } from '../../src/redis';
+import { readSettings } from '../../src/settings';
+import { countUnfixed, fill, unfix } from '../sweep/data';
+import { beForeground, FOREGROUND, type Foreground, startForeground, type Waits } from '../sweep/foreground';
+import { bareLuaLoop, scanAndPipelines, storyLoop } from '../sweep/peers';
+import { atLeast, atMost, type Bar, type BenchResult, median, type Scenario } from '../types';
+
+/** Peers are measured at this size; more keys only make them slower. */
+const BASE = 1_000_000;
+/** Ours and the bare loop take turns, so that a noisy neighbour meets both. */
+const ROUNDS = 3;
+const IDLE_MS = 3_000;
+const STORY_SAMPLE = 50_000;
+const DEFAULT_DUTY = 0.1;
+
+if (process.argv[2] === FOREGROUND) void beForeground(process.argv[3] ?? '', process.argv[4] ?? '');
+
+/** The sessions pass over `--keys` sessions (1,000,000), a tenth without a TTL, beside what else could be done. */
+export const scenario: Scenario = {
+  name: 'sweep',
+  async run(args): Promise<BenchResult> {
+    const keys = keysOf(args);
+    const base = Math.min(keys, BASE);
+    const server = await startRedis();
+    const client = new Redis(server.url);
+    const foreground = await startForeground(__filename, server.url, 'sess:1');
+    try {
+      await fill(client, 0, base);
+      const one = await measure(client, server.url, foreground, base);
+      const grown = keys > base ? await grow(client, server.url, foreground, base, keys) : undefined;
+      const threeMastersKeysPerSecond = await threeMasters(base);
+      const threeMastersOverOne = threeMastersKeysPerSecond / one.figures.keysPerSecond;
+      // Three servers and a sweeper at once need cores of their own.
+      const hasCores = availableParallelism() >= 4;
+      return {
+        scenario: 'sweep',
+        figures: { keys, ...one.figures, ...grown?.figures, threeMastersKeysPerSecond },
+        peers: one.peers,
+        ratios: { ...one.ratios, threeMastersOverOne },
+        bars: [
+          ...one.bars,
+          ...(grown?.bars ?? []),
+          ...(hasCores ? [atLeast('ratios.threeMastersOverOne', threeMastersOverOne, 1.5)] : []),
+        ],
+      };
+    } finally {
+      foreground.stop();
+      client.disconnect();
+      await server.stop();
+    }
+  },
+};
+
+async function measure(client: Redis, url: string, foreground: Foreground, keys: number) {
+  const idle = (await foreground.during(() => new Promise((resolve) => setTimeout(resolve, IDLE_MS)))).waits;
+  const ours: number[] = [];
+  const bare: number[] = [];
+  const waits: Waits[] = [];
+  let count = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const swept = await foreground.during(() => sweep({ REDIS_URL: url }, 1));
+    await mustBeFixed(client, keys);
+    ours.push(swept.result.rate);
+    waits.push(swept.waits);
+    count = Math.round(swept.result.summary.examined / swept.result.summary.pages);
+    await unfix(client, keys, 10);
+    bare.push((await foreground.during(() => bareLuaLoop(client, count))).result);
+    await unfix(client, keys, 10);
+  }
+  const rssMb = memoryMb();
+  await unfix(client, keys, 1);
+  const all = await foreground.during(() => sweep({ REDIS_URL: url }, 1));
+  await mustBeFixed(client, keys);
+  await unfix(client, keys, 10);
+  const gentle = await foreground.during(() => sweep({ REDIS_URL: url }, DEFAULT_DUTY));
+  await unfix(client, keys, 10);
+  const piped = await foreground.during(() => scanAndPipelines(client, 1_000));
+  await unfix(client, keys, 10);
+  const story = await foreground.during(() => storyLoop(client, STORY_SAMPLE));
+
+  const keysPerSecond = median(ours);
+  const figures = {
+    keysPerSecond,
+    keysPerPage: count,
+    foregroundIdleP99Ms: idle.p99,
+    foregroundP99Ms: median(waits.map(({ p99 }) => p99)),
+    worstStallMs: median(waits.map(({ worst }) => worst)),
+    allToFixKeysPerSecond: all.result.rate,
+    allToFixForegroundP99Ms: all.waits.p99,
+    allToFixWorstStallMs: all.waits.worst,
+    defaultDutyKeysPerSecond: gentle.result.rate,
+    foregroundOverIdleMs: gentle.waits.p99 - idle.p99,
+    sweeperMemoryMb: rssMb,
+  };
+  const peers = {
+    storyKeysPerSecond: story.result,
+    storyWorstStallMs: story.waits.worst,
+    pipelinesKeysPerSecond: piped.result,
+    pipelinesForegroundP99Ms: piped.waits.p99,
+    pipelinesWorstStallMs: piped.waits.worst,
+    bareLuaKeysPerSecond: median(bare),
+  };
+  const ratios = {
+    overStory: keysPerSecond / story.result,
+    overPipelines: keysPerSecond / piped.result,
+    overLimit: keysPerSecond / median(bare),
+  };
+  const bars: Bar[] = [
+    atLeast('ratios.overStory', ratios.overStory, 30),
+    atLeast('ratios.overLimit', ratios.overLimit, 0.95),
+    atMost('figures.foregroundP99Ms', figures.foregroundP99Ms, 1.5),
+    atMost('figures.worstStallMs', figures.worstStallMs, 8),
+    atMost('figures.allToFixForegroundP99Ms', figures.allToFixForegroundP99Ms, 1.5),
+    atMost('figures.allToFixWorstStallMs', figures.allToFixWorstStallMs, 8),
+    atMost('figures.foregroundOverIdleMs', figures.foregroundOverIdleMs, 0.3),
+    atMost('figures.sweeperMemoryMb', figures.sweeperMemoryMb, 150),
+  ];
+  return { figures, peers, ratios, bars };
+}
+
+/** The same again with more keys: time must grow with them, memory must not. */
+async function grow(client: Redis, url: string, foreground: Foreground, base: number, keys: number) {
+  await unfix(client, base, 10);
+  const small = await sweep({ REDIS_URL: url }, 1);
+  const smallMb = memoryMb();
+  await fill(client, base, keys);
+  await unfix(client, base, 10);
+  const large = await foreground.during(() => sweep({ REDIS_URL: url }, 1));
+  const largeMb = memoryMb();
+  await mustBeFixed(client, keys);
+  const timePerKey = small.rate / large.result.rate;
+  return {
+    figures: {
+      largeKeysPerSecond: large.result.rate,
+      largeSeconds: keys / large.result.rate,
+      largeForegroundP99Ms: large.waits.p99,
+      largeWorstStallMs: large.waits.worst,
+      largeMemoryMb: largeMb,
+      memoryGrowthMb: largeMb - smallMb,
+      timePerKeyOverSmall: timePerKey,
+    },
+    bars: [
+      atMost('figures.largeMemoryMb', largeMb, 150),
+      atMost('figures.memoryGrowthMb', largeMb - smallMb, 20),
+      atMost('figures.timePerKeyOverSmall', timePerKey, 1.3),
+    ],
+  };
+}
+
+/** Three masters with a third of the keys each, swept at once. */
+async function threeMasters(keys: number): Promise<number> {
+  const cluster = await startRedisCluster({ masters: 3 });
+  const clients = cluster.nodes.map((node) => new Redis(node.url));
+  try {
+    for (const client of clients) await fill(client, 0, keys);
+    const { rate } = await sweep({ REDIS_NODES: cluster.addresses.join(',') }, 1);
+    return rate;
+  } finally {
+    for (const client of clients) client.disconnect();
+    await cluster.stop();
+  }
+}
+
+/** One pass by the engine, as the command line runs it. */
+async function sweep(target: Record<string, string>, duty: number) {
+  const settings = readSettings({ SWEEP_DUTY: `${duty}`, ...target });
+  const redis = createRedis({ settings, logger: silentLogger, role: 'bench' });
+  try {
+    await redis.nodes('masters', 'sessions');
+    const began = performance.now();
+    const summary: PassSummary = await runPassHere({ redis, settings, pass: 'sessions', dryRun: false });
+    return { summary, rate: (summary.examined * 1_000) / (performance.now() - began) };
+  } finally {
+    await redis.close();
+  }
+}
+
+async function mustBeFixed(client: Redis, keys: number): Promise<void> {
+  const unfixed = await countUnfixed(client, keys);
+  if (unfixed > 0) throw new Error(`Expected every session to have a TTL after the pass, ${unfixed} have none`);
+}
+
+/** Of this process, which is the sweeper; what earlier phases left behind is collected first. */
+function memoryMb(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().rss / 2 ** 20;
+}
+
+function keysOf(args: readonly string[]): number {
+  const at = args.indexOf('--keys');
+  const keys = at < 0 ? BASE : Number(args[at + 1]);
+  if (!Number.isInteger(keys) || keys < 10_000) throw new Error(`Expected --keys from 10000 up, got ${args[at + 1]}`);
+  return keys;
+}
