@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { DequeuedMessageItem } from '@azure/storage-queue';
 import type { Fence } from '../cache/fence';
 import { entityOf } from '../entities/key';
@@ -111,8 +112,9 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
   };
 }
 
-/** The text of a message; as it stands where it is not the base64 we write. */
+/** The text of a message; as it stands where it is not the base64 we write, or is that of no text. */
 function fromBase64(text: string): string {
   const decoded = Buffer.from(text, 'base64');
-  return decoded.toString('base64') === text ? decoded.toString('utf8') : text;
+  const isOurs = decoded.toString('base64') === text && isUtf8(decoded);
+  return isOurs ? decoded.toString('utf8') : text;
 }

@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type RunningAzurite,
+  type RunningPglite,
+  type RunningRedis,
+  startAzurite,
+  startPglite,
+  startRedis,
+} from '../../local/servers';
+import { type Client, createClient } from '../../src/client';
+import { systemClock } from '../../src/clock';
+import { createEntities } from '../../src/entities';
+import { physicalKey } from '../../src/entities/key';
+import { silentLogger } from '../../src/logger';
+import { readSettings } from '../../src/settings';
+import { createDeadLetters, createFlusher } from '../../src/write-behind';
+
+let redis: RunningRedis;
+let azurite: RunningAzurite;
+let pglite: RunningPglite;
+const open: Client[] = [];
+
+beforeAll(async () => {
+  [redis, azurite, pglite] = await Promise.all([startRedis(), startAzurite(), startPglite()]);
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((client) => client.close()));
+});
+afterAll(async () => {
+  await Promise.all([redis.stop(), azurite.stop(), pglite.stop()]);
+});
+
+/** Some web apps and the flush job, on Redis, storage and a database of their own tables. */
+async function rig(webs = 1) {
+  const id = randomUUID().replaceAll('-', '').slice(0, 8);
+  const settings = readSettings({
+    ...{ REDIS_URL: redis.url, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
+    ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
+    WRITE_BEHIND_RETRY_CAP_SECONDS: '1',
+  });
+  const make = () => {
+    const client = createClient({ settings, entities: createEntities, logger: silentLogger });
+    open.push(client);
+    return client;
+  };
+  const clients = Array.from({ length: webs }, make);
+  const jobs = make();
+  await jobs.migrate();
+  const deadLetters = createDeadLetters({ ...jobs, logger: silentLogger, clock: systemClock });
+  const flusher = createFlusher({ ...jobs, deadLetters });
+  const queue = await jobs.storage.queue(settings.WRITE_BEHIND_QUEUE);
+  return {
+    ...{ id, jobs, deadLetters, clients, web: clients[0] as Client },
+    /** As the host does it, until the journal is empty. */
+    async drain() {
+      for (;;) {
+        const { receivedMessageItems: items } = await queue.receiveMessages({ numberOfMessages: 16 });
+        await Promise.all(
+          items.map(async ({ messageText, dequeueCount, messageId, popReceipt }) => {
+            const message: unknown = JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'));
+            await flusher.flush(message, { dequeueCount });
+            await queue.deleteMessage(messageId, popReceipt);
+          }),
+        );
+        if ((await queue.getProperties()).approximateMessagesCount === 0) return;
+      }
+    },
+    stored: async (key: string) => (await jobs.entities.of(key)?.store?.loadMany([key]))?.get(key),
+  };
+}
+
+describe('write-behind, from the web app to the database', () => {
+  it('is seen at once, saved later, and then no longer dirty', async () => {
+    const { web, drain, stored, id } = await rig();
+    const key = `user:profile:${id}`;
+    await web.cache.writeBehind(key, { name: 'Ada' });
+    expect(await web.cache.get(key)).toEqual({ name: 'Ada' });
+    expect(await stored(key)).toBeUndefined();
+    await drain();
+    expect(await stored(key)).toMatchObject({ deleted: false, value: { name: 'Ada' } });
+    expect(await web.cache.get(key)).toEqual({ name: 'Ada' });
+    const ttl = await web.redis.client('cache').pttl(physicalKey(key));
+    expect(ttl).toBeLessThanOrEqual(700_000);
+  });
+
+  it('ends with the newest of each key, from several processes at once', async () => {
+    const { clients, web, drain, stored, id } = await rig(3);
+    const newest = new Map<string, { version: string; n: number }>();
+    await Promise.all(
+      Array.from({ length: 600 }, async (_, n) => {
+        const key = `user:profile:${id}-${n % 40}`;
+        const client = clients[n % clients.length] as Client;
+        const version = await client.cache.writeBehind(key, { name: String(n) });
+        if (version > (newest.get(key)?.version ?? '')) newest.set(key, { version, n });
+      }),
+    );
+    await drain();
+    for (const [key, { version, n }] of newest) {
+      expect(await stored(key)).toEqual({ deleted: false, version, value: { name: String(n) } });
+      expect(await web.cache.get(key)).toEqual({ name: String(n) });
+    }
+  });
+
+  it('deletes with a tombstone, and the cache shows no row before and after', async () => {
+    const { web, drain, stored, id } = await rig();
+    const key = `user:profile:${id}`;
+    await web.cache.writeBehind(key, { name: 'Ada' });
+    await drain();
+    await web.cache.writeBehind(key, undefined);
+    expect(await web.cache.get(key)).toBeUndefined();
+    await drain();
+    expect(await stored(key)).toMatchObject({ deleted: true });
+    expect(await web.cache.get(key)).toBeUndefined();
+    await web.cache.writeBehind(key, { name: 'Back' });
+    await drain();
+    expect(await stored(key)).toMatchObject({ value: { name: 'Back' } });
+  });
+
+  it('survives a cache that forgot everything', async () => {
+    const { web, drain, stored, id, jobs } = await rig();
+    const keys = Array.from({ length: 20 }, (_, n) => `user:profile:${id}-${n}`);
+    await Promise.all(keys.map((key) => web.cache.writeBehind(key, { name: key })));
+    await jobs.redis.client('cache').flushall();
+    await drain();
+    for (const key of keys) {
+      expect(await stored(key)).toMatchObject({ value: { name: key } });
+      expect(await web.cache.get(key)).toEqual({ name: key });
+    }
+  });
+
+  it('never stores in the cache what a load read before the commit', async () => {
+    const { web, drain, id, jobs } = await rig();
+    const key = `user:profile:${id}`;
+    await web.cache.writeBehind(key, { name: 'first' });
+    await drain();
+    await web.cache.writeBehind(key, { name: 'second' });
+    await jobs.redis.client('cache').del(physicalKey(key));
+    // A reader misses and loads what the database has: the first. Then the second is committed.
+    expect(await web.cache.get(key)).toEqual({ name: 'first' });
+    await drain();
+    expect(await web.cache.get(key)).toEqual({ name: 'second' });
+  });
+
+  it('carries a value of ten megabytes', async () => {
+    const { web, drain, stored, id } = await rig();
+    const key = `user:profile:${id}`;
+    const name = 'x'.repeat(10_000_000);
+    const version = await web.cache.takeVersion(key);
+    await web.journal.append({
+      entity: 'user:profile',
+      key,
+      version,
+      value: JSON.stringify({ name }),
+      acceptedAt: Date.now(),
+    });
+    await drain();
+    expect(await stored(key)).toMatchObject({ version, value: { name } });
+  });
+});
+
+describe('a value the database refuses', () => {
+  it('is a dead letter, leaves the cache, and the write before it stands', async () => {
+    const { web, drain, stored, deadLetters, id } = await rig();
+    const key = `product:catalog:${id}`;
+    const other = `product:catalog:${id}-other`;
+    await web.cache.writeBehind(key, { name: 'Lamp', price: 5 });
+    await web.cache.writeBehind(key, { name: 'Lamp', price: -5 });
+    await web.cache.writeBehind(other, { name: 'Desk', price: 7 });
+    await drain();
+    expect(await stored(other)).toMatchObject({ value: { name: 'Desk' } });
+    expect(await stored(key)).toMatchObject({ value: { price: 5 } });
+    expect(await web.cache.get(key)).toMatchObject({ price: 5 });
+    expect(await deadLetters.list()).toMatchObject([
+      { key, reason: 'refused', error: expect.stringContaining('23514') },
+    ]);
+  });
+
+  it('is replayed through the same fence: into an empty place, but never over a newer write', async () => {
+    const { web, jobs, drain, stored, deadLetters, id } = await rig();
+    const key = `product:catalog:${id}`;
+    await web.cache.writeBehind(key, { name: 'Lamp', price: -5 });
+    await drain();
+    const [letter] = await deadLetters.list();
+    const letterId = letter?.letterId as string;
+
+    await jobs.pool.query('alter table products drop constraint products_price_check');
+    try {
+      await web.cache.writeBehind(key, { name: 'Newer', price: 1 });
+      await drain();
+      expect(await deadLetters.replay(letterId, jobs.journal)).toBe(true);
+      await drain();
+      expect(await stored(key)).toMatchObject({ value: { name: 'Newer' } });
+      expect(await deadLetters.list()).toEqual([]);
+    } finally {
+      await jobs.pool.query('delete from products where price < 0');
+      await jobs.pool.query('alter table products add constraint products_price_check check (price >= 0)');
+    }
+  });
+});
+
+it('an outage of Redis after the commit is made good by the next delivery', async () => {
+  const { web, drain, stored, id, jobs } = await rig();
+  const key = `user:profile:${id}`;
+  await web.cache.writeBehind(key, { name: 'Ada' });
+  const settle = jobs.fence.settle.bind(jobs.fence);
+  let failures = 1;
+  Object.assign(jobs.fence, {
+    settle: (rows: Parameters<typeof settle>[0]) => (failures-- > 0 ? Promise.reject(new Error('away')) : settle(rows)),
+  });
+  await drain();
+  expect(await stored(key)).toMatchObject({ value: { name: 'Ada' } });
+  expect(await web.redis.client('cache').pttl(physicalKey(key))).toBeLessThanOrEqual(700_000);
+});
