@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The environment knows only strings: these turn one into the kind of value a setting has. */
 
