@@ -8,11 +8,12 @@ import { evaluate } from './evaluate';
 import { type EventCounts, Link } from './link';
 import { toRedisError } from './map-error';
 import { addressOf, isCluster, nodesOf, ownerOf } from './nodes';
+import { ReplicaClients } from './replicas';
 import type { Script } from './script';
 import { ServerClocks } from './server-clock';
 import { SharedCluster, SharedRedis } from './shared-client';
 import { slotOf } from './slot';
-import type { RedisSettings, Target } from './target';
+import type { Address, RedisSettings, Target } from './target';
 import type { LogicalStore, RedisClient, RedisHandle, RedisNode, RunOptions, ScriptOptions } from './types';
 
 /** Of the deadline: a command that was never sent is told so, before its caller's own time is up. */
@@ -35,6 +36,7 @@ export class Handle implements RedisHandle {
   readonly #links = new Map<string, Link>();
   readonly #dedicated = new Set<SharedRedis | SharedCluster>();
   readonly #clocks: ServerClocks;
+  readonly #replicas = new ReplicaClients((address) => this.#connectTo(address));
   #closed = false;
 
   constructor(options: HandleOptions) {
@@ -140,7 +142,12 @@ export class Handle implements RedisHandle {
   async nodes(which: 'masters' | 'all', store: LogicalStore = 'cache'): Promise<readonly RedisNode[]> {
     const link = this.#link(store);
     await link.ready(this.#options.settings.REDIS_DEADLINE_MS);
-    return this.within(nodesOf(link.client, which), { deadlineMs: this.#options.settings.REDIS_SOCKET_TIMEOUT_MS });
+    const found = async () => {
+      const nodes = await nodesOf(link.client, which);
+      if (this.mode !== 'sentinel' || which === 'masters' || isCluster(link.client)) return nodes;
+      return [...nodes, ...(await this.#replicas.of(link.client))];
+    };
+    return this.within(found(), { deadlineMs: this.#options.settings.REDIS_SOCKET_TIMEOUT_MS });
   }
 
   serverMicros() {
@@ -149,6 +156,7 @@ export class Handle implements RedisHandle {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#replicas.close();
     for (const client of this.#dedicated) {
       client.disconnect();
       client.giveUp();
@@ -177,6 +185,7 @@ export class Handle implements RedisHandle {
         logger,
         counts: this.events,
         onReady: () => this.#arrived(client),
+        ...(this.mode === 'cluster' && { diagnose: () => this.#diagnose() }),
       });
       this.#links.set(key, link);
     }
@@ -196,14 +205,48 @@ export class Handle implements RedisHandle {
   }
 
   #connect(store: LogicalStore, label: string, shared: boolean): SharedRedis | SharedCluster {
-    if (this.#closed) throw new RedisUnavailableError('the connection to Redis was closed by this process');
-    const { target, settings, role } = this.#options;
-    const name = `cache-steward:${role}:${label}`.replace(/[^\x21-\x7e]/g, '-');
-    const patienceMs = shared ? Math.ceil(settings.REDIS_DEADLINE_MS * PATIENCE) : undefined;
+    const { target, settings } = this.#options;
     if (target.mode === 'cluster') {
-      return SharedCluster.open([...target.seeds], clusterOptions(target, settings, name, shared), patienceMs);
+      const options = clusterOptions(target, settings, this.#name(label), shared);
+      return SharedCluster.open([...target.seeds], options, this.#patienceMs(shared));
     }
-    const options = redisOptions(target, settings, name, shared);
-    return SharedRedis.open({ ...options, ...whereTo(target, settings), db: this.#database(store) }, patienceMs);
+    const options = redisOptions(target, settings, this.#name(label), shared);
+    const where = { ...whereTo(target, settings), db: this.#database(store) };
+    return SharedRedis.open({ ...options, ...where }, this.#patienceMs(shared));
+  }
+
+  /** ioredis' cluster says of a node only that its connection is closed; this asks the first seed why. */
+  async #diagnose(): Promise<Error | undefined> {
+    if (this.#closed) return undefined;
+    const { target, settings } = this.#options;
+    const options = redisOptions(target, settings, this.#name('diagnosis'), true);
+    const client = SharedRedis.open({ ...options, ...target.seeds[0], retryStrategy: null });
+    let found: Error | undefined;
+    client.on('error', (error: Error) => {
+      found ??= error;
+    });
+    await client.connect().catch(() => {});
+    client.disconnect();
+    return found;
+  }
+
+  /** To one server by its address, for observation. */
+  #connectTo(address: Address): SharedRedis {
+    const { target, settings } = this.#options;
+    const options = redisOptions(target, settings, this.#name('replica'), true);
+    const client = SharedRedis.open({ ...options, ...address }, this.#patienceMs(true));
+    client.on('error', () => {
+      this.events.error += 1;
+    });
+    return client;
+  }
+
+  #name(label: string): string {
+    if (this.#closed) throw new RedisUnavailableError('the connection to Redis was closed by this process');
+    return `cache-steward:${this.#options.role}:${label}`.replace(/[^\x21-\x7e]/g, '-');
+  }
+
+  #patienceMs(shared: boolean): number | undefined {
+    return shared ? Math.ceil(this.#options.settings.REDIS_DEADLINE_MS * PATIENCE) : undefined;
   }
 }

@@ -15,6 +15,8 @@ interface LinkOptions {
   readonly where: string;
   readonly logger: Logger;
   readonly counts: EventCounts;
+  /** Connects once more and gives what went wrong, for a client whose own errors don't say it. */
+  readonly diagnose?: () => Promise<Error | undefined>;
   /** Called on each new connection, before those who wait for it go on. An error here is what they get. */
   readonly onReady: () => void;
 }
@@ -25,6 +27,7 @@ export class Link {
   lastError: Error | undefined;
   #told: 'nothing' | 'ready' | 'away' = 'nothing';
   #toldErrors = new Set<string>();
+  #diagnosing = false;
   readonly #waiters = new Set<() => void>();
 
   constructor(private readonly options: LinkOptions) {
@@ -55,7 +58,21 @@ export class Link {
 
   #failed(error: Error, where: string): void {
     this.options.counts.error += 1;
-    this.lastError = causeOf(error);
+    const cause = causeOf(error);
+    const { diagnose } = this.options;
+    if (diagnose === undefined || cause.message !== 'Connection is closed.') this.#tell(cause, where);
+    else if (!this.#diagnosing) {
+      this.#diagnosing = true;
+      void diagnose()
+        .then((found) => this.isReady || this.#tell(found ?? cause, where))
+        .finally(() => {
+          this.#diagnosing = false;
+        });
+    }
+  }
+
+  #tell(error: Error, where: string): void {
+    this.lastError = error;
     const message = this.lastError.message || errorCode(this.lastError);
     const told = `${where} ${message}`;
     if (this.#toldErrors.has(told)) return;

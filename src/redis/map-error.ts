@@ -13,7 +13,7 @@ const connectionMessages = [
 ];
 
 /** Redis' own words for "not now": it answered, and did nothing. */
-const notNow = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY)\b/;
+const notNow = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|NOREPLICAS)\b/;
 
 const socketCodes = new Set([
   'ECONNREFUSED',

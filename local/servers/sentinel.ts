@@ -1,0 +1,201 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type RedisOptions as ClientOptions, Redis } from 'ioredis';
+import { projectRoot, serverDir } from './paths';
+import { freePort } from './ports';
+import { findRedis, unverified } from './redis';
+import { ServerProcess } from './server-process';
+
+export interface SentinelOptions {
+  /** Folder with `ca.pem`, `cert.pem` and `key.pem`: then TLS is the only way in. Default: no TLS. */
+  readonly tlsDir?: string;
+  /** Silence after which a sentinel holds the primary for dead. Default: 1000. */
+  readonly downAfterMs?: number;
+}
+
+export interface SentinelMember {
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same port and in the same folder, after `kill`. */
+  restart(): Promise<void>;
+}
+
+export interface RunningSentinels {
+  /** The first was the primary at the start; the others its replicas. */
+  readonly servers: readonly SentinelMember[];
+  readonly sentinels: readonly SentinelMember[];
+  readonly password: string;
+  readonly sentinelPassword: string;
+  /** Settings of the app that reach it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** `host:port` of the primary that the sentinels name now. */
+  primary(): Promise<string>;
+  /** Asks a sentinel to promote a replica at once; `OK`, or the error it answers. */
+  failover(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const READY_MS = 30_000;
+const passwords = { server: 'local-servers', sentinel: 'local-sentinels' };
+
+/** The set of `deploy/sentinel/`, from its own files, as plain processes: a primary, two replicas, three sentinels. */
+export async function startSentinels(options: SentinelOptions = {}): Promise<RunningSentinels> {
+  const members: Member[] = [];
+  const stop = async () => {
+    await Promise.all(members.map((member) => member.stop()));
+  };
+  try {
+    const primary = await member('primary', options);
+    members.push(primary);
+    const others = ['replica', 'replica', 'sentinel', 'sentinel', 'sentinel'] as const;
+    for (const role of others) members.push(await member(role, options, `${HOST}:${primary.port}`));
+    const servers = members.slice(0, 3);
+    const sentinels = members.slice(3);
+    const ask = (sentinel: Member) => primaryBy(sentinel, options);
+    await poll('all sentinels know each other and both replicas', async () => {
+      const seen = await Promise.all(sentinels.map((each) => peersOf(each, options)));
+      return seen.every(({ replicas, peers }) => replicas === 2 && peers === 2);
+    });
+    return {
+      servers,
+      sentinels,
+      password: passwords.server,
+      sentinelPassword: passwords.sentinel,
+      environment: {
+        REDIS_SENTINELS: sentinels.map(({ port }) => `${HOST}:${port}`).join(','),
+        REDIS_SENTINEL_PASSWORD: passwords.sentinel,
+        REDIS_URL: `redis${options.tlsDir ? 's' : ''}://:${passwords.server}@localhost`,
+        ...(options.tlsDir && { REDIS_TLS_CA_FILE: join(options.tlsDir, 'ca.pem') }),
+      },
+      primary: async () => {
+        for (const sentinel of sentinels) {
+          const named = sentinel.running ? await ask(sentinel).catch(() => undefined) : undefined;
+          if (named) return named;
+        }
+        throw new Error('No sentinel names a primary');
+      },
+      failover: async () => {
+        const [sentinel] = sentinels;
+        return String(
+          await asked(sentinel?.port ?? 0, passwords.sentinel, options, (client) =>
+            client.call('SENTINEL', 'FAILOVER', 'steward'),
+          ),
+        );
+      },
+      stop,
+    };
+  } catch (error: unknown) {
+    await stop();
+    throw error;
+  }
+}
+
+type Member = SentinelMember & { readonly running: boolean; stop(): Promise<void> };
+
+async function member(
+  role: 'primary' | 'replica' | 'sentinel',
+  options: SentinelOptions,
+  primary = '',
+): Promise<Member> {
+  const program = await findRedis();
+  const port = await freePort();
+  const dir = await serverDir(role);
+  const launch = async () => {
+    const server = new ServerProcess({
+      name: role,
+      command: 'sh',
+      args: [join(projectRoot, 'deploy/sentinel/start.sh'), role],
+      env: {
+        ...program.env,
+        REDIS_SERVER: program.path,
+        DATA_DIR: dir,
+        PORT: `${port}`,
+        PRIMARY: primary,
+        ANNOUNCE: HOST,
+        REDIS_PASSWORD: passwords.server,
+        SENTINEL_PASSWORD: passwords.sentinel,
+        TLS_DIR: options.tlsDir ?? '',
+        DOWN_AFTER_MS: `${options.downAfterMs ?? 1_000}`,
+      },
+      dir,
+      graceMs: 2_000,
+    });
+    const password = role === 'sentinel' ? passwords.sentinel : passwords.server;
+    await server.until(() =>
+      asked(port, password, options, (client) => client.ping()).then(
+        () => true as const,
+        () => undefined,
+      ),
+    );
+    return server;
+  };
+  let server = await launch();
+  return {
+    host: HOST,
+    port,
+    get pid() {
+      return server.pid;
+    },
+    get running() {
+      return server.running;
+    },
+    kill: (signal) => server.kill(signal),
+    restart: async () => {
+      await server.end();
+      server = await launch();
+    },
+    stop: () => server.stop(),
+  };
+}
+
+/** One question on a connection of its own. */
+async function asked<T>(
+  port: number,
+  password: string,
+  options: SentinelOptions,
+  question: (client: Redis) => Promise<T>,
+): Promise<T> {
+  const settings: ClientOptions & { replyMapping?: 'legacy' } = {
+    host: HOST,
+    port,
+    password,
+    ...(options.tlsDir && { tls: unverified }),
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    commandTimeout: 2_000,
+    disconnectTimeout: 100,
+  } as const;
+  const client = new Redis(settings);
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return await question(client);
+  } finally {
+    if (client.status !== 'end') client.disconnect();
+  }
+}
+
+async function primaryBy(sentinel: Member, options: SentinelOptions): Promise<string> {
+  const answer = await asked(sentinel.port, passwords.sentinel, options, (client) =>
+    client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'steward'),
+  );
+  return (answer as string[]).join(':');
+}
+
+async function peersOf(sentinel: Member, options: SentinelOptions): Promise<{ replicas: number; peers: number }> {
+  const info = await asked(sentinel.port, passwords.sentinel, options, (client) => client.info('sentinel'));
+  const [, replicas, peers] = /slaves=(\d+),sentinels=(\d+)/.exec(info) ?? [];
+  return { replicas: Number(replicas), peers: Number(peers) - 1 };
+}
+
+async function poll(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + READY_MS;
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > end) throw new Error(`Expected that ${what} within ${READY_MS} ms`);
+    await sleep(50);
+  }
+}
