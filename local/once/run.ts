@@ -49,6 +49,8 @@ export async function runOnce({ client, jobs, webhook, address, say }: OnceOptio
   say(`traffic: ${WRITES} writes over ${WRITTEN_KEYS} keys, ${SESSIONS} sessions, ${HOT_ENTRIES} hot entries`);
   const stopPlanning = jobs.keepRunning('planRefreshes', REFRESH_EACH_MS);
   const hot = readHotEntries(visitors, redis, { run, entries: HOT_ENTRIES, durationMs: READING_MS });
+  // Awaited further down; should something else fail before, its failure is the one to tell.
+  hot.catch(() => {});
   const [writes, sessions] = await Promise.all([
     makeWrites(visitors, { run, writes: WRITES, keys: WRITTEN_KEYS, durationMs: WRITING_MS }),
     makeSessions(visitors, redis, { run, sessions: SESSIONS, withoutTtl: WITHOUT_TTL, durationMs: LOGGING_IN_MS }),

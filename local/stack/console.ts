@@ -34,12 +34,14 @@ export function stackConsole(write: (line: string) => void, onRun: (run: JobRun)
   };
 }
 
-/** `flushWrites        12 ms  saved 40 rows  (rows 40, lagMs 120)` */
+/** What a person wants to know of a run beside what it did: how much is still to do, or how late it was. */
+const BEHIND = /^(shed|left|waiting|pending|owed|lag)|behind/i;
+
+/** `flushWrites        12 ms  saved 40 writes  (lagMs 120)` */
 export function renderRun({ job, ok, ms, summary, figures }: JobRun): string {
   const shown = Object.entries(figures)
-    .filter(([, value]) => value !== 0)
-    .slice(0, 6)
+    .filter(([name, value]) => value !== 0 && BEHIND.test(name))
     .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toFixed(2)}`);
-  const numbers = shown.length > 0 ? `  (${shown.join(', ')})` : '';
-  return `${job.padEnd(18)} ${`${ms} ms`.padStart(8)}  ${ok ? '' : 'FAILED: '}${summary}${numbers}`;
+  const behind = shown.length > 0 ? `  (${shown.join(', ')})` : '';
+  return `${job.padEnd(18)} ${`${ms} ms`.padStart(8)}  ${ok ? '' : 'FAILED: '}${summary}${behind}`;
 }

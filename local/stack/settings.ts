@@ -1,3 +1,6 @@
+import { sections } from '../../src/settings';
+import type { Setting } from '../../src/settings/setting';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** So that a person who watches sees every job within a minute or two. What the environment says goes before it. */
@@ -10,7 +13,19 @@ const WATCHED: Environment = {
 /** Short lives call for a short way: a refresh goes through the queue if two seconds suffice. */
 const LOCAL: Environment = { REFRESH_QUEUE_LATENCY_SECONDS: '2' };
 
-/** The environment of the web app and of the functions host. */
+/** Named by the stack itself. */
+const SERVICES = ['REDIS_URL', 'AzureWebJobsStorage', 'DATABASE_URL'];
+
+/**
+ * The environment of the web app and of the functions host: what the sample settings say, what makes the stack worth
+ * watching, one's own environment, and where the services listen, each over the one before.
+ */
 export function stackEnvironment(own: Environment, services: Environment, mode: 'watched' | 'once'): Environment {
-  return { ...(mode === 'watched' ? WATCHED : {}), ...LOCAL, ...own, ...services };
+  return { ...samples(), ...LOCAL, ...(mode === 'watched' ? WATCHED : {}), ...own, ...services };
+}
+
+/** The host looks up `%NAME%` in the environment and knows no defaults. */
+function samples(): Environment {
+  const all = sections.flatMap(({ settings }) => Object.entries(settings as Record<string, Setting>));
+  return Object.fromEntries(all.flatMap(([name, { sample }]) => (SERVICES.includes(name) ? [] : [[name, sample]])));
 }

@@ -9,7 +9,7 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-const TICK_MS = 250;
+const TICK_MS = 1_000;
 const PROFILES = 500;
 const HOT_PRICES = 100;
 const PRODUCTS = 200;
@@ -17,7 +17,7 @@ const PRODUCTS = 200;
 const LOGINS_PER_LEGACY = 10;
 const KEPT_COOKIES = 50;
 
-/** Steady traffic, small enough for any machine: some 60 requests a second, until stopped. */
+/** Steady traffic, small enough for any machine: some 50 requests a second, until stopped. */
 export function startTraffic(address: string, redis: RedisHandle): Traffic {
   const visitors = visitorsOf(address);
   const stopping = new AbortController();
@@ -42,9 +42,7 @@ export function startTraffic(address: string, redis: RedisHandle): Traffic {
   const run = async () => {
     while (!stopping.signal.aborted) {
       const known = cookie();
-      await Promise.all(
-        [...tick(visitors), login(), ...(known ? [visitors.visit(known)] : [])].map((request) => attempt(request)),
-      );
+      await Promise.all([...tick(visitors), login(), login(), ...(known ? [visitors.visit(known)] : [])].map(attempt));
       await sleep(TICK_MS, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
@@ -63,16 +61,16 @@ export function startTraffic(address: string, redis: RedisHandle): Traffic {
   };
 }
 
-/** Writes to random profiles, hot reads of a few prices again and again, cold reads all over the catalogue. */
+/** Writes to random profiles, hot reads of the same prices again and again, cold reads all over profiles and products. */
 function tick(visitors: Visitors): Promise<unknown>[] {
-  const hot = Array.from({ length: 20 }, () => `p${pick(HOT_PRICES)}`);
+  const hot = Array.from({ length: HOT_PRICES }, (_, n) => `p${n}`);
   return [
-    ...Array.from({ length: 5 }, () => {
+    ...Array.from({ length: 20 }, () => {
       const id = pick(PROFILES);
       return visitors.write(`${id}`, { name: `User ${id}`, plan: ['free', 'team'][pick(2)] });
     }),
-    ...Array.from({ length: 4 }, () => visitors.profile(`${pick(PROFILES * 2)}`)),
-    ...Array.from({ length: 3 }, () => visitors.product(`sku-${pick(PRODUCTS)}`)),
+    ...Array.from({ length: 15 }, () => visitors.profile(`${pick(PROFILES * 2)}`)),
+    ...Array.from({ length: 10 }, () => visitors.product(`sku-${pick(PRODUCTS)}`)),
     visitors.prices(hot),
   ];
 }
