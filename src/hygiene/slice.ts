@@ -118,11 +118,13 @@ class Slice {
 
   async run(): Promise<SliceResult> {
     try {
-      return await this.#work();
+      return await this.#work().catch((error: unknown) => {
+        if (!(error instanceof DeadlineError || error instanceof RedisUnavailableError)) throw error;
+        return this.#pause('unreachable', this.#deps.options.pauseMs);
+      });
     } catch (error: unknown) {
       if (error instanceof Superseded) return { outcome: 'superseded', ...idle };
-      if (!(error instanceof DeadlineError || error instanceof RedisUnavailableError)) throw error;
-      return this.#pause('unreachable', this.#deps.options.pauseMs);
+      throw error;
     }
   }
 
