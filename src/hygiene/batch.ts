@@ -34,5 +34,20 @@ export function routedBatch(redis: RedisHandle, store: LogicalStore, deadlineMs:
     );
 }
 
+/** A node's batch whose moved keys are asked for again where they live now. */
+export function followingBatch(batch: Batch, routed: Batch): Batch {
+  return async (commands) => {
+    const replies = [...(await batch(commands))];
+    const moved = [...replies.keys()].filter((index) => isMoved(replies[index]));
+    const again = await routed(moved.map((index) => commands[index] as Command));
+    moved.forEach((index, at) => {
+      replies[index] = again[at];
+    });
+    return replies;
+  };
+}
+
+const isMoved = (reply: unknown): boolean => reply instanceof Error && /^(MOVED|ASK|TRYAGAIN)\b/.test(reply.message);
+
 /** The server answered, if with a refusal; any other error means that it did not. */
 const isReply = (error: Error): boolean => error.name === 'ReplyError';

@@ -51,7 +51,7 @@ export function createSweeps(options: SweepsOptions): Sweeps {
     queue: storageSweepQueue(storage, settings.SWEEP_QUEUE),
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings }),
+      work: passWork({ redis, settings, deadlineMs: PAGE_DEADLINE_MS }),
       way: settings.SWEEP_PAGES,
       deadlineMs: PAGE_DEADLINE_MS,
     }),

@@ -41,7 +41,7 @@ export async function runPassHere(options: LocalRunOptions): Promise<PassSummary
     queue,
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings }),
+      work: passWork({ redis, settings, deadlineMs: PAGE_DEADLINE_MS }),
       way: settings.SWEEP_PAGES,
       deadlineMs: PAGE_DEADLINE_MS,
     }),

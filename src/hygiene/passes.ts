@@ -1,7 +1,7 @@
 import { SECOND } from '../clock';
 import type { RedisHandle } from '../redis';
 import { capabilitiesOf } from '../redis';
-import { nodeBatch, routedBatch } from './batch';
+import { followingBatch, nodeBatch, routedBatch } from './batch';
 import type { PassKind } from './ports';
 import type { PassName } from './record';
 import { sessionsKind } from './sessions/kind';
@@ -10,7 +10,7 @@ import { sessionsCommandPager, sessionsScriptPager } from './sessions/pagers';
 import type { HygieneSettings } from './settings';
 import type { PassWork } from './shards';
 
-/** How long one page may take before it is given up, in ms: many times the longest. */
+/** How long one page, or one look at a server, may take before it is given up, in ms: many times the longest. */
 export const PAGE_DEADLINE_MS = 5 * SECOND;
 
 /** Kinds whose findings only their own functions look into. */
@@ -21,10 +21,10 @@ export const passKinds: Readonly<Record<PassName, PassKind>> = {
 interface PassWorkOptions {
   readonly redis: RedisHandle;
   readonly settings: HygieneSettings;
+  readonly deadlineMs: number;
 }
 
-export function passWork({ redis, settings }: PassWorkOptions): Readonly<Record<PassName, PassWork>> {
-  const deadlineMs = PAGE_DEADLINE_MS;
+export function passWork({ redis, settings, deadlineMs }: PassWorkOptions): Readonly<Record<PassName, PassWork>> {
   const sessions: SessionsPassOptions = {
     prefix: settings.SWEEP_SESSION_PREFIX,
     lifeMs: settings.SWEEP_SESSION_SECONDS * SECOND,
@@ -41,7 +41,7 @@ export function passWork({ redis, settings }: PassWorkOptions): Readonly<Record<
         const common = { redis, store, node, sessions, dryRun, conditional, deadlineMs, routed };
         return way === 'script'
           ? sessionsScriptPager(common)
-          : sessionsCommandPager(common, nodeBatch(redis, node.client, deadlineMs));
+          : sessionsCommandPager(common, followingBatch(nodeBatch(redis, node.client, deadlineMs), routed));
       },
     },
   };

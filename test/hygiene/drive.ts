@@ -49,7 +49,12 @@ export function rig(
   return {
     records: memoryRecords() as PassRecordStore,
     queue: memoryQueue(),
-    shards: redisShards({ redis, work: passWork({ redis, settings }), way: settings.SWEEP_PAGES, deadlineMs }),
+    shards: redisShards({
+      redis,
+      work: passWork({ redis, settings, deadlineMs }),
+      way: settings.SWEEP_PAGES,
+      deadlineMs,
+    }),
     kinds: passKinds,
     quiet: quietHours([], 'UTC'),
     clock: systemClock as Clock,

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster, Redis } from 'ioredis';
+import { startRedisCluster } from '../../local/servers';
+import { redisFor, rig, runPass, settingsFor } from './drive';
+
+test('a master killed in mid-pass: its promoted replica is walked in the same pass', async () => {
+  const cluster = await startRedisCluster({ masters: 3, replicas: 1 });
+  const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
+  client.on('error', () => {});
+  const [victim, , , replica] = cluster.nodes;
+  const heir = new Redis(replica!.url);
+  const environment = { REDIS_NODES: cluster.addresses.join(',') };
+  const redis = redisFor(environment);
+  try {
+    await Promise.all(Array.from({ length: 6_000 }, (_, index) => client.set(`sess:${index}`, '{}')));
+    await Promise.all(Array.from({ length: 500 }, (_, index) => client.set(`foreign:${index}`, '1')));
+    const victimClient = new Redis(victim!.url);
+    await victimClient.wait(1, 2_000);
+    victimClient.disconnect();
+
+    let slices = 0;
+    const deps = rig(redis, settingsFor(environment), { options: { budgetMs: 1, saveEveryMs: 1 }, deadlineMs: 500 });
+    const summary = await runPass('sessions', deps, {
+      onSlice: async ({ outcome }) => {
+        slices += 1;
+        // An hour's pause of a real queue is the time that a promotion takes here.
+        if (outcome === 'paused') await sleep(200);
+        if (slices !== 4) return;
+        await victim!.kill('SIGKILL');
+        for (;;) {
+          if (/role:master/.test(await heir.info('replication'))) return;
+          await sleep(50);
+        }
+      },
+    });
+    expect(summary.faults).toEqual([]);
+    expect(summary.shards).toBe(4);
+    const missing: string[] = [];
+    for (const node of cluster.nodes.slice(1, 4)) {
+      const own = new Redis(node.url);
+      for (const key of await own.keys('*')) if ((await own.ttl(key)) === -1) missing.push(key);
+      own.disconnect();
+    }
+    expect(missing.filter((key) => key.startsWith('sess:'))).toEqual([]);
+    expect(missing).toHaveLength(500);
+  } finally {
+    await redis.close();
+    heir.disconnect();
+    client.disconnect();
+    await cluster.stop();
+  }
+});
