@@ -4,6 +4,7 @@ import { companionKey, physicalKey } from '../entities/key';
 import type { SaveOutcome, WriteRow } from '../entities/store';
 import type { Version } from '../entities/version';
 import type { Logger } from '../logger';
+import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
 import { entryTail, FLAG_DIRTY, FLAG_NEGATIVE } from './entry';
 import { dropScript, putScript, settleScript } from './scripts';
@@ -85,19 +86,53 @@ export function createFence(options: FenceOptions): Fence {
     },
 
     async settle(rows) {
-      const settled = rows.map(({ row, outcome, ttlSeconds, graceSeconds = 0 }) => {
-        const stored = outcome.saved ? row.version : outcome.storedVersion;
-        const lifeMs = Math.round(ttlSeconds * SECOND);
-        const args = [stored, lifeMs, lifeMs + Math.round(graceSeconds * SECOND)];
-        return redis.run('cache', settleScript, keysOf(row.key), args);
-      });
-      await allOrFirstError(settled);
+      // A few calls at once, each with a deadline of its own: thousands sent together would outlive theirs in the line.
+      const isCluster = redis.mode === 'cluster';
+      const lanes = SETTLE_LANES[isCluster ? 'cluster' : 'standalone'];
+      const pages = settlePages(rows, isCluster);
+      const lane = async () => {
+        for (let page = pages.pop(); page !== undefined; page = pages.pop()) {
+          await redis.run('cache', settleScript, page.keys, [page.lifeMs, page.physicalMs, ...page.versions]);
+        }
+      };
+      await allOrFirstError(Array.from({ length: Math.min(lanes, pages.length) }, lane));
     },
 
     async discard(key, version) {
       await redis.run('cache', dropScript, keysOf(key), ['', version]);
     },
   };
+}
+
+/** Rows that one call settles; Redis answers nobody else meanwhile. */
+const SETTLE_ROWS = 100;
+const SETTLE_LANES = { standalone: 4, cluster: 64 };
+
+interface SettlePage {
+  readonly lifeMs: number;
+  readonly physicalMs: number;
+  readonly keys: string[];
+  readonly versions: Version[];
+}
+
+/** Rows of one life, and on a cluster of one slot, that go in one call. */
+function settlePages(rows: readonly SettledRow[], isCluster: boolean): SettlePage[] {
+  const pages: SettlePage[] = [];
+  const open = new Map<string, SettlePage>();
+  for (const { row, outcome, ttlSeconds, graceSeconds = 0 } of rows) {
+    const keys = [physicalKey(row.key), companionKey(row.key, 'lease')];
+    const group = `${ttlSeconds} ${graceSeconds} ${isCluster ? slotOf(keys[0] as string) : ''}`;
+    let page = open.get(group);
+    if (page === undefined || page.versions.length >= SETTLE_ROWS) {
+      const lifeMs = Math.round(ttlSeconds * SECOND);
+      page = { lifeMs, physicalMs: lifeMs + Math.round(graceSeconds * SECOND), keys: [], versions: [] };
+      open.set(group, page);
+      pages.push(page);
+    }
+    page.keys.push(...keys);
+    page.versions.push(outcome.saved ? row.version : outcome.storedVersion);
+  }
+  return pages;
 }
 
 /** Like Promise.all, but every command has been answered before the first error is thrown. */

@@ -1,22 +1,24 @@
--- After a commit (DESIGN, write-behind step 5): the store is known to hold this version, or a later one.
--- KEYS[1] entry  KEYS[2] lease
--- ARGV[2] version that the store holds  ARGV[3] life from now on, ms  ARGV[4] physical time-to-live, ms
--- Result: 'cleared' | 'dropped' | 'kept' | 'none'
-local raw, kind = read(KEYS[1])
-if kind ~= 'ours' and kind ~= 'newer' then
-  -- A load under way may have read the row before the commit.
-  redis.call('DEL', KEYS[2])
-  return 'none'
+-- After a commit (DESIGN, write-behind step 5): the store is known to hold these versions, or later ones.
+-- KEYS two a row, all of one slot: entry, lease
+-- ARGV[2] life from now on, ms  ARGV[3] physical time-to-live, ms  then one a row: the version that the store holds
+-- Result: entries that were dirty and are so no longer
+local cleared = 0
+for row = 1, #KEYS / 2 do
+  local entry, lease, stored = KEYS[row * 2 - 1], KEYS[row * 2], ARGV[row + 3]
+  local raw, kind = read(entry)
+  if kind ~= 'ours' and kind ~= 'newer' then
+    -- A load under way may have read the row before the commit.
+    redis.call('DEL', lease)
+  else
+    local current = version_of(raw)
+    if current < stored then
+      redis.call('DEL', entry, lease)
+    elseif current == stored and kind == 'ours' and is_dirty(raw) then
+      redis.call('SETRANGE', entry, 1, string.format('%X', tonumber(string.sub(raw, 2, 2), 16) - 1))
+      redis.call('SETRANGE', entry, 34, ms(now_ms + tonumber(ARGV[2])))
+      redis.call('PEXPIRE', entry, ARGV[3])
+      cleared = cleared + 1
+    end
+  end
 end
-local current = version_of(raw)
-if current > ARGV[2] then return 'kept' end
-if current < ARGV[2] then
-  redis.call('DEL', KEYS[1], KEYS[2])
-  return 'dropped'
-end
-if kind == 'ours' and is_dirty(raw) then
-  redis.call('SETRANGE', KEYS[1], 1, string.format('%X', tonumber(string.sub(raw, 2, 2), 16) - 1))
-  redis.call('SETRANGE', KEYS[1], 34, ms(now_ms + tonumber(ARGV[3])))
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
-end
-return 'cleared'
+return cleared
