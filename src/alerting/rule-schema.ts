@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DURATION } from './duration';
 
 /** What `alerts/rules.json` may say. `alerts/rules.schema.json` is generated from this, so the two can't drift. */

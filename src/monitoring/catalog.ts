@@ -1,0 +1,147 @@
+/**
+ * Every metric there is, said once: docs/metrics.md is generated from it, `/api/metrics` takes its help from it, and
+ * the rules are checked against it.
+ */
+export interface Metric {
+  /** A counter is stored as what it grew by; see samples.ts. */
+  readonly kind: 'gauge' | 'counter';
+  readonly unit: string;
+  /** What it is, and from what it is made. */
+  readonly help: string;
+  /** Labels besides `cache` and `node`. */
+  readonly labels?: readonly string[];
+}
+
+const gauge = (unit: string, help: string, labels?: readonly string[]): Metric => ({
+  kind: 'gauge',
+  unit,
+  help,
+  ...(labels ? { labels } : {}),
+});
+const counter = (unit: string, help: string, labels?: readonly string[]): Metric => ({
+  ...gauge(unit, help, labels),
+  kind: 'counter',
+});
+
+/** One a node: from INFO and the probes beside it. */
+export const nodeMetrics = {
+  redis_up: gauge('0 or 1', '1 when the node answered INFO, 0 when it did not.'),
+  redis_info_seconds: gauge('s', 'How long the node took to answer INFO.'),
+  redis_interval_seconds: gauge('s', 'Time between the two readings that the counters of this sample are made of.'),
+  redis_uptime_seconds: gauge('s', 'uptime_in_seconds'),
+  redis_master: gauge('0 or 1', '1 for a master, 0 for a replica.'),
+  redis_memory_used_bytes: gauge('bytes', 'used_memory'),
+  redis_memory_peak_bytes: gauge('bytes', 'used_memory_peak'),
+  redis_memory_rss_bytes: gauge('bytes', 'used_memory_rss'),
+  redis_memory_dataset_bytes: gauge('bytes', 'used_memory_dataset'),
+  redis_memory_max_bytes: gauge('bytes', 'maxmemory, or REDIS_MAX_MEMORY_BYTES where the server says 0.'),
+  redis_memory_used_share: gauge('share', 'used_memory / maxmemory; absent where there is no limit.'),
+  redis_fragmentation_ratio: gauge('ratio', 'allocator_frag_ratio, or mem_fragmentation_ratio where that is absent.'),
+  redis_fragmentation_bytes: gauge('bytes', 'allocator_frag_bytes, or mem_fragmentation_bytes.'),
+  redis_fragmentation_share: gauge('share', 'redis_fragmentation_bytes / used_memory.'),
+  redis_clients: gauge('connections', 'connected_clients'),
+  redis_clients_blocked: gauge('connections', 'blocked_clients'),
+  redis_clients_max: gauge(
+    'connections',
+    'maxclients, or REDIS_MAX_CLIENTS where the server does not say (Redis 6.0).',
+  ),
+  redis_clients_share: gauge('share', 'connected_clients / maxclients'),
+  redis_clients_named: gauge('connections', 'CLIENT LIST by name; the 20 most frequent, the rest as `other`.', [
+    'client',
+  ]),
+  redis_ops_per_second: gauge(
+    '1/s',
+    'instantaneous_ops_per_sec: for a live tile only; rates come from redis_commands.',
+  ),
+  redis_keys: gauge('keys', 'keys of a database, from INFO keyspace.', ['db']),
+  redis_keys_with_ttl: gauge('keys', 'expires of a database.', ['db']),
+  redis_keys_without_ttl_share: gauge('share', '(keys - expires) / keys of a database.', ['db']),
+  redis_ttl_mean_seconds: gauge('s', 'avg_ttl of a database.', ['db']),
+  redis_evicts_any_key: gauge('0 or 1', '1 when maxmemory_policy is one of allkeys-*.'),
+  redis_rdb_last_save: gauge('s since 1970', 'rdb_last_save_time'),
+  redis_rdb_age_seconds: gauge('s', 'Now - rdb_last_save_time; absent where nothing is ever saved.'),
+  redis_rdb_changes: gauge('changes', 'rdb_changes_since_last_save'),
+  redis_aof_enabled: gauge('0 or 1', 'aof_enabled'),
+  redis_aof_rewriting: gauge('0 or 1', 'aof_rewrite_in_progress'),
+  redis_persistence_ok: gauge(
+    '0 or 1',
+    'The least of rdb_last_bgsave_status, aof_last_bgrewrite_status and aof_last_write_status.',
+  ),
+  redis_replicas: gauge('replicas', 'connected_slaves'),
+  redis_replica_link_up: gauge('0 or 1', 'master_link_status, on replicas.'),
+  redis_replica_lag_bytes: gauge('bytes', 'master_repl_offset - offset, by replica, as its master sees it.', [
+    'replica',
+  ]),
+  redis_replica_lag_seconds: gauge('s', 'lag, by replica, as its master sees it.', ['replica']),
+  redis_cluster_ok: gauge('0 or 1', 'cluster_state of CLUSTER INFO.'),
+  redis_cluster_slots_failing: gauge('slots', 'cluster_slots_pfail + cluster_slots_fail'),
+  redis_slowlog_slowest_seconds: gauge('s', 'The slowest command that SLOWLOG has logged since the sample before.'),
+  redis_commands: counter('commands', 'total_commands_processed'),
+  redis_connections: counter('connections', 'total_connections_received'),
+  redis_rejected_connections: counter('connections', 'rejected_connections'),
+  redis_keyspace_hits: counter('lookups', 'keyspace_hits, or its read and write halves on Redis Enterprise.'),
+  redis_keyspace_misses: counter('lookups', 'keyspace_misses, or its read and write halves on Redis Enterprise.'),
+  redis_expired_keys: counter('keys', 'expired_keys'),
+  redis_evicted_keys: counter('keys', 'evicted_keys'),
+  redis_evicted_share: counter('share', 'Keys evicted since the sample before / keys held; add it up over time.'),
+  redis_net_input_bytes: counter('bytes', 'total_net_input_bytes'),
+  redis_net_output_bytes: counter('bytes', 'total_net_output_bytes'),
+  redis_engine_cpu_seconds: counter(
+    's',
+    'used_cpu_user_main_thread + used_cpu_sys_main_thread; the process where Redis is older than 6.2.',
+  ),
+  redis_error_replies: counter('replies', 'total_error_replies, or the sum of errorstat_*.'),
+  redis_acl_denied: counter('denials', 'acl_access_denied_auth + _cmd + _key + _channel'),
+  redis_command_calls: counter('calls', 'calls of cmdstat_*.', ['command']),
+  redis_command_seconds: counter('s', 'usec of cmdstat_*; over redis_command_calls it is the mean latency.', [
+    'command',
+  ]),
+  redis_command_failures: counter('calls', 'rejected_calls + failed_calls of cmdstat_*, all commands.'),
+  redis_latency_bucket: counter(
+    'calls',
+    'Calls that took at most `le` microseconds: LATENCY HISTOGRAM, all commands.',
+    ['le'],
+  ),
+  redis_slowlog_entries: counter('entries', 'Commands that SLOWLOG has logged: the growth of its newest id.'),
+  redis_full_syncs: counter('syncs', 'sync_full'),
+} as const satisfies Record<string, Metric>;
+
+/** One an app: its counters (see src/redis/counters.ts), its queues and its tables. */
+export const appMetrics = {
+  steward_queue_messages: gauge('messages', 'Approximate length of a queue.', ['queue']),
+  steward_queue_oldest_seconds: gauge('s', 'Age of the oldest visible message of a queue; 0 when it is empty.', [
+    'queue',
+  ]),
+  steward_poison_messages: gauge('messages', 'Approximate length of the poison queue of a queue.', ['queue']),
+  steward_dead_letters: gauge('writes', 'Writes that could not be saved and wait for somebody to look.'),
+  steward_job_runs: counter('runs', 'Runs of a job that ended.', ['job', 'outcome']),
+  steward_job_ms: counter('ms', 'Time that runs of a job took; over steward_job_runs it is the mean.', [
+    'job',
+    'outcome',
+  ]),
+} as const satisfies Record<string, Metric>;
+
+/** From Azure Monitor, where AZURE_REDIS_RESOURCE_ID is set; the shard is a label where the service says it. */
+export const azureMetrics = {
+  azure_server_load_share: gauge('share', 'serverLoad / 100', ['shard']),
+  azure_cpu_share: gauge('share', 'percentProcessorTime / 100', ['shard', 'instance']),
+  azure_memory_used_share: gauge('share', 'usedmemorypercentage / 100', ['shard']),
+  azure_memory_used_bytes: gauge('bytes', 'usedmemory', ['shard']),
+  azure_clients: gauge('connections', 'connectedclients', ['shard', 'instance']),
+  azure_latency_seconds: gauge('s', 'cacheLatency / 1,000,000', ['shard', 'instance']),
+  azure_ops_per_second: gauge('1/s', 'operationsPerSecond', ['shard']),
+  azure_keys: gauge('keys', 'totalkeys', ['shard']),
+  azure_read_bytes_per_second: gauge('bytes/s', 'cacheRead', ['shard', 'instance']),
+  azure_write_bytes_per_second: gauge('bytes/s', 'cacheWrite', ['shard', 'instance']),
+  azure_hits: counter('lookups', 'cachehits', ['shard']),
+  azure_misses: counter('lookups', 'cachemisses', ['shard']),
+  azure_evicted_keys: counter('keys', 'evictedkeys', ['shard']),
+  azure_expired_keys: counter('keys', 'expiredkeys', ['shard']),
+  azure_errors: gauge('errors', 'errors; Azure Cache for Redis only.', ['shard', 'type']),
+  azure_geo_healthy: gauge('0 or 1', 'GeoReplicationHealthy or geoReplicationHealthy.'),
+} as const satisfies Record<string, Metric>;
+
+export const catalog: Readonly<Record<string, Metric>> = { ...nodeMetrics, ...appMetrics, ...azureMetrics };
+
+/** A metric that isn't in the catalog is one of the app's own counters, which count unless they are set. */
+export const isCounter = (name: string): boolean => (catalog[name]?.kind ?? 'counter') === 'counter';

@@ -1,0 +1,9 @@
+export { createPlatformMetrics, type PlatformMetrics } from './azure-monitor';
+export { type Collector, type CollectorOptions, createCollector } from './collector';
+export { type Health, readHealth } from './health';
+export { latestBatches } from './latest';
+export { createMemorySampleStore } from './memory-store';
+export { type Overview, overviewOf } from './overview';
+export { renderPrometheus } from './prometheus';
+export type { SampleBatch, SampleStore } from './samples';
+export { createTableSampleStore } from './table-store';
