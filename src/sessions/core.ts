@@ -9,7 +9,7 @@ import { SessionSaver } from './saver';
 import * as scripts from './scripts';
 import { UserSessions } from './users';
 
-export type SaveOutcome =
+export type SessionSaveOutcome =
   /** Redis holds it now, with what others changed meanwhile. */
   | 'saved'
   /** It was destroyed, revoked or had expired: nothing was written, and nothing came back to life. */
@@ -88,7 +88,7 @@ export class SessionCore {
   }
 
   /** Saves onto what is still there; what others saved since is merged by top-level key, the last writer winning. */
-  async save(handle: SessionHandle, data: SessionValues): Promise<SaveOutcome> {
+  async save(handle: SessionHandle, data: SessionValues): Promise<SessionSaveOutcome> {
     const idleMs = this.rules.idleMsOf(data);
     if (idleMs === undefined) {
       await this.#destroy(handle.key, handle.foreignKey);

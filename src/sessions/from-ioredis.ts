@@ -25,7 +25,7 @@ export function fromIoredis(client: RedisClient, options: { readonly deadlineMs?
     }
   };
   client.on('ready', () => {
-    for (const address of clocks.addresses()) clocks.doubt(address); // another machine may be behind it now
+    clocks.doubtAll(); // another machine may be behind it now
   });
 
   async function offsetOf(keys: readonly string[]): Promise<{ micros: number; uncertainty: number }> {
@@ -58,7 +58,7 @@ export function fromIoredis(client: RedisClient, options: { readonly deadlineMs?
       return attempt().catch((error: unknown) => {
         // Refused though there was time: the server's clock isn't what it was. Nothing was changed, so ask again.
         if (!(error instanceof DeadlineError && error.refused && steadyClock.now() < deadline)) throw error;
-        for (const address of clocks.addresses()) clocks.doubt(address);
+        clocks.doubtAll();
         return attempt();
       });
     },

@@ -72,7 +72,8 @@ export class SessionLoader {
   /** `user` revoked all but one session just now: is this the one? */
   async #restamped(id: string, key: string, generation: string | undefined): Promise<LoadedSession | undefined> {
     const now = this.rules.redis.serverMicros()?.micros ?? 0;
-    if (generation === undefined || Number(generation.slice(0, 16)) + RESTAMP_WINDOW_MICROS < now) return undefined;
+    if (generation?.charAt(16) !== 'o' || Number(generation.slice(0, 16)) + RESTAMP_WINDOW_MICROS < now)
+      return undefined;
     for (let ask = 0; ask < RESTAMP_ASKS; ask += 1) {
       await sleep(RESTAMP_PAUSE_MS);
       const stored = await this.get(key);
@@ -100,7 +101,7 @@ export class SessionLoader {
   async #withoutGeneration(data: SessionContent, handle: SessionHandle): Promise<LoadedSession | undefined> {
     handle.user = this.rules.userOf(data);
     const generation = await this.#generation(handle.user);
-    return generation?.charAt(16) === 'r' ? undefined : { data, handle };
+    return generation === undefined || generation.charAt(16) === 'n' ? { data, handle } : undefined;
   }
 
   #generation(user: string | undefined): Promise<string | undefined> | undefined {

@@ -20,7 +20,10 @@ export interface SessionRecord {
   readonly idleMs: number;
   /** When its user logged in; equals `createdMs` before that. */
   readonly authenticatedMs: number;
-  /** Of its user when it was saved; undefined without a user. */
+  /**
+   * Of its user when it was saved; undefined without a user. 16 digits of µs, then how it came about (`n` at a login,
+   * `r` all sessions were revoked, `o` all but one), then 22 random characters.
+   */
   readonly generation: string | undefined;
   readonly user: string | undefined;
   /** Of a retired record: the id of the one that took its place. */
@@ -31,7 +34,7 @@ export interface SessionRecord {
 
 const kinds = { s: 'session', r: 'retired', p: 'pending' } as const;
 const header =
-  /^cs1 (?<kind>[srp]) (?<version>\d{16}) (?<created>\d{13}) (?<ends>\d{13}) (?<seen>\d{13}) (?<idle>\d{13}) (?<authenticated>\d{13}) (?<generation>\d{16}[nr][\w-]{22}|-{39})\n/;
+  /^cs1 (?<kind>[srp]) (?<version>\d{16}) (?<created>\d{13}) (?<ends>\d{13}) (?<seen>\d{13}) (?<idle>\d{13}) (?<authenticated>\d{13}) (?<generation>\d{16}[nro][\w-]{22}|-{39})\n/;
 
 export const NO_GENERATION = '-'.repeat(39);
 

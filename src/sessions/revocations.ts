@@ -78,7 +78,7 @@ export class Revocations {
     const [key, index] = [keys.generationOf(user), keys.indexOf(user)];
     let repeat = '';
     const send = async () => {
-      const random = randomBytes(16).toString('base64url');
+      const random = (atOnce ? 'o' : 'r') + randomBytes(16).toString('base64url');
       const command = (p: Pipeline) => p.eval(revokeText, 2, key, index, random, keepMs, repeat);
       const [generation, before] = (await this.#send(key, command, async (reply) => {
         const [now, then] = reply as [string, string];

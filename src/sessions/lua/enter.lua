@@ -8,7 +8,7 @@
 local now_ms = math.floor(now_us / 1000)
 local generation = redis.call('GET', KEYS[1])
 if ARGV[6] == '-' then
-  if generation and string.sub(generation, 17, 17) == 'r' then
+  if generation and string.sub(generation, 17, 17) ~= 'n' then
     return {'revoked'}
   end
 elseif ARGV[6] ~= '' and generation ~= ARGV[6] then

@@ -1,7 +1,7 @@
 -- Replaces a user's generation: all sessions that carry another one are dead. Without a deadline, and safe to repeat:
 -- a revocation that is older than what is there changes nothing.
 -- KEYS[1]: the generation. KEYS[2]: the index, of which nothing is left alive.
--- ARGV: 1 random part, 2 how long it is kept (ms), 3 a generation to repeat ('' for a new one).
+-- ARGV: 1 'r' or 'o' (all but one), and the random part, 2 how long it is kept (ms), 3 a generation to repeat ('' for a new one).
 -- Result: {generation now in force, the one before or ''}.
 local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -9,7 +9,7 @@ local before = redis.call('GET', KEYS[1]) or ''
 local generation = ARGV[3]
 if generation == '' then
   local last = tonumber(string.sub(before, 1, 16)) or 0
-  generation = string.format('%016.0fr%s', math.max(now_us, last + 1), ARGV[1])
+  generation = string.format('%016.0f%s', math.max(now_us, last + 1), ARGV[1])
 elseif string.sub(before, 1, 16) >= string.sub(generation, 1, 16) then
   return {before, before}
 end
