@@ -6,6 +6,8 @@ import { CacheInputError } from './errors';
 import { createFence } from './fence';
 import { Flights } from './flights';
 import { dropPattern } from './invalidate';
+import { Leases } from './leases';
+import { Loads } from './loads';
 import { Misses } from './misses';
 import { Owed } from './owed';
 import { checkTag, MEMO_PREFIX, Plans } from './plan';
@@ -39,12 +41,15 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const time = new ServerTime(redis, clock);
   const owed = new Owed({ redis, clock, logger });
   const fence = createFence({ redis, logger, clock, versions });
-  const misses = new Misses({ redis, logger, epochs, flights, versions, codec, time, now: () => clock.now() });
+  const { deadlineMs } = options;
+  const leases = new Leases({ redis, logger, epochs, flights, versions });
+  const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
+  const misses = new Misses({ epochs, flights, leases, loads, codec, time, now: () => clock.now(), deadlineMs });
   const refreshing = new Set<string>();
   const reads: Reads = new Reads({
     plans,
     misses,
-    reader: new Reader(redis, options.deadlineMs),
+    reader: new Reader(redis, deadlineMs),
     lookup: { epochs, codec, time, clock, logger, onRead },
   });
   const writes = new Writes({
@@ -62,12 +67,10 @@ export function createCache(dependencies: CacheDependencies): Cache {
   });
 
   /** A reader is waiting: nothing here may throw or take long. */
-  function onRead(key: string, plan: { entity: unknown; policy: unknown }, stampMs: number, expiresMs: number): void {
-    const refreshAhead = (plan as { entity?: { refreshAhead?: { fraction?: number } } }).entity?.refreshAhead;
+  function onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void {
     demand?.read(key, expiresMs);
-    const now = time.now();
-    if (now < stampMs + (expiresMs - stampMs) * (refreshAhead?.fraction ?? 0.8)) return;
-    if (demand !== undefined && expiresMs - now >= options.refreshInProcessUnderMs) {
+    if (time.now() < stampMs + (expiresMs - stampMs) * fraction) return;
+    if (demand !== undefined) {
       demand.refreshNeeded(key, expiresMs);
       return;
     }

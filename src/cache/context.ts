@@ -26,8 +26,6 @@ export interface CacheOptions {
   readonly deadlineMs?: number;
   /** How long a written-behind entry stays in the cache at least, in seconds: the journal's hard age limit. Default: 86,400. */
   readonly hardAgeSeconds?: number;
-  /** Entries with less life left are refreshed in this process rather than through the queue, in ms. Default: 10,000. */
-  readonly refreshInProcessUnderMs?: number;
   /** 0 to 999, breaks ties between writers of one microsecond. Default: random. */
   readonly writerId?: number;
 }
@@ -54,13 +52,12 @@ export const DEFAULTS = {
   maxValueBytes: 1_048_576,
   deadlineMs: 250,
   hardAgeSeconds: 86_400,
-  refreshInProcessUnderMs: 10_000,
 } as const satisfies CacheOptions;
 
 /** Throws `E_CACHE_INPUT`. */
 export function checkOptions(options: CacheOptions): void {
   for (const name of ['maxValueBytes', 'deadlineMs', 'hardAgeSeconds'] as const) check(options, name, 1);
-  for (const name of ['epochCacheMs', 'skewMarginMs', 'refreshInProcessUnderMs'] as const) check(options, name, 0);
+  for (const name of ['epochCacheMs', 'skewMarginMs'] as const) check(options, name, 0);
   const { writerId } = options;
   if (writerId !== undefined && !(Number.isInteger(writerId) && writerId >= 0 && writerId <= 999)) {
     throw new CacheInputError(`Expected writerId to be a whole number from 0 to 999, got ${writerId}`);

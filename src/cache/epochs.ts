@@ -83,14 +83,15 @@ export class Epochs {
    * Before a load or a write: reads them afresh, makes those that are missing, and keeps them alive for longer than
    * what is about to be stored. Answers the least stamp that none of them kills, in ms; 0 where there are none.
    */
-  async open(epochs: readonly Epoch[], entryTtlMs: number): Promise<number> {
+  async open(epochs: readonly Epoch[], entryTtlMs: number, deadlineMs?: number): Promise<number> {
     if (epochs.length === 0) return 0;
     const sentAt = this.options.clock.now();
     const ttlMs = entryTtlMs + SPARE_TTL_MS;
+    const limit = deadlineMs === undefined ? {} : { deadlineMs };
     const values = await Promise.all(
       epochs.map(async (epoch) => {
         const args = [this.options.skewMarginMs, ttlMs];
-        const value = Number(await this.options.redis.run('cache', openEpochScript, [epoch.key], args));
+        const value = Number(await this.options.redis.run('cache', openEpochScript, [epoch.key], args, limit));
         this.#learn(epoch, value, sentAt);
         return value;
       }),

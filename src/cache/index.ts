@@ -4,4 +4,5 @@ export type { CacheDependencies, CacheOptions } from './context';
 export * from './errors';
 export { createFence, type Fence, type FenceOptions, type PublishOptions, type SettledRow } from './fence';
 export type * from './ports';
+export { createReclaimer, type Reclaimed, type Reclaimer, type ReclaimerOptions } from './reclaim';
 export type * from './types';

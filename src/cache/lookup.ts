@@ -16,12 +16,13 @@ export interface LookupContext {
   readonly clock: Clock;
   readonly logger: Logger;
   /** A live entry of an entity that refreshes ahead was read. */
-  onRead(key: string, plan: Plan, stampMs: number, expiresMs: number): void;
+  onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void;
 }
 
 /** One key looked up: ends in exactly one of `hit`, `miss` and `away`. A hit makes no promise of its own. */
 export abstract class Lookup implements Read {
   readonly physical: string;
+  sentAt = 0;
 
   constructor(
     protected readonly context: LookupContext,
@@ -104,7 +105,8 @@ export abstract class Lookup implements Read {
 
   #hit(raw: string, value: unknown): void {
     this.plan.meter.hits += 1;
-    if (this.plan.entity?.refreshAhead) this.context.onRead(this.key, this.plan, stampOf(raw), expiresOf(raw));
+    const { refreshAt } = this.plan;
+    if (refreshAt > 0) this.context.onRead(this.key, refreshAt, stampOf(raw), expiresOf(raw));
     this.hit(value);
   }
 

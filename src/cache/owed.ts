@@ -15,6 +15,8 @@ interface Debt {
   readonly again: () => Promise<unknown>;
   readonly at: number;
   failed: boolean;
+  /** Who had taken it: {@link Identity} when it was answered. */
+  takenBy: string;
 }
 
 /**
@@ -24,14 +26,14 @@ interface Debt {
 export class Owed {
   readonly #debts = new Map<string, Debt>();
   #timer: NodeJS.Timeout | undefined;
-  #readySeen: number;
+  readonly #identity: Identity;
   #paying = false;
   #warned = false;
 
   constructor(
     private readonly options: { readonly redis: RedisHandle; readonly clock: Clock; readonly logger: Logger },
   ) {
-    this.#readySeen = options.redis.events.ready;
+    this.#identity = new Identity(options.redis);
   }
 
   /** True where Redis did not take the last debt of that name. */
@@ -51,10 +53,12 @@ export class Owed {
    * later debt of the same name takes the place of an earlier one. Throws what `work` threw.
    */
   async incur<T>(name: string, work: () => Promise<T>, again: () => Promise<unknown> = work): Promise<T> {
-    const debt: Debt = { again, at: this.options.clock.now(), failed: false };
+    const debt: Debt = { again, at: this.options.clock.now(), failed: false, takenBy: '' };
     this.#keep(name, debt);
     try {
-      return await work();
+      const result = await work();
+      debt.takenBy = this.#identity.now();
+      return result;
     } catch (error) {
       if (isRedisAway(error)) debt.failed = true;
       else if (this.#debts.get(name) === debt) this.#debts.delete(name);
@@ -90,10 +94,10 @@ export class Owed {
     if (this.#paying) return;
     this.#paying = true;
     try {
-      const { ready } = this.options.redis.events;
-      if (ready !== this.#readySeen) {
-        for (const debt of this.#debts.values()) debt.failed = true;
-        this.#readySeen = ready;
+      const identity = this.#identity.now();
+      for (const debt of this.#debts.values()) {
+        // Not answered yet: `incur` sees to it.
+        if (debt.takenBy !== '' && debt.takenBy !== identity) debt.failed = true;
       }
       await this.#pay();
     } finally {
@@ -112,11 +116,39 @@ export class Owed {
       try {
         await debt.again();
         debt.failed = false;
+        debt.takenBy = this.#identity.now();
       } catch (error) {
         if (isRedisAway(error)) return;
         this.options.logger.warn({ error: coerceError(error).message }, 'an owed invalidation was refused');
         if (this.#debts.get(name) === debt) this.#debts.delete(name);
       }
     }
+  }
+}
+
+/** Tells the servers behind the connection apart: another text means that one of them may be another machine now. */
+class Identity {
+  readonly #ids = new WeakMap<object, number>();
+  #count = 0;
+
+  constructor(private readonly redis: RedisHandle) {}
+
+  now(): string {
+    const { redis } = this;
+    const client = redis.client('cache');
+    // A cluster client makes a new connection object for a node that came back.
+    const nodes = 'slots' in client ? client.nodes('master') : [client];
+    const ids = nodes.map((node) => this.#id(node)).sort((a, b) => a - b);
+    return `${redis.events.ready}:${ids.join(',')}`;
+  }
+
+  #id(node: object): number {
+    let id = this.#ids.get(node);
+    if (id === undefined) {
+      this.#count += 1;
+      id = this.#count;
+      this.#ids.set(node, id);
+    }
+    return id;
   }
 }

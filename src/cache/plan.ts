@@ -16,6 +16,8 @@ export interface Plan {
   readonly loading: Loading | undefined;
   readonly policy: Policy;
   readonly meter: Meter;
+  /** Part of an entry's life after which a read asks for a refresh; 0 never asks. */
+  readonly refreshAt: number;
   /** Epochs of the prefixes that every key of the entity has. */
   readonly epochs: readonly Epoch[];
   /** Declared prefixes that only some keys of the entity have. */
@@ -24,6 +26,7 @@ export interface Plan {
 
 /** Metrics' label of keys whose entity nobody registered: their names are not bounded. */
 const OTHER = 'other';
+const DEFAULT_FRACTION = 0.8;
 export const MEMO_PREFIX = 'memo:';
 
 export interface PlansOptions {
@@ -48,6 +51,7 @@ export class Plans {
       loading: undefined,
       policy: this.#base,
       meter: options.telemetry.meter(OTHER),
+      refreshAt: 0,
       epochs: [],
       narrower: options.prefixes.map((prefix) => this.#declared(prefix)),
     };
@@ -93,6 +97,7 @@ export class Plans {
       loading: entity && loadingOf(entity),
       policy: policyOf(this.#base, entity ?? options),
       meter: telemetry.meter(name),
+      refreshAt: entity?.refreshAhead ? (entity.refreshAhead.fraction ?? DEFAULT_FRACTION) : 0,
       epochs: [own, ...wider].map((prefix) => epochs.ofPrefix(encodeKey(prefix))),
       narrower: narrower.map((prefix) => this.#declared(prefix)),
     };

@@ -6,6 +6,8 @@ import type { RedisHandle } from '../redis/types';
 export interface Read {
   /** Physical key. */
   readonly physical: string;
+  /** When it was sent, by performance.now(); set by the reader. */
+  sentAt: number;
   answered(raw: string | null): void;
   failed(error: unknown): void;
 }
@@ -32,12 +34,14 @@ export class Reader {
 
   /** For those who want a promise. */
   read(physical: string): Promise<string | null> {
-    return new Promise((answered, failed) => this.add({ physical, answered, failed }));
+    return new Promise((answered, failed) => this.add({ physical, sentAt: 0, answered, failed }));
   }
 
   readonly #flush = (): void => {
     const reads = this.#waiting;
     this.#waiting = [];
+    const now = performance.now();
+    for (const read of reads) read.sentAt = now;
     if (this.redis.mode === 'cluster') {
       this.#getEach(reads);
       return;
@@ -75,6 +79,8 @@ export class Reader {
         (raw) => close(read) && read.answered(raw),
         (error: unknown) => {
           if (!close(read)) return;
+          // Another type is somebody else's value; MGET says nil to it.
+          if (String(error).includes('WRONGTYPE')) return read.answered('');
           // What it means is the handle's to say.
           this.redis.within(Promise.reject(error)).catch((mapped: unknown) => read.failed(mapped));
         },

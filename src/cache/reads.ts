@@ -1,11 +1,12 @@
 import type { Entity } from '../entities/define-entity';
 import { entityOf, parseKey } from '../entities/key';
+import type { Ask } from './ask';
 import { classify, expiresOf, FLAG_DIRTY, flagsOf } from './entry';
 import { CacheInputError } from './errors';
 import { Find, type Found } from './find';
 import { type Loading, loadingOfBulk, loadingOfLoader } from './loading';
 import { Lookup, type LookupContext } from './lookup';
-import type { Ask, Misses } from './misses';
+import type { Misses } from './misses';
 import { type Policy, policyOf } from './options';
 import { type Plan, type Plans, prefixEpochs, tagsFor } from './plan';
 import type { Reader } from './reader';
@@ -58,6 +59,7 @@ export class Reads {
     const entity = typeof source === 'function' ? undefined : source;
     const origins = distinct.map((key) => this.#origin(key, entity, own));
     const policies = origins.map(({ plan }) => policyOf(plan.policy, options));
+    const started = performance.now();
     const found = await this.#find(distinct, origins, policies);
     const values = new Map<string, V>();
     const asks = new Map<Loading, { ask: Ask; index: number }[]>();
@@ -71,7 +73,16 @@ export class Reads {
       } else if (loading === undefined) {
         if (one.kind === 'away') throw one.error;
       } else {
-        const ask = askOf(this.options, key, plan, policies[index] as Policy, loading, options.tags, one);
+        const ask = askOf(
+          this.options,
+          key,
+          plan,
+          policies[index] as Policy,
+          loading,
+          options.tags,
+          one,
+          performance.now() - started,
+        );
         const group = asks.get(loading) ?? [];
         if (group.length === 0) asks.set(loading, group);
         group.push({ ask, index });
@@ -80,7 +91,7 @@ export class Reads {
     for (const group of asks.values()) {
       const redisAway = group.every(({ index }) => found[index]?.kind === 'away');
       const list = group.map(({ ask }) => ask);
-      const loaded = redisAway ? this.options.misses.manyAlone(list) : this.options.misses.many(list);
+      const loaded = redisAway ? this.options.misses.alone(list) : this.options.misses.many(list);
       alone.push(
         loaded.then((loadedValues) => {
           for (const [at, { index }] of group.entries()) results[index] = loadedValues[at];
@@ -137,7 +148,7 @@ export class Reads {
             return;
           }
           const found: Found = { kind: 'miss', unusable: raw, stale: undefined };
-          const ask = askOf(this.options, key, plan, plan.policy, loading, undefined, found);
+          const ask = askOf(this.options, key, plan, plan.policy, loading, undefined, found, 0);
           groups.set(loading, [...(groups.get(loading) ?? []), ask]);
         } catch {
           outcomes.set(key, { key, outcome: 'failed' });
@@ -219,11 +230,12 @@ function askOf(
   loading: Loading,
   givenTags: readonly string[] | undefined,
   found: Found,
+  spentMs: number,
 ): Ask {
   const tags = tagsFor(plan, key, givenTags);
   const epochs = [...prefixEpochs(plan, key), ...tags.map((tag) => options.lookup.epochs.ofTag(tag))];
   const miss = found.kind === 'miss' ? found : undefined;
-  return { key, plan, policy, tags, epochs, loading, unusable: miss?.unusable, stale: miss?.stale };
+  return { key, plan, policy, tags, epochs, loading, unusable: miss?.unusable, stale: miss?.stale, spentMs };
 }
 
 class GetOne extends Lookup {
@@ -261,8 +273,10 @@ class GetOne extends Lookup {
       return;
     }
     try {
-      const ask = askOf(options, key, plan, policy, loading, tags, found);
-      this.resolve(found.kind === 'away' ? options.misses.alone(ask) : options.misses.one(ask));
+      const ask = askOf(options, key, plan, policy, loading, tags, found, performance.now() - this.sentAt);
+      this.resolve(
+        found.kind === 'away' ? options.misses.alone([ask]).then(([value]) => value) : options.misses.one(ask),
+      );
     } catch (error) {
       this.reject(error);
     }

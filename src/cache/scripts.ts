@@ -6,6 +6,7 @@ import entryLua from './lua/entry.lua';
 import fillLua from './lua/fill-2.lua';
 import openEpochLua from './lua/open-epoch-1.lua';
 import putLua from './lua/put-2.lua';
+import reclaimLua from './lua/reclaim-1.lua';
 import releaseLua from './lua/release-2.lua';
 import settleLua from './lua/settle-2.lua';
 import takeVersionLua from './lua/take-version-2.lua';
@@ -27,7 +28,14 @@ export const fillScript = onEntry<['filled', string] | ['superseded' | 'older' |
 export const releaseScript = onEntry<number>('release-2', releaseLua);
 export const putScript = onEntry<['stored' | 'kept', string] | ['foreign']>('put-2', putLua);
 export const takeVersionScript = onEntry<string>('take-version-2', takeVersionLua);
-export const settleScript = onEntry<'cleared' | 'dropped' | 'kept' | 'none'>('settle-2', settleLua);
+/** Two keys a row. */
+export const settleScript = onEntry<number>('settle-2', settleLua);
 export const dropScript = onEntry<number>('drop-2', dropLua);
 export const openEpochScript = onEpoch<string>('open-epoch-1', openEpochLua);
 export const bumpEpochScript = onEpoch<string>('bump-epoch-1', bumpEpochLua);
+/** One key: it must not touch the lease of who may be loading the entry anew. */
+export const reclaimScript = defineScript<number>('reclaim-1', {
+  keys: 1,
+  lua: `${entryLua}\n${reclaimLua}`,
+  writes: true,
+});

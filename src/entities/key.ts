@@ -88,8 +88,15 @@ const UNSAFE = /[%{}\s\u0000-\u001f\u007f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is looking for
 const EACH_UNSAFE = /[%{}\s\u0000-\u001f\u007f]/g;
 
-/** Percent-encodes what must not stand inside a hash tag; most keys pass untouched and without a copy. */
+/** Half of a surrogate pair has no bytes of its own: two keys that differ in it alone would be one key in Redis. */
+const HALF_PAIR = /\p{Surrogate}/u;
+
+/**
+ * Percent-encodes what must not stand inside a hash tag; most keys pass untouched and without a copy. Throws `E_KEY`
+ * for text that is not well-formed.
+ */
 export function encodeKey(key: string): string {
+  if (HALF_PAIR.test(key)) throw new KeyError('Expected a key of well-formed text, got one with half a surrogate pair');
   return UNSAFE.test(key) ? key.replace(EACH_UNSAFE, (found) => encodeURIComponent(found)) : key;
 }
 
@@ -108,7 +115,9 @@ export function logicalKey(physical: string): string | undefined {
   if (end < 0) return undefined;
   const encoded = physical.slice(CACHE_PREFIX.length + 1, end);
   try {
-    return decodeKey(encoded);
+    const key = decodeKey(encoded);
+    // Only the one encoding that we write: `%41` is not ours, though it can be decoded.
+    return encodeKey(key) === encoded ? key : undefined;
   } catch {
     return undefined;
   }

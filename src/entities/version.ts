@@ -19,7 +19,10 @@ export class VersionError extends StewardError {
 /** From what a database gives (a bigint, or its text); null and undefined are {@link NO_VERSION}. */
 export function toVersion(stored: string | number | bigint | null | undefined): Version {
   if (stored === null || stored === undefined) return NO_VERSION;
-  const digits = typeof stored === 'string' ? stored : BigInt(stored).toString();
+  if (typeof stored === 'number' && !Number.isSafeInteger(stored)) {
+    throw new VersionError('Expected a version as a bigint or as text: a number has lost its last digits');
+  }
+  const digits = String(stored);
   if (!/^\d{1,19}$/.test(digits)) {
     throw new VersionError(`Expected a version of 1 to 19 decimal digits, got ${digits.length} characters`);
   }
@@ -28,6 +31,12 @@ export function toVersion(stored: string | number | bigint | null | undefined): 
 
 /** The version of a moment. `micros` since 1970; `writer` 0 to 999. */
 export function versionAt(micros: number, writer: number): Version {
+  if (!(Number.isInteger(writer) && writer >= 0 && writer <= 999)) {
+    throw new VersionError(`Expected a writer id to be a whole number from 0 to 999, got ${writer}`);
+  }
+  if (!(micros >= 0 && micros < 1e16)) {
+    throw new VersionError(`Expected a moment in microseconds from 1970 on, got ${micros}`);
+  }
   return `${micros.toFixed(0).padStart(16, '0')}${String(writer).padStart(3, '0')}` as Version;
 }
 

@@ -1,0 +1,230 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defineEntity } from '../../src/entities/define-entity';
+import { deferred, type Rig, startRig, topologies } from './rig';
+
+describe.each(topologies)('loads on %s', (topology) => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig(topology);
+  });
+  afterAll(() => rig?.close());
+
+  test('forty callers of a failing loader make one load and share its error', async () => {
+    const cache = rig.cache();
+    const key = `user:${rig.name()}:1`;
+    let loads = 0;
+    const fault = new Error('the source is down');
+    const load = async () => {
+      loads += 1;
+      await sleep(20);
+      throw fault;
+    };
+    const errors = await Promise.all(Array.from({ length: 40 }, () => cache.get(key, load).catch((error) => error)));
+    expect(loads).toBe(1);
+    expect(errors.every((error) => error === fault)).toBe(true);
+    expect(await cache.get(key, () => 'later')).toBe('later');
+  });
+
+  test('a failure is shared across processes for a moment where the entity says so', async () => {
+    const entity = defineEntity<string>({ name: `user:${rig.name()}`, errorTtlMs: 60_000 });
+    const [one, other] = [rig.cache({ entities: [entity] }), rig.cache({ entities: [entity] })];
+    const key = `${entity.name}:1`;
+    const fault = Object.assign(new Error('secret words'), { code: 'ECONNREFUSED' });
+    await expect(one.get(key, () => Promise.reject(fault))).rejects.toBe(fault);
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      return 'value';
+    };
+    const shared = other.get(key, load);
+    await expect(shared).rejects.toMatchObject({ code: 'E_LOAD_FAILED', reason: 'ECONNREFUSED' });
+    await expect(shared).rejects.not.toThrow('secret words');
+    expect(loads).toBe(0);
+    await other.delete(key);
+    expect(await other.get(key, load)).toBe('value');
+  });
+
+  test('a stale value is served within its grace when the load fails or is slow, and replaced when it succeeds', async () => {
+    const cache = rig.cache();
+    const key = `user:${rig.name()}:1`;
+    const options = { ttlSeconds: 0.05, jitter: 0, graceSeconds: 60, softTimeoutMs: 20 };
+    await cache.set(key, 'stale', options);
+    await sleep(70);
+    expect(await cache.get(key, () => Promise.reject(new Error('down')), options)).toBe('stale');
+    const gate = deferred();
+    const slow = cache.get(key, () => gate.promise.then(() => 'fresh'), options);
+    expect(await slow).toBe('stale');
+    gate.resolve();
+    // The load went on in the background: whoever comes now joins it, or reads what it stored.
+    expect(await cache.get(key, () => 'another load', { ...options, softTimeoutMs: 5_000 })).toBe('fresh');
+  });
+
+  test('stale-within-grace never serves what a delete or an epoch has killed', async () => {
+    const name = rig.name();
+    const entity = defineEntity<string>({ name: `user:${name}`, ttlSeconds: 0.05, jitter: 0, graceSeconds: 60 });
+    const cache = rig.cache({ entities: [entity] });
+    const down = () => Promise.reject(new Error('down'));
+    for (const kill of [() => cache.delete(`user:${name}:1`), () => cache.invalidatePrefix(`user:${name}:`)]) {
+      await cache.set(`user:${name}:1`, 'stale');
+      await sleep(70);
+      expect(await cache.get(`user:${name}:1`, down)).toBe('stale');
+      await kill();
+      await expect(cache.get(`user:${name}:1`, down)).rejects.toThrow('down');
+    }
+  });
+
+  test('a load is given up at its hard time-out, and its late answer is thrown away', async () => {
+    const cache = rig.cache();
+    const key = `user:${rig.name()}:1`;
+    const gate = deferred();
+    let aborted = false;
+    const late = cache.get(
+      key,
+      async (_, { signal }) => {
+        signal.addEventListener('abort', () => {
+          aborted = true;
+        });
+        await gate.promise;
+        return 'late';
+      },
+      { hardTimeoutMs: 50 },
+    );
+    await expect(late).rejects.toMatchObject({ code: 'E_LOAD_TIMEOUT' });
+    expect(aborted).toBe(true);
+    gate.resolve();
+    await sleep(20);
+    expect(await cache.get(key, () => 'next')).toBe('next');
+  });
+
+  test('the lease of a process that died is taken over', async () => {
+    const [dead, alive] = [rig.cache(), rig.cache()];
+    const key = `user:${rig.name()}:1`;
+    const begun = deferred();
+    const lost = dead.get(
+      key,
+      () => {
+        begun.resolve();
+        return new Promise(() => {});
+      },
+      { hardTimeoutMs: 100 },
+    );
+    lost.catch(() => {});
+    await begun.promise;
+    // Before its hard time-out the process is gone, and with it the only one who would give the lease back.
+    await dead.redis.close();
+    expect(await alive.get(key, () => 'taken over', { hardTimeoutMs: 2_000 })).toBe('taken over');
+    await expect(lost).rejects.toMatchObject({ code: 'E_LOAD_TIMEOUT' });
+  });
+
+  test('"there is no such row" is remembered for as long as the entity says, and no longer', async () => {
+    const entity = defineEntity<string>({ name: `user:${rig.name()}`, negativeTtlSeconds: 0.05, jitter: 0 });
+    const cache = rig.cache({ entities: [entity] });
+    const key = `${entity.name}:1`;
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      return undefined;
+    };
+    expect(await cache.get(key, load)).toBeUndefined();
+    expect(await cache.get(key, load)).toBeUndefined();
+    expect(await cache.has(key)).toBe(true);
+    expect(loads).toBe(1);
+    await sleep(70);
+    await cache.get(key, load);
+    expect(loads).toBe(2);
+    const other = `user:${rig.name()}:2`;
+    await cache.get(other, load);
+    await cache.get(other, load);
+    expect(loads).toBe(4);
+  });
+
+  test('lives differ by the jitter, and by no more', async () => {
+    const cache = rig.cache();
+    const name = rig.name();
+    const items = Array.from({ length: 50 }, (_, index) => ({ key: `user:${name}:${index}`, value: 1, ttl: 1_000 }));
+    await cache.setMany(items, { jitter: 0.5 });
+    const ttls = await Promise.all(items.map(async ({ key }) => (await cache.ttl(key)) ?? 0));
+    expect(Math.min(...ttls)).toBeGreaterThan(490);
+    expect(Math.max(...ttls)).toBeLessThanOrEqual(1_001);
+    expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(100);
+  });
+
+  test('a memoized function has its own keys, told apart by its arguments', async () => {
+    const cache = rig.cache();
+    const name = rig.name();
+    let calls = 0;
+    const add = cache.memoize(
+      async (of: { a: number; b: number }) => {
+        calls += 1;
+        return of.a + of.b;
+      },
+      { name },
+    );
+    expect(await add({ a: 1, b: 2 })).toBe(3);
+    expect(await add({ b: 2, a: 1 })).toBe(3);
+    expect(calls).toBe(1);
+    expect(await add({ a: 2, b: 2 })).toBe(4);
+    expect(() => cache.memoize(() => 1, { name })).toThrow('twice');
+    await expect(add(new (class Odd {})() as never)).rejects.toMatchObject({ code: 'E_SERIALIZE' });
+    await cache.invalidatePrefix(`memo:${name}`);
+    expect(await add({ a: 1, b: 2 })).toBe(3);
+    expect(calls).toBe(3);
+  });
+
+  test('refresh loads again, and says what became of each key', async () => {
+    let value = 'one';
+    const entity = defineEntity<string>({
+      name: `user:${rig.name()}`,
+      loadMany: async (keys) => new Map(keys.filter((key) => !key.endsWith('gone')).map((key) => [key, value])),
+    });
+    const cache = rig.cache({ entities: [entity] });
+    const keys = [`${entity.name}:1`, `${entity.name}:gone`, `nobody:${rig.name()}:1`];
+    expect(await cache.get(keys[0]!)).toBe('one');
+    value = 'two';
+    const outcomes = await cache.refresh(keys);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['refreshed', 'gone', 'unknown-entity']);
+    expect(outcomes[0]!.expiresAt).toBeGreaterThan(Date.now());
+    expect(await cache.get(keys[0]!)).toBe('two');
+  });
+
+  test('a read past the refresh point refreshes once, in this process where nobody else does', async () => {
+    let loads = 0;
+    const entity = defineEntity<number>({
+      name: `user:${rig.name()}`,
+      load: async () => {
+        loads += 1;
+        return loads;
+      },
+      ttlSeconds: 60,
+      jitter: 0,
+      refreshAhead: { fraction: 0.000001 },
+    });
+    // Without a margin for skew a stamp is the server's own time, and the refresh point is passed at once.
+    const cache = rig.cache({ entities: [entity], skewMarginMs: 0 });
+    const key = `${entity.name}:1`;
+    expect(await cache.get(key)).toBe(1);
+    await sleep(20);
+    expect(await Promise.all(Array.from({ length: 10 }, () => cache.get(key)))).toEqual(Array(10).fill(1));
+    const end = Date.now() + 10_000;
+    while (loads < 2 && Date.now() < end) await sleep(5);
+    expect(loads).toBe(2);
+  });
+
+  test('demand is told of reads and of entries past their refresh point', async () => {
+    const told: string[] = [];
+    const demand = {
+      read: (key: string, expiresAt: number) => void told.push(`read ${key} ${expiresAt > Date.now()}`),
+      refreshNeeded: (key: string) => void told.push(`refresh ${key}`),
+    };
+    const entity = defineEntity<number>({
+      name: `user:${rig.name()}`,
+      load: async () => 1,
+      refreshAhead: { fraction: 0.9 },
+    });
+    const cache = rig.cache({ entities: [entity], demand });
+    const key = `${entity.name}:1`;
+    await cache.get(key);
+    await cache.get(key);
+    expect(told).toEqual([`read ${key} true`]);
+  });
+});

@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { physicalKey } from '../../src/entities/key';
+import { type Rig, startRig } from './rig';
+
+/** Waits for what must come true by itself. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 15_000;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error('It did not come true within 15 s');
+    await sleep(20);
+  }
+}
+
+describe('an outage', () => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = await startRig('standalone');
+  });
+  afterEach(() => rig?.close());
+
+  test('with Redis gone a value is loaded, once for all callers of the process', async () => {
+    const cache = rig.cache({ deadlineMs: 100 });
+    const key = `user:${rig.name()}:1`;
+    await cache.set(key, 'cached');
+    await rig.servers[0]!.kill('SIGKILL');
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      await sleep(100);
+      return 'loaded';
+    };
+    const values = await Promise.all(Array.from({ length: 20 }, () => cache.get(key, load)));
+    expect(new Set(values)).toEqual(new Set(['loaded']));
+    expect(loads).toBe(1);
+    expect((await cache.getMany([key], async (keys) => new Map(keys.map((each) => [each, 'many'])))).get(key)).toBe(
+      'many',
+    );
+    await expect(cache.get(key)).rejects.toMatchObject({
+      code: expect.stringMatching(/^E_(REDIS_UNAVAILABLE|DEADLINE)$/),
+    });
+  });
+
+  test('nobody joins a load that began before a write of this process', async () => {
+    const cache = rig.cache({ deadlineMs: 50 });
+    const key = `user:${rig.name()}:1`;
+    await rig.servers[0]!.kill('SIGKILL');
+    let value = 'old';
+    const load = async () => {
+      const read = value;
+      await sleep(300);
+      return read;
+    };
+    const before = cache.get(key, load);
+    await sleep(150);
+    value = 'new';
+    await expect(cache.delete(key)).rejects.toThrow();
+    expect(await cache.get(key, load)).toBe('new');
+    expect(await before).toBe('old');
+  });
+
+  test('an invalidation that failed is issued again when Redis is back', async () => {
+    const server = rig.servers[0]!;
+    const cache = rig.cache({ deadlineMs: 100 });
+    const name = rig.name();
+    const keys = ['deleted', 'tagged', 'matched', 'set'].map((id) => `user:${name}:${id}`);
+    await cache.set(keys[0]!, 'old');
+    await cache.set(keys[1]!, 'old', { tags: [name] });
+    await cache.set(keys[2]!, 'old');
+    await cache.set(keys[3]!, 'old');
+    await server.kill('SIGSTOP');
+    const failures = await Promise.allSettled([
+      cache.delete(keys[0]!),
+      cache.invalidateTag(name),
+      cache.invalidatePattern(`user:${name}:match*`),
+      cache.set(keys[3]!, 'new'),
+    ]);
+    expect(failures.map(({ status }) => status)).toEqual(Array(4).fill('rejected'));
+    await server.kill('SIGCONT');
+    const other = rig.cache({ epochCacheMs: 0 });
+    for (const key of keys) await until(async () => (await other.get(key)) === undefined);
+  });
+
+  test('what was issued just before the server was replaced is issued again', async () => {
+    const server = rig.servers[0]!;
+    const cache = rig.cache();
+    const key = `user:${rig.name()}:1`;
+    await cache.set(key, 'old');
+    const client = rig.connect().client('cache');
+    const old = await client.get(physicalKey(key));
+    await cache.delete(key);
+    await server.kill('SIGKILL');
+    await server.restart();
+    // The one that took over never heard of the delete.
+    const fresh = rig.connect().client('cache');
+    await fresh.set(physicalKey(key), old!);
+    await until(async () => (await fresh.exists(physicalKey(key))) === 0);
+  });
+});
