@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import { clusterOptions, redisOptions, whereTo } from './client-options';
+import type { Connector } from './connector';
 import { withDeadline } from './deadline';
 import { DeadlineError, RedisUnavailableError } from './errors';
 import { evaluate } from './evaluate';
@@ -11,13 +12,13 @@ import { addressOf, isCluster, nodesOf, ownerOf } from './nodes';
 import { ReplicaClients } from './replicas';
 import type { Script } from './script';
 import { ServerClocks } from './server-clock';
-import { SharedCluster, SharedRedis } from './shared-client';
+import type { SharedCluster, SharedRedis } from './shared-client';
 import { slotOf } from './slot';
-import type { Address, RedisSettings, Target } from './target';
+import type { RedisSettings, Target } from './target';
 import type { LogicalStore, RedisClient, RedisHandle, RedisNode, RunOptions, ScriptOptions } from './types';
 
-/** Of the deadline: a command that was never sent is told so, before its caller's own time is up. */
-const PATIENCE = 0.9;
+/** Between two attempts of one caller: a failover isn't over sooner for asking more often. */
+const RETRY_MS = 50;
 /** How long `close` waits for commands under way. */
 const CLOSE_MS = 1_000;
 
@@ -25,7 +26,7 @@ interface HandleOptions {
   readonly target: Target;
   readonly settings: RedisSettings;
   readonly logger: Logger;
-  readonly role: string;
+  readonly connector: Connector;
   readonly clock: Clock;
 }
 
@@ -36,8 +37,13 @@ export class Handle implements RedisHandle {
   readonly #links = new Map<string, Link>();
   readonly #dedicated = new Set<SharedRedis | SharedCluster>();
   readonly #clocks: ServerClocks;
-  readonly #replicas = new ReplicaClients((address) => this.#connectTo(address));
-  #closed = false;
+  readonly #replicas = new ReplicaClients((address) => {
+    const client = this.#options.connector.server(address, 'replica');
+    client.on('error', () => {
+      this.events.error += 1;
+    });
+    return client;
+  });
 
   constructor(options: HandleOptions) {
     this.#options = options;
@@ -50,7 +56,7 @@ export class Handle implements RedisHandle {
   }
 
   dedicated(store: LogicalStore, purpose: string): RedisClient {
-    const client = this.#connect(store, `${store}:${purpose}`, false);
+    const client = this.#options.connector.store(this.#database(store), `${store}:${purpose}`, false);
     client.on('error', () => {
       this.events.error += 1; // the shared connection to the same server tells the same story
     });
@@ -75,20 +81,21 @@ export class Handle implements RedisHandle {
     const deadlineMs = options.deadlineMs ?? this.#options.settings.REDIS_DEADLINE_MS;
     const deadline = clock.now() + deadlineMs;
     const link = this.#link(store);
-    if (!link.isReady) await link.ready(deadlineMs);
     const left = () => Math.max(1, Math.ceil(deadline - clock.now()));
-    const send = () => this.#send(link, script, keys, args, options, deadline);
-    try {
-      return (await withDeadline(send(), left())) as T;
-    } catch (thrown) {
-      const error = toRedisError(thrown, true, link.lastError);
-      // Refused though there was time: the node's clock isn't what it was. Nothing was changed, so ask again.
-      if (!(error instanceof DeadlineError && error.refused && clock.now() < deadline)) throw error;
-      for (const address of this.#clocks.addresses()) this.#clocks.doubt(address);
+    for (let doubted = false; ; ) {
+      if (!link.isReady) await link.ready(left());
       try {
-        return (await withDeadline(send(), left())) as T;
-      } catch (again) {
-        throw toRedisError(again, true, link.lastError);
+        return (await withDeadline(this.#send(link, script, keys, args, options, deadline), left())) as T;
+      } catch (thrown) {
+        const error = toRedisError(thrown, true, link.lastError);
+        if (clock.now() >= deadline) throw error;
+        if (error instanceof DeadlineError && error.refused && !doubted) {
+          // Refused though there was time: a node's clock isn't what it was. Nothing was changed, so ask again.
+          doubted = true;
+          this.#clocks.doubtAll();
+        } else if (error instanceof RedisUnavailableError && (!error.sent || script.repeatable)) {
+          await sleep(Math.min(RETRY_MS, left()));
+        } else throw error;
       }
     }
   }
@@ -155,7 +162,7 @@ export class Handle implements RedisHandle {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#options.connector.close();
     this.#replicas.close();
     for (const client of this.#dedicated) {
       client.disconnect();
@@ -171,21 +178,21 @@ export class Handle implements RedisHandle {
 
   /** One connection a database: stores that share a database share it too. */
   #link(store: LogicalStore): Link {
-    const { logger, target } = this.#options;
+    const { logger, target, connector } = this.#options;
     const key = this.mode === 'cluster' ? 'all' : String(this.#database(store));
     let link = this.#links.get(key);
     if (link === undefined) {
       const stores = (['sessions', 'cache', 'work'] as const).filter(
         (each) => this.mode === 'cluster' || this.#database(each) === this.#database(store),
       );
-      const client = this.#connect(store, stores.length === 1 ? store : 'all', true);
+      const client = connector.store(this.#database(store), stores.length === 1 ? store : 'all', true);
       link = new Link({
         client,
         where: target.seeds.map(({ host, port }) => `${host}:${port}`).join(','),
         logger,
         counts: this.events,
         onReady: () => this.#arrived(client),
-        ...(this.mode === 'cluster' && { diagnose: () => this.#diagnose() }),
+        ...(this.mode === 'cluster' && { diagnose: () => connector.diagnose() }),
       });
       this.#links.set(key, link);
     }
@@ -202,51 +209,5 @@ export class Handle implements RedisHandle {
     return { sessions: settings.REDIS_SESSIONS_DB, cache: settings.REDIS_CACHE_DB, work: settings.REDIS_WORK_DB }[
       store
     ];
-  }
-
-  #connect(store: LogicalStore, label: string, shared: boolean): SharedRedis | SharedCluster {
-    const { target, settings } = this.#options;
-    if (target.mode === 'cluster') {
-      const options = clusterOptions(target, settings, this.#name(label), shared);
-      return SharedCluster.open([...target.seeds], options, this.#patienceMs(shared));
-    }
-    const options = redisOptions(target, settings, this.#name(label), shared);
-    const where = { ...whereTo(target, settings), db: this.#database(store) };
-    return SharedRedis.open({ ...options, ...where }, this.#patienceMs(shared));
-  }
-
-  /** ioredis' cluster says of a node only that its connection is closed; this asks the first seed why. */
-  async #diagnose(): Promise<Error | undefined> {
-    if (this.#closed) return undefined;
-    const { target, settings } = this.#options;
-    const options = redisOptions(target, settings, this.#name('diagnosis'), true);
-    const client = SharedRedis.open({ ...options, ...target.seeds[0], retryStrategy: null });
-    let found: Error | undefined;
-    client.on('error', (error: Error) => {
-      found ??= error;
-    });
-    await client.connect().catch(() => {});
-    client.disconnect();
-    return found;
-  }
-
-  /** To one server by its address, for observation. */
-  #connectTo(address: Address): SharedRedis {
-    const { target, settings } = this.#options;
-    const options = redisOptions(target, settings, this.#name('replica'), true);
-    const client = SharedRedis.open({ ...options, ...address }, this.#patienceMs(true));
-    client.on('error', () => {
-      this.events.error += 1;
-    });
-    return client;
-  }
-
-  #name(label: string): string {
-    if (this.#closed) throw new RedisUnavailableError('the connection to Redis was closed by this process');
-    return `cache-steward:${this.#options.role}:${label}`.replace(/[^\x21-\x7e]/g, '-');
-  }
-
-  #patienceMs(shared: boolean): number | undefined {
-    return shared ? Math.ceil(this.#options.settings.REDIS_DEADLINE_MS * PATIENCE) : undefined;
   }
 }

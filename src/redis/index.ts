@@ -1,6 +1,11 @@
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
+import { Connector } from './connector';
+import { CredentialKeeper, type CredentialSource } from './credentials';
+import { azureTokens, entraCredentials } from './entra';
+import { RedisModeError } from './errors';
 import { Handle } from './handle';
+import { keyCredentials, keyVaultSecrets } from './secrets';
 import { steadyClock } from './server-clock';
 import { type RedisSettings, toTarget } from './target';
 import type { RedisHandle } from './types';
@@ -10,6 +15,8 @@ export interface RedisOptions {
   readonly logger: Logger;
   /** What this process is to Redis, shown in CLIENT LIST: `cache-steward:<role>:<store>`. */
   readonly role: string;
+  /** Signs in with these instead of what the settings say. */
+  readonly credentials?: CredentialSource;
   /** Local time for deadlines. Default: one that no change of the wall clock moves. */
   readonly clock?: Clock;
 }
@@ -20,13 +27,41 @@ export interface RedisOptions {
  */
 export function createRedis(options: RedisOptions): RedisHandle {
   const { settings, logger, role, clock = steadyClock } = options;
-  return new Handle({ target: toTarget(settings), settings, logger, role, clock });
+  const target = toTarget(settings);
+  const source = options.credentials ?? credentialsOf(settings);
+  const keeper = source && new CredentialKeeper(source, logger);
+  const connector = new Connector({ target, settings, role, keeper });
+  return new Handle({ target, settings, logger, connector, clock });
+}
+
+function credentialsOf(settings: RedisSettings): CredentialSource | undefined {
+  const clientId = settings.AzureWebJobsStorage__clientId;
+  if (settings.REDIS_AUTH === 'entra') {
+    return entraCredentials({ objectId: settings.REDIS_ENTRA_USER, tokens: azureTokens(clientId) });
+  }
+  if (settings.REDIS_AUTH === 'url') return undefined;
+  const vaultUrl = settings.KEY_VAULT_URL;
+  if (vaultUrl === undefined)
+    throw new RedisModeError('KEY_VAULT_URL: expected the vault that REDIS_AUTH=key-vault reads');
+  const names = settings.REDIS_KEY_SECRETS.split(',').map((name) => name.trim());
+  return keyCredentials({ store: keyVaultSecrets({ vaultUrl, clientId }), names });
 }
 
 export { type Capabilities, capabilitiesOf, parseInfo } from './capabilities';
 export { type Counters, createCounters, readCounters } from './counters';
+export type { CredentialSource, Credentials } from './credentials';
+export { entraCredentials, type TokenProvider } from './entra';
 export { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
 export { defineScript, type Script } from './script';
+export {
+  createSecrets,
+  keyCredentials,
+  keyVaultSecrets,
+  type RedisConfig,
+  SecretError,
+  type SecretStore,
+  type Secrets,
+} from './secrets';
 export type { RedisSettings } from './target';
 export type {
   LogicalStore,

@@ -1,4 +1,5 @@
 import { coerceError, errorCode, StewardError } from '../errors';
+import { isRefusal } from './credentials';
 import { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
 
 const connectionMessages = [
@@ -45,6 +46,9 @@ export function toRedisError(thrown: unknown, sent: boolean, lastError?: Error):
   const reason = lastError ? ` (${lastError.message || errorCode(lastError)})` : '';
   if (notNow.test(message)) {
     return new RedisUnavailableError(`Redis can't serve this now: ${message.split(' ')[0]}`, { cause: error });
+  }
+  if (isRefusal(error)) {
+    return new RedisUnavailableError(`Redis refuses the sign-in: ${message}`, { cause: error });
   }
   if (connectionMessages.some((text) => message.includes(text)) || socketCodes.has(errorCode(error))) {
     const fate = sent ? 'while a command was under way; whether it was carried out is unknown' : 'and nothing was sent';

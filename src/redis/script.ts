@@ -8,6 +8,11 @@ export interface Script<_Result = unknown> {
   readonly lua: string;
   /** A writing script gets its deadline (server time in ms) as ARGV[1]; its own arguments begin at ARGV[2]. */
   readonly writes: boolean;
+  /**
+   * Carried out twice it leaves what it leaves once, and answers as truly. Only then is it sent again, within its
+   * deadline, when the connection broke with its outcome unknown. One that doesn't write always is.
+   */
+  readonly repeatable: boolean;
 }
 
 /**
@@ -16,8 +21,8 @@ export interface Script<_Result = unknown> {
  */
 export function defineScript<Result>(
   name: string,
-  definition: { readonly keys: number; readonly lua: string; readonly writes: boolean },
+  definition: { readonly keys: number; readonly lua: string; readonly writes: boolean; readonly repeatable?: boolean },
 ): Script<Result> {
-  const { keys, lua, writes } = definition;
-  return { name, keys, writes, lua: writes ? `${deadlinePrelude}\n${lua}` : lua };
+  const { keys, lua, writes, repeatable = !writes } = definition;
+  return { name, keys, writes, repeatable, lua: writes ? `${deadlinePrelude}\n${lua}` : lua };
 }

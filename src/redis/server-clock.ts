@@ -44,8 +44,8 @@ export class ServerClocks {
     return Math.min(...[...this.#offsets.values()].map((offset) => offset.micros));
   }
 
-  addresses(): readonly string[] {
-    return [...this.#offsets.keys()];
+  doubtAll(): void {
+    for (const address of this.#offsets.keys()) this.doubt(address);
   }
 
   /** The node may be another machine now, or its clock has been seen to be off: learn before the next use. */

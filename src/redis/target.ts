@@ -4,7 +4,10 @@ import type { Settings } from '../settings';
 import { RedisModeError } from './errors';
 
 /** The settings that connecting needs. */
-export type RedisSettings = Pick<Settings, Extract<keyof Settings, `REDIS_${string}`>>;
+export type RedisSettings = Pick<
+  Settings,
+  Extract<keyof Settings, `REDIS_${string}`> | 'KEY_VAULT_URL' | 'AzureWebJobsStorage__clientId'
+>;
 
 export interface Address {
   readonly host: string;

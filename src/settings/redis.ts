@@ -38,6 +38,28 @@ export const redisSettings = section('Redis', {
     expected: 'auto, standalone, sentinel or cluster',
     danger: 'Azure Managed Redis with the OSS clustering policy, and Premium with shards, need `cluster`.',
   },
+  REDIS_AUTH: {
+    schema: oneOf(['url', 'entra', 'key-vault'], 'url'),
+    meaning:
+      'How to sign in. `url`: with what stands in REDIS_URL. `entra`: with tokens of the app’s identity, for the user in REDIS_ENTRA_USER. `key-vault`: with an access key that is kept in Key Vault.',
+    expected: 'url, entra or key-vault',
+  },
+  REDIS_ENTRA_USER: {
+    schema: text(),
+    meaning: 'Object id (principal id) of the identity, which is its user name in Redis.',
+    expected: 'a GUID',
+  },
+  KEY_VAULT_URL: {
+    schema: text(),
+    meaning: 'The vault that secrets are read from.',
+    expected: 'an https URL',
+  },
+  REDIS_KEY_SECRETS: {
+    schema: textOr('redis-access-key'),
+    meaning:
+      'Names of the secrets with access keys, separated by commas. The first is used; where Redis refuses it even after it was read again, the next.',
+    expected: 'names of secrets, separated by commas',
+  },
   REDIS_TLS_CA_FILE: {
     schema: text(),
     meaning: 'File with the certificates (PEM) of the authority that signed the servers’, where Node does not know it.',

@@ -95,7 +95,13 @@ test('one server spoken to as a cluster says so too', async () => {
 test('a script without keys runs on the node it is given', async () => {
   const { redis } = open();
   for (const { client, address } of await redis.nodes('masters')) {
-    const where = { name: 'where', keys: 0, writes: false, lua: "return redis.call('INFO', 'server')" };
+    const where = {
+      name: 'where',
+      keys: 0,
+      writes: false,
+      repeatable: true,
+      lua: "return redis.call('INFO', 'server')",
+    };
     const info = await redis.run('work', where, [], [], { node: { address, role: 'master', client } });
     expect(info).toContain(`tcp_port:${address.split(':')[1]}`);
   }

@@ -185,8 +185,8 @@ test('with nobody there, one clear line comes within the deadline, and waiting i
   const reasons = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined));
   expect(reasons.every((reason) => reason.code === 'E_REDIS_UNAVAILABLE' && reason.sent === false)).toBe(true);
   expect(reasons.filter((reason) => /callers wait for one already/.test(reason.message))).toHaveLength(2_000);
-  expect(reasons[0].message).toBe(
-    'no connection to Redis at 127.0.0.1:1 within 300 ms: connect ECONNREFUSED 127.0.0.1:1',
+  expect(reasons[0].message).toMatch(
+    /^no connection to Redis at 127\.0\.0\.1:1 within \d+ ms: connect ECONNREFUSED 127\.0\.0\.1:1$/,
   );
   expect(lines.filter((line) => line.message === 'redis error')).toHaveLength(1);
   await expect(redis.within(redis.client('cache').get('x'))).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });

@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
+import {
+  type CredentialSource,
+  createRedis,
+  entraCredentials,
+  keyCredentials,
+  type RedisHandle,
+  type TokenProvider,
+} from '../../src/redis';
+import { recordingLogger, redisSettings } from './recorder';
+import { bump, peek } from './scripts';
+
+const USER = '7d1c7a0e-0000-4000-8000-000000000001';
+const unheard = jest.spyOn(console, 'error');
+
+/** Administers the servers as their default user; the app has a user of its own, as with Entra. */
+class Directory {
+  readonly #admins: Redis[];
+  readonly issued: string[] = [];
+  constructor(servers: readonly RunningRedis[]) {
+    this.#admins = servers.map(({ url }) => new Redis(url));
+  }
+  async all(...command: [string, ...string[]]): Promise<unknown[]> {
+    const [name, ...args] = command;
+    return Promise.all(this.#admins.map((admin) => admin.call(name, ...args)));
+  }
+  /** From now on these passwords and no other are the user's. */
+  async passwords(...passwords: string[]): Promise<void> {
+    await this.all('ACL', 'SETUSER', USER, 'reset', 'on', '~*', '&*', '+@all', ...passwords.map((each) => `>${each}`));
+  }
+  /** Tokens that live `lifeMs`; with each new one, all but it and the one before are void. */
+  tokens(lifeMs: number): TokenProvider {
+    return {
+      getToken: async () => {
+        this.issued.push(`token-${randomUUID()}`);
+        await this.passwords(...this.issued.slice(-2));
+        return { token: this.issued.at(-1) ?? '', expiresOnTimestamp: Date.now() + lifeMs };
+      },
+    };
+  }
+  /** Closes the app's connections, as maintenance does. */
+  async closeConnections(): Promise<void> {
+    await this.all('CLIENT', 'KILL', 'USER', USER);
+  }
+  async signIns(): Promise<number> {
+    const infos = await this.all('INFO', 'commandstats');
+    return infos.reduce<number>(
+      (sum, info) => sum + Number(/cmdstat_auth:calls=(\d+)/.exec(String(info))?.[1] ?? 0),
+      0,
+    );
+  }
+  end(): void {
+    for (const admin of this.#admins) admin.disconnect();
+  }
+}
+
+const opened: RedisHandle[] = [];
+
+function open(credentials: CredentialSource, environment: Record<string, string>) {
+  const recorder = recordingLogger();
+  const redis = createRedis({
+    settings: redisSettings({ REDIS_DEADLINE_MS: '10000', ...environment }),
+    logger: recorder.logger,
+    role: 'test',
+    credentials,
+  });
+  opened.push(redis);
+  return { redis, ...recorder };
+}
+
+/** Commands one after the other from several callers until `done`; gives how many there were, or throws. */
+async function load(redis: RedisHandle, done: () => boolean): Promise<number> {
+  let count = 0;
+  const caller = async (id: number) => {
+    while (!done()) {
+      const key = `load:${id}:${count % 50}`;
+      await redis.run('cache', bump, [key], [1]);
+      await redis.within(redis.client('sessions').get(key));
+      count += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, (_, id) => caller(id)));
+  return count;
+}
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((redis) => redis.close()));
+});
+afterAll(() => expect(unheard).not.toHaveBeenCalled());
+
+describe('one server', () => {
+  let server: RunningRedis;
+  let directory: Directory;
+  beforeAll(async () => {
+    server = await startRedis();
+    directory = new Directory([server]);
+  });
+  afterAll(async () => {
+    directory.end();
+    await server.stop();
+  });
+
+  test('tokens rotate under load without one failed command, the subscriber’s connection included', async () => {
+    const before = directory.issued.length;
+    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(1_000) });
+    const { redis } = open(source, { REDIS_URL: server.url });
+    const subscriber = redis.dedicated('work', 'subscriber');
+    await subscriber.subscribe('news');
+    const signedIn = await directory.signIns();
+    const rotated = () => directory.issued.length - before >= 5;
+    expect(await load(redis, rotated)).toBeGreaterThan(0);
+    // At least three renewals are through, on the connections of two stores and the subscriber's.
+    expect((await directory.signIns()) - signedIn).toBeGreaterThanOrEqual(3 * 3);
+    const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
+    await redis.client('work').publish('news', 'still here');
+    expect(await heard).toBe('still here');
+    expect(redis.events).toMatchObject({ error: 0, end: 0, reconnecting: 0 });
+  });
+
+  test('a connection that was closed comes back with the newest token', async () => {
+    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(1_000) });
+    const { redis } = open(source, { REDIS_URL: server.url });
+    await redis.ready();
+    const before = directory.issued.length;
+    while (directory.issued.length < before + 3) await redis.within(redis.client('cache').get('x'));
+    await directory.closeConnections();
+    expect(await redis.run('cache', peek, ['came-back'], [])).toBeNull();
+    expect(await redis.run('cache', bump, ['came-back'], [1])).toBe(1);
+  });
+
+  test('an access key is changed in the vault, and taken up without an error', async () => {
+    const vault = new Map([['primary', 'key-one']]);
+    await directory.passwords('key-one');
+    const store = { getSecret: async (name: string) => vault.get(name) ?? Promise.reject(new Error(`no ${name}`)) };
+    const { redis } = open(keyCredentials({ store, names: ['primary'], username: USER, rereadMs: 200 }), {
+      REDIS_URL: server.url,
+    });
+    await redis.ready();
+    const signedIn = await directory.signIns();
+    await directory.passwords('key-one', 'key-two');
+    vault.set('primary', 'key-two');
+    let changed = false;
+    const watching = (async () => {
+      while ((await directory.signIns()) < signedIn + 3) await new Promise((resolve) => setTimeout(resolve, 20));
+      await directory.passwords('key-two');
+      changed = true;
+    })();
+    expect(await load(redis, () => changed)).toBeGreaterThan(0);
+    await watching;
+    await directory.closeConnections();
+    expect(await redis.run('cache', peek, ['rotated'], [])).toBeNull();
+    expect(await redis.run('cache', bump, ['rotated'], [1])).toBe(1);
+  });
+
+  test('a key made anew without a word: WRONGPASS reads the vault again, and then the secondary serves', async () => {
+    const vault = new Map([
+      ['primary', 'first'],
+      ['secondary', 'second'],
+    ]);
+    await directory.passwords('first', 'second');
+    const store = { getSecret: async (name: string) => vault.get(name) ?? '' };
+    const { redis } = open(keyCredentials({ store, names: ['primary', 'secondary'], username: USER }), {
+      REDIS_URL: server.url,
+    });
+    expect(await redis.run('cache', bump, ['secondary'], [1])).toBe(1);
+    await directory.passwords('first-anew', 'second');
+    await directory.closeConnections();
+    // Callers whose script may be repeated see nothing of it, neither of the closed connection nor of the refused key.
+    expect(await redis.run('cache', peek, ['secondary'], [])).toBe('1');
+    expect(await redis.run('cache', bump, ['secondary'], [1])).toBe(2);
+    vault.set('primary', 'first-anew');
+    await directory.passwords('first-anew');
+    await directory.closeConnections();
+    expect(await redis.run('cache', peek, ['secondary'], [])).toBe('2');
+    expect(await redis.run('cache', bump, ['secondary'], [1])).toBe(3);
+  });
+
+  test('where sign-in is refused for good, the line says WRONGPASS and shows no password', async () => {
+    const store = { getSecret: async () => 'hunter2-canary' };
+    const { redis, lines } = open(keyCredentials({ store, names: ['primary'], username: USER }), {
+      REDIS_URL: server.url,
+      REDIS_DEADLINE_MS: '800',
+    });
+    await expect(redis.run('cache', bump, ['x'], [1])).rejects.toMatchObject({
+      code: 'E_REDIS_UNAVAILABLE',
+      message: expect.stringContaining('WRONGPASS'),
+    });
+    expect(JSON.stringify(lines)).not.toContain('hunter2-canary');
+  });
+
+  test('with the vault away, the line says so; when it is back, so is Redis', async () => {
+    let away = true;
+    await directory.passwords('vault-key');
+    const store = {
+      getSecret: async () => {
+        if (away) throw new Error('the vault is away');
+        return 'vault-key';
+      },
+    };
+    const { redis } = open(keyCredentials({ store, names: ['primary'], username: USER }), {
+      REDIS_URL: server.url,
+      REDIS_DEADLINE_MS: '1000',
+    });
+    await expect(redis.within(redis.client('cache').get('x'))).rejects.toMatchObject({
+      code: 'E_REDIS_UNAVAILABLE',
+      message: 'no credentials for Redis: the vault is away',
+    });
+    await expect(redis.run('cache', bump, ['x'], [1])).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
+    away = false;
+    expect(await redis.run('cache', bump, ['vault-back'], [1])).toBe(1);
+  });
+});
+
+test('on a cluster every node’s connection is signed in again, and new ones with the newest token', async () => {
+  const cluster = await startRedisCluster({ masters: 3 });
+  const directory = new Directory(cluster.nodes);
+  try {
+    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(1_000) });
+    const { redis } = open(source, { REDIS_NODES: cluster.addresses.join(',') });
+    const rotated = () => directory.issued.length >= 5;
+    expect(await load(redis, rotated)).toBeGreaterThan(0);
+    expect(redis.events.error).toBe(0);
+    await directory.closeConnections();
+    for (const key of ['a', 'b', 'c', 'd']) expect(await redis.run('cache', peek, [`again:${key}`], [])).toBeNull();
+  } finally {
+    await Promise.all(opened.splice(0).map((redis) => redis.close()));
+    directory.end();
+    await cluster.stop();
+  }
+});
