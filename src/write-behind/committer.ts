@@ -2,7 +2,7 @@ import type { Fence } from '../cache/fence';
 import type { Clock } from '../clock';
 import type { StoredEntity } from '../entities/define-entity';
 import type { SaveOutcome, WriteRow } from '../entities/store';
-import { isNewer, NO_VERSION, versionMs } from '../entities/version';
+import { isNewer, NO_VERSION, type Version, versionAt } from '../entities/version';
 import { coerceError } from '../errors';
 import { coalesce, type KeyWrites } from './coalesce';
 import type { DeadLetterReason } from './dead-letter';
@@ -64,25 +64,32 @@ export class Commit {
   #fenced = 0;
   #superseded = 0;
   #deadLetters = 0;
+  #batch: readonly Attempted[] = [];
+  /** Versions beyond this come from a clock that is wrong. */
+  readonly #newest: Version;
 
   constructor(
     private readonly entity: StoredEntity<unknown>,
     private readonly ports: CommitPorts,
-  ) {}
+  ) {
+    this.#newest = versionAt((ports.clock.now() + ports.clockBoundMs) * 1_000, 999);
+  }
 
   /** Never throws. */
   async run(batch: readonly Attempted[]): Promise<CommitReport> {
-    const attempts = new Map(batch.map((one) => [rowName(one.row), one.attempts]));
+    this.#batch = batch;
     this.#open = coalesce(batch.map(({ row }) => row));
     while (this.#open.length > 0) {
       const round = this.#open;
       this.#open = [];
       const candidates: Candidate[] = [];
       for (const writes of round) {
-        const candidate = await this.#prepare(writes, attempts);
+        const { key, version, value } = writes.writes[0] as JournalRow;
+        const isPlain = !isClaim(value) && version <= this.#newest;
+        const candidate = isPlain ? { writes, row: { key, version, value } } : await this.#prepare(writes);
         if (candidate) candidates.push(candidate);
       }
-      if (candidates.length > 0) await this.#save(candidates, attempts);
+      if (candidates.length > 0) await this.#save(candidates);
     }
     await this.ports.journal.dropClaims(this.#done.map((row) => row.value).filter(isClaim));
     return {
@@ -95,33 +102,23 @@ export class Commit {
     };
   }
 
-  /** Fetches the value where it is in a blob; nothing where the newest write can't go into the statement. */
-  async #prepare(writes: KeyWrites, attempts: Attempts): Promise<Candidate | undefined> {
-    const newest = writes.writes[0] as JournalRow;
-    const { key, version } = newest;
+  /** Of a write that is not plain: fetches its value from the blob, or puts it aside and gives nothing. */
+  async #prepare(writes: KeyWrites): Promise<Candidate | undefined> {
+    const { key, version, value: claim } = writes.writes[0] as JournalRow;
     try {
-      if (versionMs(version) > this.ports.clock.now() + this.ports.clockBoundMs) {
-        const payload = isClaim(newest.value) ? await this.ports.journal.readClaim(newest.value) : newest.value;
-        await this.#putAside(writes, attempts, 'clock', 'The version of the write lies in the future', payload ?? null);
+      const value = isClaim(claim) ? await this.ports.journal.readClaim(claim) : claim;
+      if (version > this.#newest) {
+        await this.#putAside(writes, 'clock', 'The version of the write lies in the future', value ?? null);
         return undefined;
       }
-      if (!isClaim(newest.value)) return { writes, row: { key, version, value: newest.value } };
-
-      const value = await this.ports.journal.readClaim(newest.value);
-      if (value !== undefined && isJson(value)) return { writes, row: { key, version, value } };
+      if (typeof value === 'string' && isJson(value)) return { writes, row: { key, version, value } };
       // The blob goes when its write is done: so this is most likely a repeat, and the store knows.
       const stored = (await this.entity.store.loadMany([key])).get(key)?.version ?? NO_VERSION;
-      if (!isNewer(version, stored)) {
+      if (isNewer(version, stored)) {
+        await this.#putAside(writes, 'claim', 'The blob that held the value is gone or not JSON', value ?? null);
+      } else {
         this.#fenced++;
         this.#finish(writes);
-      } else {
-        await this.#putAside(
-          writes,
-          attempts,
-          'claim',
-          'The blob that held the value is gone or not JSON',
-          value ?? null,
-        );
       }
     } catch (thrown) {
       this.#again(writes, thrown);
@@ -129,7 +126,7 @@ export class Commit {
     return undefined;
   }
 
-  async #save(candidates: readonly Candidate[], attempts: Attempts): Promise<void> {
+  async #save(candidates: readonly Candidate[]): Promise<void> {
     const fates = await saveRows(
       this.entity.store,
       candidates.map(({ row }) => row),
@@ -142,7 +139,7 @@ export class Commit {
       else if (fate.fate === 'later') this.#again(writes, fate.error);
       else {
         try {
-          await this.#putAside(writes, attempts, 'refused', fate.error.message, row.value);
+          await this.#putAside(writes, 'refused', fate.error.message, row.value);
         } catch (thrown) {
           this.#again(writes, thrown);
         }
@@ -170,18 +167,13 @@ export class Commit {
   }
 
   /** Makes a dead letter of the newest write of a key; the next older one takes its place. */
-  async #putAside(
-    writes: KeyWrites,
-    attempts: Attempts,
-    reason: DeadLetterReason,
-    error: string,
-    payload: string | null,
-  ) {
+  async #putAside(writes: KeyWrites, reason: DeadLetterReason, error: string, payload: string | null): Promise<void> {
     const [newest, ...older] = writes.writes as [JournalRow, ...JournalRow[]];
     const { key, version, acceptedAt } = newest;
+    const tries = this.#batch.find(({ row }) => row.key === key && row.version === version)?.attempts ?? 0;
     await this.ports.deadLetters.put({
       ...{ kind: 'write', entity: this.entity.name, key, version, acceptedAt },
-      ...{ reason, error, payload, attempts: (attempts.get(rowName(newest)) ?? 0) + 1 },
+      ...{ reason, error, payload, attempts: tries + 1 },
     });
     await this.ports.fence.discard(key, version);
     this.#deadLetters++;
@@ -199,7 +191,5 @@ export class Commit {
     this.#error ??= coerceError(thrown);
   }
 }
-
-type Attempts = ReadonlyMap<string, number>;
 
 const isClaim = (value: JournalRow['value']): value is Claim => typeof value === 'object' && value !== null;

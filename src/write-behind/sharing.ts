@@ -3,10 +3,10 @@ import { type Attempted, Commit, type CommitPorts, type CommitReport, rowName } 
 import type { JournalRow } from './message';
 
 /** Rows and bytes of one statement. Beyond 2,000 rows a statement is hardly faster, only longer. */
-const STATEMENT_ROWS = 4_000;
+const STATEMENT_ROWS = 1_600;
 const STATEMENT_BYTES = 8 * 1024 * 1024;
 /** Statements of an entity under way at once: while the database works on one, the next is written. */
-const STATEMENTS = 2;
+const STATEMENTS = 3;
 
 interface Share {
   readonly rows: readonly Attempted[];

@@ -2,13 +2,13 @@
 -- KEYS two a row, all of one slot: entry, lease
 -- ARGV[2] life from now on, ms  ARGV[3] physical time-to-live, ms  then one a row: the version that the store holds
 -- Result: entries that were dirty and are so no longer
-local cleared = 0
+local cleared, leases = 0, {}
 for row = 1, #KEYS / 2 do
   local entry, lease, stored = KEYS[row * 2 - 1], KEYS[row * 2], ARGV[row + 3]
   local raw, kind = read(entry)
   if kind ~= 'ours' and kind ~= 'newer' then
     -- A load under way may have read the row before the commit.
-    redis.call('DEL', lease)
+    leases[#leases + 1] = lease
   else
     local current = version_of(raw)
     if current < stored then
@@ -21,4 +21,5 @@ for row = 1, #KEYS / 2 do
     end
   end
 end
+if #leases > 0 then redis.call('DEL', unpack(leases)) end
 return cleared
