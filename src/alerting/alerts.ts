@@ -1,153 +1,188 @@
+import * as z from 'zod';
 import { type Clock, MINUTE, SECOND } from '../clock';
+import { StewardError } from '../errors';
 import type { JobReport } from '../job';
 import type { Logger } from '../logger';
-import type { SampleStore } from '../monitoring/samples';
+import type { SampleBatch, SampleStore } from '../monitoring/samples';
 import type { Counters } from '../redis';
 import type { Settings } from '../settings';
 import type { StorageClients } from '../storage/clients';
 import { evaluate } from './evaluate';
 import { metricsOf, reachOf } from './expression';
-import { groupsOf } from './groups';
-import { deliver, isOwed, type NotifierOptions, type ToldDocument } from './notifier';
-import type { Receiver } from './receivers';
+import { createNotifier } from './notifier';
+import { createQueueReceiver } from './queue-receiver';
 import { type AlertRules, loadRules, rulesOfApp } from './rules';
 import { toSeries } from './series';
-import { type AlertState, emptyState } from './state';
-import { type AlertStateStore, createBlobAlertState } from './state-store';
-import { ticksUntil } from './ticks';
-import { createWebhook } from './webhook';
-
-type AlertSettings = Pick<
-  Settings,
-  | 'ALERT_QUEUE'
-  | 'ALERT_RULES_FILE'
-  | 'ALERT_WEBHOOK_URL'
-  | 'ALERT_WEBHOOK_SECRET'
-  | 'ALERT_WEBHOOK_ALLOW_PRIVATE'
-  | 'ALERT_GROUP_BY'
-  | 'ALERT_GROUP_INTERVAL_SECONDS'
-  | 'ALERT_REPEAT_MINUTES'
-  | 'ALERT_OUTAGE_TOLERANCE_MINUTES'
-  | 'ALERTS_LEFT_TO_AZURE'
->;
+import { type AlertEvent, type AlertState, emptyState } from './state';
+import { AlertStateConflictError, type AlertStateStore, createBlobAlertState } from './state-store';
+import { planTicks } from './ticks';
+import { createWebhook, type Receiver } from './webhook';
 
 export interface AlertsOptions {
   readonly samples: SampleStore;
   readonly storage: StorageClients;
-  readonly settings: AlertSettings;
-  readonly counters: Counters;
-  readonly logger: Logger;
+  readonly settings: Pick<
+    Settings,
+    | 'ALERT_QUEUE'
+    | 'ALERT_RULES_FILE'
+    | 'ALERTS_LEFT_TO_AZURE'
+    | 'ALERT_GROUP_BY'
+    | 'ALERT_GROUP_INTERVAL_SECONDS'
+    | 'ALERT_REPEAT_MINUTES'
+    | 'ALERT_OUTAGE_TOLERANCE_MINUTES'
+    | 'ALERT_WEBHOOK_URL'
+    | 'ALERT_WEBHOOK_FORMAT'
+    | 'ALERT_WEBHOOK_SECRET'
+    | 'ALERT_WEBHOOK_ALLOW_PRIVATE'
+    | 'ALERT_RECEIVER_QUEUE'
+  >;
   readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters?: Counters;
   /** Default: blobs. */
   readonly store?: AlertStateStore;
-  /** Default: what the settings name. */
+  /** Default: made from the settings. */
   readonly receivers?: readonly Receiver[];
 }
 
-/** Alerts as jobs. */
 export interface Alerts {
-  /** Evaluates the rules at the tick `at` and at those that were missed, then queues the groups that are owed a message. */
+  /** Evaluates the rules at the tick `at`, missed ticks first, and queues the groups that are owed a message. */
   evaluate(at: Date): Promise<JobReport>;
-  /** Tells what a queued group is still owed. A message that names no group of today is dropped: nothing hangs on it. */
+  /** Takes one message of the queue: delivers what is owed of its group. */
   notify(message: unknown): Promise<JobReport>;
-  /** The state of the last evaluation. */
+  /** The state as last written, for the dashboard and the report. */
   state(): Promise<AlertState>;
 }
 
+/** A message of the queue is not one of ours. */
+export class AlertMessageError extends StewardError {
+  readonly code = 'E_ALERT_MESSAGE';
+}
+
+const messageSchema = z.object({ group: z.string().min(1) });
+
+/** Platform metrics come late: what is newer than this is read again at each tick. */
+const SETTLED = 15 * MINUTE;
+
 /** Nothing connects before the first call. */
 export function createAlerts(options: AlertsOptions): Alerts {
-  const { samples, storage, settings, counters, logger, clock } = options;
+  const { samples, storage, settings, logger } = options;
   const store = options.store ?? createBlobAlertState({ storage });
-  const groupBy = settings.ALERT_GROUP_BY.split(',').map((name) => name.trim());
-  const notifier: NotifierOptions = {
-    ...{ store, counters, logger },
-    receivers: options.receivers ?? receiversOf(settings, clock),
+  const notifier = createNotifier({
+    ...{ store, logger, counters: options.counters },
+    receivers: options.receivers ?? receiversOf(options),
+    groupBy: settings.ALERT_GROUP_BY.split(',').map((name) => name.trim()),
     times: {
       groupIntervalMs: settings.ALERT_GROUP_INTERVAL_SECONDS * SECOND,
       repeatMs: settings.ALERT_REPEAT_MINUTES * MINUTE,
     },
-  };
+  });
   let loaded: Promise<AlertRules> | undefined;
   const rules = () => {
+    // A file that is wrong is read again at the next tick: it may have been mended.
     loaded ??= loadRules(settings.ALERT_RULES_FILE).catch((error: unknown) => {
       loaded = undefined;
       throw error;
     });
     return loaded;
   };
-
-  /** Level-triggered: what is owed is asked of the state at every tick, so a lost message is only late. */
-  async function queueOwed(state: AlertState, inhibitions: AlertRules['inhibitions']): Promise<number> {
-    if (notifier.receivers.length === 0) return 0;
-    const told = (await store.read<ToldDocument>('told'))?.value ?? {};
-    const owed = groupsOf(state, inhibitions, groupBy).filter((group) => isOwed(notifier, group, told, state.at));
-    if (owed.length === 0) return 0;
-    const queue = await storage.queue(settings.ALERT_QUEUE);
-    for (const { key } of owed) {
-      await queue.sendMessage(Buffer.from(JSON.stringify({ group: key })).toString('base64'));
-    }
-    return owed.length;
-  }
+  const batchesOf = keptBatches(samples);
 
   return {
-    async evaluate(at) {
+    evaluate: async (tick) => {
+      const at = tick.getTime();
       const { rules: all, inhibitions } = await rules();
       const own = rulesOfApp(all, settings.ALERTS_LEFT_TO_AZURE);
       const stored = await store.read<AlertState>('state');
-      let state = stored?.value ?? emptyState;
-      const ticks = ticksUntil(at.getTime(), state.at, settings.ALERT_OUTAGE_TOLERANCE_MINUTES * MINUTE);
-      let fired = 0;
-      let resolved = 0;
-      if (ticks.length > 0) {
+      const tolerance = settings.ALERT_OUTAGE_TOLERANCE_MINUTES * MINUTE;
+      const { from, ticks } = planTicks(stored?.value, at, tolerance);
+      let state = from;
+      const events: AlertEvent[] = [];
+      const [first] = ticks;
+      if (first !== undefined) {
         const reach = Math.max(0, ...own.map(reachOf));
-        const batches = await samples.read({ after: (ticks[0] ?? 0) - reach - 1, until: at.getTime() });
-        const series = toSeries(batches, new Set(own.flatMap(metricsOf)));
-        for (const tick of ticks) {
-          const result = evaluate(own, series, state, tick);
-          state = result.state;
-          for (const { kind, instance } of result.events) {
-            if (kind === 'firing') fired += 1;
-            if (kind === 'resolved') resolved += 1;
-            if (kind === 'firing' || kind === 'resolved') {
-              logger.info({ alert: instance.rule, kind, summary: instance.summary }, 'alert changed');
-            }
-          }
+        // Throws where the store is away: then nothing was evaluated, so nothing resolves and nothing advances.
+        const series = toSeries(await batchesOf(first - reach, at), new Set(own.flatMap(metricsOf)));
+        for (const each of ticks) {
+          const evaluated = evaluate(own, series, state, each);
+          state = evaluated.state;
+          events.push(...evaluated.events);
         }
-        await store.write('state', state, stored?.etag);
-        for (const [rule, fault] of Object.entries(state.faults)) logger.warn({ rule, fault }, 'rule not evaluated');
+        try {
+          await store.write('state', state, stored?.etag);
+        } catch (error) {
+          if (!(error instanceof AlertStateConflictError)) throw error;
+          return { summary: 'another run evaluated this tick', figures: { ticks: 0 } };
+        }
       }
-      const queued = await queueOwed(state, inhibitions);
-      const count = (wanted: string) => Object.values(state.alerts).filter((it) => it.state === wanted).length;
-      const figures = {
-        ...{ rules: own.length, ticks: ticks.length, fired, resolved, groupsQueued: queued },
-        ...{ firing: count('firing'), pending: count('pending'), faults: Object.keys(state.faults).length },
-      };
-      return {
-        summary: `${own.length} rules at ${ticks.length} ${ticks.length === 1 ? 'tick' : 'ticks'}: ${figures.firing} firing, ${figures.pending} pending`,
-        figures,
-      };
+      for (const [rule, fault] of Object.entries(state.faults)) logger.error({ rule, fault }, 'rule was not evaluated');
+      for (const { kind, instance } of events) {
+        if (kind !== 'dropped') logger.info({ rule: instance.rule, summary: instance.summary }, `alert ${kind}`);
+      }
+      const owed = await notifier.owed(state, inhibitions);
+      if (owed.length > 0) {
+        const queue = await storage.queue(settings.ALERT_QUEUE);
+        for (const group of owed) {
+          await queue.sendMessage(Buffer.from(JSON.stringify({ group })).toString('base64'));
+        }
+      }
+      return report(state, own.length, ticks.length, owed.length);
     },
 
-    async notify(message) {
-      const wanted = (message as { group?: unknown } | null)?.group;
+    notify: async (message) => {
+      const parsed = messageSchema.safeParse(message);
+      if (!parsed.success) throw new AlertMessageError('Expected a message with the key of a group');
       const { inhibitions } = await rules();
       const state = (await store.read<AlertState>('state'))?.value ?? emptyState;
-      const groups = groupsOf(state, inhibitions, groupBy);
-      const group = groups.find(({ key }) => key === wanted);
-      if (!group) return { summary: 'a group that has nothing to tell any more', figures: { sent: 0, failed: 0 } };
-      const known = new Set(groups.map(({ key }) => key));
-      const { sent, failed } = await deliver(notifier, group, state.at, known);
-      const what = `${group.firing.length} firing, ${group.resolved.length} resolved`;
-      return { summary: `told ${sent} of ${sent + failed} receivers: ${what}`, figures: { sent, failed } };
+      const { delivered, failed } = await notifier.notify(state, inhibitions, parsed.data.group);
+      const summary = failed > 0 ? `${failed} receivers failed` : delivered > 0 ? 'told' : 'nothing is owed any more';
+      return { summary, figures: { delivered, failed } };
     },
 
     state: async () => (await store.read<AlertState>('state'))?.value ?? emptyState,
   };
 }
 
-function receiversOf(settings: AlertSettings, clock: Clock): Receiver[] {
-  const url = settings.ALERT_WEBHOOK_URL;
-  if (!url) return [];
-  const { ALERT_WEBHOOK_SECRET: secret, ALERT_WEBHOOK_ALLOW_PRIVATE: allowPrivate } = settings;
-  return [createWebhook({ url, secret, allowPrivate, clock })];
+function report(state: AlertState, rules: number, ticks: number, owed: number): JobReport {
+  const count = (wanted: string) => Object.values(state.alerts).filter(({ state: it }) => it === wanted).length;
+  const [firing, pending, faults] = [count('firing'), count('pending'), Object.keys(state.faults).length];
+  return {
+    summary: ticks === 0 ? 'this tick was evaluated before' : `${rules} rules: ${firing} firing, ${pending} pending`,
+    figures: { rules, ticks, firing, pending, faults, owedGroups: owed },
+  };
+}
+
+/** Reads batches, and keeps those that no longer change for the next tick of this process. */
+function keptBatches(samples: SampleStore) {
+  let kept: readonly SampleBatch[] = [];
+  let keptFrom = Number.POSITIVE_INFINITY;
+  let keptUntil = Number.NEGATIVE_INFINITY;
+  return async (after: number, until: number): Promise<readonly SampleBatch[]> => {
+    const from = after >= keptFrom && until >= keptUntil ? Math.max(after, keptUntil) : after;
+    const fresh = await samples.read({ after: from, until });
+    const all = [...kept.filter(({ at }) => at > after && at <= from), ...fresh];
+    keptFrom = after;
+    keptUntil = Math.max(after, until - SETTLED);
+    kept = all.filter(({ at }) => at <= keptUntil);
+    return all;
+  };
+}
+
+function receiversOf({ settings, storage, clock }: AlertsOptions): readonly Receiver[] {
+  const receivers: Receiver[] = [];
+  if (settings.ALERT_WEBHOOK_URL !== undefined) {
+    receivers.push(
+      createWebhook({
+        url: settings.ALERT_WEBHOOK_URL,
+        format: settings.ALERT_WEBHOOK_FORMAT,
+        secret: settings.ALERT_WEBHOOK_SECRET,
+        allowPrivate: settings.ALERT_WEBHOOK_ALLOW_PRIVATE,
+        clock,
+      }),
+    );
+  }
+  if (settings.ALERT_RECEIVER_QUEUE !== undefined) {
+    receivers.push(createQueueReceiver({ storage, queue: settings.ALERT_RECEIVER_QUEUE }));
+  }
+  return receivers;
 }

@@ -1,4 +1,4 @@
-import { flag, text, textOr, whole } from './kinds';
+import { flag, oneOf, text, textOr, whole } from './kinds';
 import { section } from './setting';
 
 export const alertingSettings = section('Alerting', {
@@ -25,6 +25,16 @@ export const alertingSettings = section('Alerting', {
     meaning: 'Whether the webhook may be at a loopback, link-local or private address.',
     expected: 'true or false',
     danger: 'The function app reaches into your network: a webhook URL from somebody else must not.',
+  },
+  ALERT_WEBHOOK_FORMAT: {
+    schema: oneOf(['json', 'slack', 'teams'], 'json'),
+    meaning: 'Shape of the posted message; `json` is that of Alertmanager’s webhook.',
+    expected: 'json, slack or teams',
+  },
+  ALERT_RECEIVER_QUEUE: {
+    schema: text(),
+    meaning: 'A storage queue that gets every notification as well, in the `json` shape.',
+    expected: 'a queue name',
   },
   ALERT_GROUP_BY: {
     schema: textOr('cache,alert'),
