@@ -72,6 +72,10 @@ export class SessionCore {
     const args = [idleMs, absoluteMs, authenticatedMs, generation, writeMeta(user), payload, endsMs];
     const reply = await redis.run('sessions', scripts.put, [key], args);
     if (reply[0] === 'gone') return undefined;
+    if (user !== undefined && !(await this.users.mayStay(user, id, Number(reply[4])))) {
+      await this.#destroy(key, undefined);
+      return undefined;
+    }
     return handleOfRecord(id, key, {
       kind: 'session',
       version: reply[1],

@@ -126,12 +126,22 @@ export class UserSessions {
     }
   }
 
+  /**
+   * Whether a session that has just been written may stay: a login elsewhere may have pushed it out between its entry
+   * and its writing, when there was nothing to destroy yet.
+   */
+  async mayStay(user: string, id: string, authenticatedMs: number): Promise<boolean> {
+    const { keys, redis, maxSessionsPerUser } = this.rules;
+    if (maxSessionsPerUser === 0) return true;
+    const score = redis.client('sessions').zscore(keys.indexOf(user), memberOf(id, authenticatedMs));
+    return (await redis.within(score)) !== null;
+  }
+
   /** Takes a session out of the index. What fails here mends itself. */
   async leave(user: string, id: string, authenticatedMs: number): Promise<void> {
     const { keys, redis, logger } = this.rules;
-    const member = `${String(authenticatedMs).padStart(13, '0')}:${id}`;
     try {
-      await redis.within(redis.client('sessions').zrem(keys.indexOf(user), member));
+      await redis.within(redis.client('sessions').zrem(keys.indexOf(user), memberOf(id, authenticatedMs)));
     } catch (thrown) {
       logger.debug({ error: coerceError(thrown).message }, 'session left in its user’s index');
     }
@@ -144,4 +154,9 @@ export class UserSessions {
     const args = [random, keepMs, id, authenticatedMs, held, idleMs, endsMs, absoluteMs, limit];
     return redis.run('sessions', scripts.enter, [keys.generationOf(user), keys.indexOf(user)], args);
   }
+}
+
+/** As lua/enter.lua writes it. */
+function memberOf(id: string, authenticatedMs: number): string {
+  return `${String(authenticatedMs).padStart(13, '0')}:${id}`;
 }
