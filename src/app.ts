@@ -1,13 +1,29 @@
+import { createAlerts } from './alerting';
 import { createClient, type EntitiesSource } from './client';
 import { systemClock } from './clock';
 import { createSweeps } from './hygiene';
 import type { JobReport } from './job';
 import type { Logger } from './logger';
-import { createCollector } from './monitoring/collector';
-import { createTableSampleStore } from './monitoring/table-store';
+import {
+  createCollector,
+  createPlatformMetrics,
+  createTableSampleStore,
+  latestBatches,
+  overviewOf,
+  readHealth,
+  renderPrometheus,
+} from './monitoring';
+import { renderPlainDashboard } from './monitoring/plain-dashboard';
 import { createRefresher, createRefreshPlanner } from './refresh-ahead';
 import type { Settings } from './settings';
 import { createDeadLetters, createFlusher, createPoisonDrain, type Delivery } from './write-behind';
+
+/** An answer over HTTP. */
+export interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
 
 /** Everything the functions delegate to. A job's name is its function's name. */
 export interface App {
@@ -18,6 +34,11 @@ export interface App {
   planSweep(at: Date): Promise<JobReport>;
   sweepShard(message: unknown): Promise<JobReport>;
   collectMetrics(at: Date): Promise<JobReport>;
+  evaluateAlerts(at: Date): Promise<JobReport>;
+  notifyAlerts(message: unknown): Promise<JobReport>;
+  health(): Promise<Page>;
+  metrics(): Promise<Page>;
+  dashboard(): Promise<Page>;
   /** Counts a run and sends what was counted: on Flex Consumption the process may be gone a moment later. */
   jobEnded(job: string, outcome: 'ok' | 'failed', ms: number): Promise<void>;
   close(): Promise<void>;
@@ -61,12 +82,16 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     ...{ redis, storage, clock, logger, queues },
     store: samples,
     cache: settings.CACHE_NAME,
+    platform: createPlatformMetrics({ settings }),
+    limits: { maxClients: settings.REDIS_MAX_CLIENTS, maxMemoryBytes: settings.REDIS_MAX_MEMORY_BYTES },
     retention: {
       minute: settings.SAMPLES_MINUTE_DAYS,
       hour: settings.SAMPLES_HOUR_DAYS,
       day: settings.SAMPLES_DAY_DAYS,
     },
   });
+
+  const alerts = createAlerts({ ...shared, samples });
 
   return {
     flushWrites: (message, delivery) => flusher.flush(message, delivery),
@@ -76,6 +101,41 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     planSweep: (at) => sweeps.plan(at),
     sweepShard: (message) => sweeps.slice(message),
     collectMetrics: (at) => collector.collect(at),
+    evaluateAlerts: (at) => alerts.evaluate(at),
+    notifyAlerts: (message) => alerts.notify(message),
+    async health() {
+      const health = await readHealth({ redis, store: samples, clock });
+      return json(health.status === 'down' ? 503 : 200, health);
+    },
+    async metrics() {
+      const [batches, baselines] = await Promise.all([
+        latestBatches(samples, clock.now()),
+        samples.baselines(clock.now()),
+      ]);
+      return {
+        status: 200,
+        type: 'text/plain; version=0.0.4; charset=utf-8',
+        body: renderPrometheus(batches, baselines),
+      };
+    },
+    async dashboard() {
+      const [batches, state, passes] = await Promise.all([
+        latestBatches(samples, clock.now()),
+        alerts.state(),
+        sweeps.progress(),
+      ]);
+      const overview = Object.entries(overviewOf(batches)).map(([title, rows]) => ({
+        title,
+        rows: Object.entries<number | null>(rows),
+      }));
+      const firing = Object.values(state.alerts).filter((it) => it.state === 'firing');
+      const body = renderPlainDashboard(`Cache Steward: ${settings.CACHE_NAME}`, [
+        { title: 'firing alerts', rows: firing.map((it) => [it.rule, it.summary] as const) },
+        ...overview,
+        { title: 'sweeps', rows: passes.map((it) => [it.pass, JSON.stringify(it)] as const) },
+      ]);
+      return { status: 200, type: 'text/html; charset=utf-8', body };
+    },
     async jobEnded(job, outcome, ms) {
       counters.add('job_runs', { job, outcome });
       counters.add('job_ms', { job }, ms);
@@ -84,3 +144,9 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     close: () => client.close(),
   };
 }
+
+const json = (status: number, body: unknown): Page => ({
+  status,
+  type: 'application/json; charset=utf-8',
+  body: JSON.stringify(body),
+});

@@ -1,10 +1,16 @@
 import { app } from '@azure/functions';
-import { type App, createApp, type EntitiesSource } from '../app';
+import { type App, createApp } from '../app';
+import type { EntitiesSource } from '../client';
 import { readSettings } from '../settings';
 import { registerCollectMetrics } from './collect-metrics';
 import { contextLogger } from './context-logger';
+import { registerDashboard } from './dashboard';
 import { registerDrainPoison } from './drain-poison';
+import { registerEvaluateAlerts } from './evaluate-alerts';
 import { registerFlushWrites } from './flush-writes';
+import { registerHealth } from './health';
+import { registerMetrics } from './metrics';
+import { registerNotifyAlerts } from './notify-alerts';
 import { registerPlanRefreshes } from './plan-refreshes';
 import { registerPlanSweep } from './plan-sweep';
 import { registerRefreshEntries } from './refresh-entries';
@@ -35,6 +41,11 @@ export function registerJobs({ entities }: RegisterJobsOptions): void {
     registerPlanSweep,
     registerSweepShard,
     registerCollectMetrics,
+    registerEvaluateAlerts,
+    registerNotifyAlerts,
+    registerDashboard,
+    registerHealth,
+    registerMetrics,
   ]) {
     register(source);
   }

@@ -1,5 +1,5 @@
-import type { InvocationContext, Timer } from '@azure/functions';
-import type { App } from '../app';
+import type { HttpResponseInit, InvocationContext, Timer } from '@azure/functions';
+import type { App, Page } from '../app';
 import { SECOND } from '../clock';
 import { coerceError, errorCode } from '../errors';
 import type { JobReport } from '../job';
@@ -30,6 +30,21 @@ export async function runJob(
     context.error(JSON.stringify({ job, ok: false, ms: ms(), code: errorCode(error), summary: error.message }));
     await app.jobEnded(job, 'failed', ms());
     throw error;
+  }
+}
+
+/** One answer over HTTP. A failure says its code and nothing else: the caller may be anybody. */
+export async function answer(
+  source: AppSource,
+  context: InvocationContext,
+  make: (app: App) => Promise<Page>,
+): Promise<HttpResponseInit> {
+  try {
+    const { status, type, body } = await withInvocation(context, () => make(source()));
+    return { status, headers: { 'content-type': type, 'cache-control': 'no-store' }, body };
+  } catch (thrown) {
+    context.error(JSON.stringify({ code: errorCode(thrown), summary: coerceError(thrown).message }));
+    return { status: 503, jsonBody: { error: errorCode(thrown) } };
   }
 }
 

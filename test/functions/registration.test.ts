@@ -38,7 +38,6 @@ describe('the built app, as a host sees it', () => {
     ['planSweep', '%SWEEP_SCHEDULE%'],
     ['collectMetrics', '%COLLECT_METRICS_SCHEDULE%'],
     ['evaluateAlerts', '%EVALUATE_ALERTS_SCHEDULE%'],
-    ['reportPerformance', '%REPORT_SCHEDULE%'],
   ])('%s runs on the timer %s', (name, schedule) => {
     expect(of(functions, name)).toMatchObject({ type: 'timerTrigger', schedule });
   });
@@ -56,7 +55,6 @@ describe('the built app, as a host sees it', () => {
     ['health', 'anonymous'],
     ['metrics', 'function'],
     ['dashboard', 'function'],
-    ['selfCheck', 'function'],
   ])('%s answers over HTTP, with access level %s', (name, authLevel) => {
     expect(of(functions, name)).toMatchObject({ type: 'httpTrigger', authLevel });
   });
