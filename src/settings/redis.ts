@@ -41,18 +41,13 @@ export const redisSettings = section('Redis', {
   REDIS_AUTH: {
     schema: oneOf(['url', 'entra', 'key-vault'], 'url'),
     meaning:
-      'How to sign in. `url`: with what stands in REDIS_URL. `entra`: with tokens of the app’s identity, for the user in REDIS_ENTRA_USER. `key-vault`: with an access key that is kept in Key Vault.',
+      'How to sign in. `url`: with what stands in REDIS_URL. `entra`: with tokens of the app’s identity, for the user in REDIS_ENTRA_USER. `key-vault`: with an access key from the vault in KEY_VAULT_URL.',
     expected: 'url, entra or key-vault',
   },
   REDIS_ENTRA_USER: {
     schema: text(),
     meaning: 'Object id (principal id) of the identity, which is its user name in Redis.',
     expected: 'a GUID',
-  },
-  KEY_VAULT_URL: {
-    schema: text(),
-    meaning: 'The vault that secrets are read from.',
-    expected: 'an https URL',
   },
   REDIS_KEY_SECRETS: {
     schema: textOr('redis-access-key'),

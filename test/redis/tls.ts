@@ -12,7 +12,7 @@ export async function certificateFor(names: readonly string[]): Promise<string> 
   const at = (name: string) => join(dir, name);
   const openssl = (...args: string[]) => run('openssl', args);
   await openssl(
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '90'],
     ...['-subj', '/CN=cache-steward test authority', '-keyout', at('ca.key'), '-out', at('ca.pem')],
   );
   await openssl(
@@ -21,7 +21,7 @@ export async function certificateFor(names: readonly string[]): Promise<string> 
   );
   await writeFile(at('names'), `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`);
   await openssl(
-    ...['x509', '-req', '-days', '2', '-in', at('csr.pem'), '-CA', at('ca.pem'), '-CAkey', at('ca.key')],
+    ...['x509', '-req', '-days', '90', '-in', at('csr.pem'), '-CA', at('ca.pem'), '-CAkey', at('ca.key')],
     ...['-CAcreateserial', '-extfile', at('names'), '-out', at('cert.pem')],
   );
   await chmod(at('key.pem'), 0o600);

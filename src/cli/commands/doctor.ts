@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { examine } from '../doctor/examine';
+import type { Finding } from '../doctor/finding';
+import type { CliIo } from '../io';
+
+const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
+
+/** `cache-steward doctor [--json]`: looks at everything the app needs; exits 1 where something is wrong. */
+export function registerDoctor(program: Command, io: CliIo): void {
+  program
+    .command('doctor')
+    .description('Check settings, names, network, TLS, sign-in, permissions, the server, storage and the webhook.')
+    .option('--json', 'print one object instead of lines')
+    .action(async ({ json }: { json?: boolean }) => {
+      const findings = await examine(io.env);
+      const errors = findings.filter(({ state }) => state === 'error').length;
+      const warnings = findings.filter(({ state }) => state === 'warning').length;
+      if (json) io.out(JSON.stringify({ ok: errors === 0, errors, warnings, findings }, null, 2));
+      else {
+        for (const finding of findings) for (const line of toLines(finding)) io.out(line);
+        io.out(`${findings.length} checks: ${errors} wrong, ${warnings} to look at`);
+      }
+      io.exit(errors === 0 ? 0 : 1);
+    });
+}
+
+function toLines({ check, state, detail, advice }: Finding): string[] {
+  const line = `${signs[state].padEnd(4)}  ${check.padEnd(18)}  ${detail}`;
+  return advice === undefined ? [line] : [line, `${' '.repeat(26)}→ ${advice}`];
+}

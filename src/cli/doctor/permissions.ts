@@ -1,0 +1,100 @@
+import type { RedisHandle } from '../../redis';
+import { APP_COMMANDS, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../redis/acl';
+import { type Finding, fault, ok, warning } from './finding';
+
+/** A harmless call of each command on a scratch key. Those that making the connection has tried are left out. */
+const calls: Readonly<Record<string, readonly (string | number)[]>> = {
+  info: ['server'],
+  time: [],
+  wait: [0, 1],
+  eval: ['return 1', 0],
+  evalsha: ['0'.repeat(40), 0],
+  scan: [0, 'COUNT', 1],
+  dbsize: [],
+  command: ['INFO', 'get'],
+  'memory|usage': ['{key}'],
+  slowlog: ['LEN'],
+  latency: ['HISTOGRAM', 'get'],
+  'client|list': [],
+  get: ['{key}'],
+  mget: ['{key}'],
+  set: ['{key}', '1', 'PX', 5_000],
+  getrange: ['{key}', 0, 0],
+  setrange: ['{key}', 0, '1'],
+  type: ['{key}'],
+  exists: ['{key}'],
+  pttl: ['{key}'],
+  ttl: ['{key}'],
+  persist: ['{key}'],
+  pexpire: ['{key}', 5_000],
+  expire: ['{key}', 5],
+  hget: ['{key}:none', 'f'],
+  hdel: ['{key}:none', 'f'],
+  hgetall: ['{key}:none'],
+  zrem: ['{key}:none', 'm'],
+  zscore: ['{key}:none', 'm'],
+  zcard: ['{key}:none'],
+  zcount: ['{key}:none', 0, 0],
+  zrange: ['{key}:none', 0, 0],
+  zrangebyscore: ['{key}:none', 0, 0],
+  zremrangebyscore: ['{key}:none', 0, 0],
+  zunionstore: ['{key}:none', 1, '{key}:none'],
+  hset: ['{key}:h', 'f', '1'],
+  hincrbyfloat: ['{key}:h', 'f', '1'],
+  zadd: ['{key}:z', 1, 'm'],
+  zincrby: ['{key}:z', 1, 'm'],
+  del: ['{key}', '{key}:h'],
+  unlink: ['{key}:z'],
+};
+
+const denied = /^(NOPERM|ERR unknown (sub)?command)|no permissions/i;
+
+/** Tries every command and key pattern that docs/security.md asks for. What it writes it removes. */
+export async function checkPermissions(redis: RedisHandle): Promise<Finding[]> {
+  const missing = await refusedOf(redis, LIBRARY_COMMANDS);
+  const unseen = await refusedOf(redis, APP_COMMANDS);
+  const patterns: string[] = [];
+  for (const pattern of KEY_PATTERNS) {
+    const key = pattern.replace('*', '{doctor}');
+    if (await isDenied(redis.within(redis.client('cache').get(key)))) patterns.push(pattern);
+  }
+  return [
+    missing.length === 0
+      ? ok('redis.commands', 'every command of the library may be run')
+      : fault('redis.commands', `refused: ${missing.join(', ')}`, 'Grant them; docs/security.md has the whole list.'),
+    patterns.length === 0
+      ? ok('redis.keys', `keys are ours: ${KEY_PATTERNS.join(' ')}`)
+      : fault('redis.keys', `no access to ${patterns.join(' ')}`, 'Add these key patterns to the user’s rules.'),
+    unseen.length === 0
+      ? ok('redis.observation', 'everything that is measured may be asked')
+      : warning(
+          'redis.observation',
+          `refused: ${unseen.join(', ')}`,
+          'The jobs go on without; what these would tell is not measured.',
+        ),
+  ];
+}
+
+async function refusedOf(redis: RedisHandle, commands: readonly string[]): Promise<string[]> {
+  const refused: string[] = [];
+  for (const [command, args] of Object.entries(calls)) {
+    if (!commands.includes(command)) continue;
+    const key = 'work:{doctor}';
+    const [name = '', ...sub] = command.split('|');
+    const given = [...sub, ...args.map((arg) => (typeof arg === 'string' ? arg.replace('{key}', key) : arg))];
+    if (await isDenied(redis.within(redis.client('work').call(name, ...given)))) refused.push(command);
+  }
+  return refused;
+}
+
+/** Any other error is an answer too: the command was let in. */
+async function isDenied(reply: Promise<unknown>): Promise<boolean> {
+  try {
+    await reply;
+    return false;
+  } catch (error) {
+    if (error instanceof Error && denied.test(error.message)) return true;
+    if (error instanceof Error && 'code' in error) throw error;
+    return false;
+  }
+}

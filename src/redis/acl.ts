@@ -1,0 +1,28 @@
+/**
+ * The least that the library and the app need of Redis. Kept here once: docs/security.md shows it, `cache-steward
+ * doctor` tries it, and a test runs under it.
+ */
+
+/** Of keys: sessions, cached data with what goes with it, working data. */
+export const KEY_PATTERNS = ['sess:*', 'cache:*', 'work:*'] as const;
+
+/** Commands of a web app that uses the library. */
+export const LIBRARY_COMMANDS = [
+  // a connection
+  ...['auth', 'hello', 'ping', 'select', 'quit', 'client|setname', 'info', 'time', 'wait', 'readonly'],
+  ...['cluster|slots', 'cluster|info', 'cluster|nodes'],
+  // scripts, and what they call
+  ...['eval', 'evalsha', 'get', 'mget', 'set', 'getrange', 'setrange', 'type', 'exists', 'del', 'unlink'],
+  ...['pttl', 'ttl', 'pexpire', 'expire', 'persist', 'scan'],
+  ...['hget', 'hset', 'hdel', 'hgetall', 'hincrbyfloat'],
+  ...['zadd', 'zrem', 'zscore', 'zincrby', 'zcard', 'zcount', 'zrange', 'zrangebyscore', 'zremrangebyscore'],
+  'zunionstore',
+] as const;
+
+/** What the Functions app needs besides: to see how the server is. Each may be missing, and is then not measured. */
+export const APP_COMMANDS = ['dbsize', 'command', 'memory|usage', 'slowlog', 'latency', 'client|list'] as const;
+
+/** The rules of an ACL user, as `ACL SETUSER` and Azure's access policies take them. */
+export function aclRules(commands: readonly string[], patterns: readonly string[] = KEY_PATTERNS): string[] {
+  return [...patterns.map((pattern) => `~${pattern}`), '-@all', ...commands.map((command) => `+${command}`)];
+}

@@ -1,0 +1,162 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { Redis } from 'ioredis';
+import {
+  type RunningAzurite,
+  type RunningRedis,
+  startAzurite,
+  startRedis,
+  startRedisCluster,
+} from '../../local/servers';
+import { registerDoctor } from '../../src/cli/commands/doctor';
+import type { Finding } from '../../src/cli/doctor/finding';
+import { APP_COMMANDS, aclRules, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { certificateFor } from './tls';
+
+let server: RunningRedis;
+let admin: Redis;
+
+beforeAll(async () => {
+  server = await startRedis({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] });
+  admin = new Redis(server.url);
+});
+afterAll(async () => {
+  admin.disconnect();
+  await server.stop();
+});
+
+async function doctor(env: Record<string, string>, ...flags: string[]) {
+  const lines: string[] = [];
+  let code: number | undefined;
+  const program = new Command('cache-steward');
+  registerDoctor(program, {
+    out: (line) => lines.push(line),
+    err: (line) => lines.push(line),
+    env,
+    isTerminal: false,
+    exit: (given) => {
+      code = given;
+    },
+  });
+  await program.parseAsync(['node', 'cache-steward', 'doctor', ...flags]);
+  return { lines, code };
+}
+
+async function examined(env: Record<string, string>) {
+  const { lines, code } = await doctor(env, '--json');
+  const report = JSON.parse(lines.join('\n')) as { ok: boolean; findings: Finding[] };
+  const of = (check: string) => report.findings.filter((finding) => finding.check === check);
+  const wrong = report.findings.filter(({ state }) => state === 'error').map(({ check }) => check);
+  return { ...report, code, of, wrong };
+}
+
+test('a healthy server has no error, and exit status 0', async () => {
+  const { lines, code } = await doctor({ REDIS_URL: server.url });
+  expect(code).toBe(0);
+  expect(lines.at(-1)).toMatch(/^\d+ checks: 0 wrong, 0 to look at$/);
+  expect(lines.some((line) => line.startsWith('ok    redis.policy        allkeys-lru'))).toBe(true);
+});
+
+test('the least rights of docs/security.md satisfy it; fewer are named one by one', async () => {
+  const [host] = server.url.split('://').slice(1);
+  await admin.call('ACL', 'SETUSER', 'least', 'on', '>pw', ...aclRules([...LIBRARY_COMMANDS, ...APP_COMMANDS]));
+  const least = await examined({ REDIS_URL: `redis://least:pw@${host}` });
+  expect(least.wrong).toEqual([]);
+  expect(least.of('redis.observation')[0]?.state).toBe('ok');
+
+  await admin.call('ACL', 'SETUSER', 'web', 'on', '>pw', ...aclRules(LIBRARY_COMMANDS));
+  const web = await examined({ REDIS_URL: `redis://web:pw@${host}` });
+  expect(web.wrong).toEqual([]);
+  expect(web.of('redis.observation')[0]?.detail).toMatch(/slowlog/);
+
+  const few = LIBRARY_COMMANDS.filter((command) => command !== 'zadd' && command !== 'evalsha');
+  await admin.call('ACL', 'SETUSER', 'few', 'on', '>pw', ...aclRules(few, ['cache:*', 'work:*']));
+  const lacking = await examined({ REDIS_URL: `redis://few:pw@${host}` });
+  expect(lacking.code).toBe(1);
+  expect(lacking.of('redis.commands')[0]).toMatchObject({ state: 'error', detail: 'refused: evalsha, zadd' });
+  expect(lacking.of('redis.keys')[0]).toMatchObject({ state: 'error', detail: 'no access to sess:*' });
+});
+
+test('it leaves nothing behind', async () => {
+  await examined({ REDIS_URL: server.url });
+  await admin.select(2);
+  expect(await admin.keys('*')).toEqual([]);
+});
+
+test('a wrong password is a fault of the sign-in, and is not shown', async () => {
+  const [host] = server.url.split('://').slice(1);
+  await admin.call('ACL', 'SETUSER', 'someone', 'on', '>right');
+  const report = await examined({ REDIS_URL: `redis://someone:hunter2-canary@${host}` });
+  expect(report.wrong).toEqual(['redis.identity']);
+  expect(JSON.stringify(report)).not.toContain('hunter2-canary');
+});
+
+test('wrong settings are listed, each with what was expected', async () => {
+  const report = await examined({ REDIS_URL: server.url, REDIS_DEADLINE_MS: 'soon', REDIS_MODE: 'many' });
+  expect(report.wrong).toEqual(['settings', 'settings']);
+  const none = await examined({});
+  expect(none.of('redis.settings')[0]?.detail).toContain('No Redis to connect to');
+});
+
+test('a host without an address and a port where nobody listens are told apart', async () => {
+  const nobody = await examined({ REDIS_URL: 'redis://127.0.0.1:1' });
+  expect(nobody.wrong).toEqual(['redis.network']);
+  const nowhere = await examined({ REDIS_URL: 'redis://no-such-host.invalid:6379' });
+  expect(nowhere.wrong).toEqual(['redis.name']);
+});
+
+test('a cluster that isn’t said to be one is told which setting to change', async () => {
+  const cluster = await startRedisCluster({ masters: 3 });
+  try {
+    const report = await examined({ REDIS_URL: cluster.nodes[0]?.url ?? '' });
+    expect(report.of('redis.connection')[0]?.detail).toContain('set REDIS_MODE=cluster');
+    const right = await examined({ REDIS_URL: cluster.nodes[0]?.url ?? '', REDIS_MODE: 'cluster' });
+    expect(right.wrong).toEqual([]);
+    expect(right.of('redis.clock')).toHaveLength(3);
+  } finally {
+    await cluster.stop();
+  }
+});
+
+test('the certificate is described: its name, its authority, its end', async () => {
+  const tlsDir = await certificateFor(['localhost']);
+  const secure = await startRedis({ tlsDir });
+  try {
+    const at = (host: string) => `rediss://${host}:${secure.port}`;
+    const trusted = { REDIS_TLS_CA_FILE: join(tlsDir, 'ca.pem') };
+    const good = await examined({ REDIS_URL: at('localhost'), ...trusted });
+    expect(good.of('redis.tls')[0]).toMatchObject({ state: 'ok', detail: expect.stringContaining('TLSv1.3') });
+    const stranger = await examined({ REDIS_URL: at('localhost') });
+    expect(stranger.of('redis.tls')[0]).toMatchObject({ state: 'error', advice: expect.stringContaining('CA_FILE') });
+    const address = await examined({ REDIS_URL: at('127.0.0.1'), ...trusted });
+    expect(address.of('redis.tls')[0]?.detail).toContain('altnames');
+    const plain = await examined({ REDIS_URL: server.url.replace('redis:', 'rediss:') });
+    expect(plain.of('redis.tls')[0]).toMatchObject({
+      state: 'error',
+      detail: expect.stringContaining('speaks no TLS'),
+    });
+  } finally {
+    await secure.stop();
+  }
+});
+
+describe('with storage', () => {
+  let azurite: RunningAzurite;
+  beforeAll(async () => {
+    azurite = await startAzurite();
+  });
+  afterAll(() => azurite.stop());
+
+  test('queues, tables and blobs are reached; so is the webhook, or not', async () => {
+    const report = await examined({
+      REDIS_URL: server.url,
+      AzureWebJobsStorage: azurite.connectionString,
+      ALERT_WEBHOOK_URL: 'http://127.0.0.1:1/hook?token=hunter2-canary',
+    });
+    expect(report.wrong).toEqual([]);
+    expect(report.of('storage.queue').map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok']);
+    expect(report.of('storage.table')[0]?.state).toBe('ok');
+    expect(report.of('alerts.webhook')[0]?.state).toBe('warning');
+    expect(JSON.stringify(report)).not.toContain('hunter2-canary');
+  });
+});
