@@ -14,6 +14,11 @@ const ATTEMPTS = 200;
 const ASKS = 25;
 const PAUSE_MS = 20;
 
+/** The user that this save has entered into the index, if any; kept while the save is tried again. */
+interface Login {
+  entered?: { readonly user: string; readonly generation: string; readonly authenticatedMs: number };
+}
+
 type Identity = { readonly args: readonly (string | number)[]; readonly becomes: Partial<SessionHandle> };
 
 /** Saves onto what is still there, by compare-and-set; a save that lost the race is merged and tried again. */
@@ -26,13 +31,26 @@ export class SessionSaver {
 
   /** False where nothing was written: destroyed, revoked or expired meanwhile. */
   async save(handle: SessionHandle, data: SessionValues, idleMs: number): Promise<boolean> {
+    const login: Login = {};
+    try {
+      return await this.#save(handle, data, idleMs, login);
+    } finally {
+      // Another request entered the same user first, or nothing was saved: our entry is nobody's.
+      const { entered } = login;
+      if (entered && (handle.user !== entered.user || handle.authenticatedMs !== entered.authenticatedMs)) {
+        await this.users.leave(entered.user, handle.id, entered.authenticatedMs);
+      }
+    }
+  }
+
+  async #save(handle: SessionHandle, data: SessionValues, idleMs: number, login: Login): Promise<boolean> {
     const mine = this.text.write(data);
     if (handle.foreignKey) await takeOver(this.rules, handle, handle.foreignKey, idleMs);
     let payload = handle.stored === handle.base ? mine : await this.#merged(handle, mine);
     let asks = 0;
     for (let attempt = 0; attempt < ATTEMPTS && asks < ASKS && payload !== undefined; attempt += 1) {
       const content = payload === mine ? data : await this.text.read(payload);
-      const identity = content && (await this.#identity(handle, content, idleMs));
+      const identity = content && (await this.#identity(handle, content, idleMs, login));
       if (identity === undefined) return false;
       const args = [handle.expected, idleMs, this.rules.absoluteMs, payload, ...identity.args];
       const reply = await this.rules.redis.run('sessions', scripts.save, [handle.key], args);
@@ -102,7 +120,12 @@ export class SessionSaver {
   }
 
   /** What the record has to say of its user, where that changes. Undefined: revoked meanwhile. */
-  async #identity(handle: SessionHandle, data: SessionContent, idleMs: number): Promise<Identity | undefined> {
+  async #identity(
+    handle: SessionHandle,
+    data: SessionContent,
+    idleMs: number,
+    login: Login,
+  ): Promise<Identity | undefined> {
     const user = this.rules.userOf(data);
     if (user === handle.user && (user === undefined || handle.generation !== undefined)) {
       return { args: [], becomes: {} };
@@ -111,15 +134,15 @@ export class SessionSaver {
       const becomes = { user, generation: undefined, authenticatedMs: handle.createdMs };
       return { args: [writeMeta(user), NO_GENERATION, handle.createdMs], becomes };
     }
-    const held = user === handle.user ? '-' : '';
-    const entry = { user, id: handle.id, held, authenticatedMs: 0, idleMs, endsMs: handle.endsMs };
-    const entered = await this.users.enter(entry);
-    return (
-      entered && {
-        args: [writeMeta(user), entered.generation, entered.authenticatedMs],
-        becomes: { user, ...entered },
-      }
-    );
+    if (login.entered?.user !== user) {
+      const held = user === handle.user ? '-' : '';
+      const entry = { user, id: handle.id, held, authenticatedMs: 0, idleMs, endsMs: handle.endsMs };
+      const entered = await this.users.enter(entry);
+      if (entered === undefined) return undefined;
+      login.entered = { user, ...entered };
+    }
+    const { generation, authenticatedMs } = login.entered;
+    return { args: [writeMeta(user), generation, authenticatedMs], becomes: { user, generation, authenticatedMs } };
   }
 }
 

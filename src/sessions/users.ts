@@ -56,7 +56,12 @@ export class UserSessions {
         members.slice(at, at + PAGE).map(async (member) => {
           const id = member.slice(14);
           const record = readRecord((await this.loader.get(keys.recordOf(id))) ?? '');
-          if (record?.kind !== 'session' || record.user !== user || record.generation !== generation) {
+          if (
+            record?.kind !== 'session' ||
+            record.user !== user ||
+            record.generation !== generation ||
+            member !== memberOf(id, record.authenticatedMs)
+          ) {
             lost.push(member);
             return;
           }
