@@ -1,5 +1,6 @@
-import type { PassRecord, ShardRecord } from './record';
-import { passRecordName, shardRecordName } from './record-names';
+import type { PassRecordStore } from './ports';
+import type { PassName, PassRecord, PassSummary, ShardRecord } from './record';
+import { dailyRecordName, passRecordName, shardRecordName } from './record-names';
 import type { SliceDeps } from './slice';
 import { summarise } from './summary';
 import { gainedSlots, MAX_RESCANS, messageOf, newShard, sliced } from './transitions';
@@ -31,20 +32,29 @@ export async function closePass(pass: PassRecord['pass'], deps: ClosingDeps): Pr
   if (extended.length > 0) return { outcome: 'extended', shards: extended };
 
   const kind = deps.kinds[pass];
-  const last = summarise(
+  const summary = summarise(
     run,
     shards.map(({ value }) => value),
     kind,
     clock.now(),
   );
-  const history = [...run.history, { at: last.finishedAt, figures: last.figures }].slice(-HISTORY_LINES);
-  const closed: PassRecord = { ...run, status: 'finished', last, ...(run.dryRun ? {} : { history }) };
+  const line = { at: summary.finishedAt, figures: summary.figures };
+  const history = run.dryRun ? run.history : [...run.history, line].slice(-HISTORY_LINES);
+  const last = { ...summary, figures: { ...summary.figures, ...kind.trend?.(history) } };
+  const closed: PassRecord = { ...run, status: 'finished', last, history };
+  if (kind.daily && !run.dryRun) await storeDaily(pass, last, records);
   const etag = await records.write(passRecordName(pass), closed, stored.etag);
   return etag === undefined ? { outcome: 'open' } : { outcome: 'closed', pass: closed };
 }
 
 /** A run a day for a year; an hourly pass keeps two weeks. */
 const HISTORY_LINES = 366;
+
+/** The findings of a day under its date; the last run of the day stays. */
+async function storeDaily(pass: PassName, summary: PassSummary, records: PassRecordStore): Promise<void> {
+  const name = dailyRecordName(pass, new Date(summary.finishedAt));
+  await records.write(name, summary, (await records.read(name))?.etag);
+}
 
 interface StoredShard {
   readonly value: ShardRecord;

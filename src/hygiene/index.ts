@@ -22,6 +22,8 @@ export interface SweepsOptions {
   readonly storage: StorageClients;
   readonly settings: HygieneSettings;
   readonly entities: Entities;
+  /** Declared prefixes of logical keys, as the caches have them: reclaim knows no others. Default: none. */
+  readonly prefixes?: readonly string[];
   readonly counters: Counters;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -45,13 +47,13 @@ const CONTAINER = 'sweeps';
 
 /** Nothing connects before the first call. Throws `E_QUIET_HOURS` where those settings can't be read. */
 export function createSweeps(options: SweepsOptions): Sweeps {
-  const { redis, storage, settings, counters, logger, clock } = options;
+  const { redis, storage, settings, entities, prefixes = [], counters, logger, clock } = options;
   const deps: SliceDeps = {
     records: blobRecords(storage, CONTAINER),
     queue: storageSweepQueue(storage, settings.SWEEP_QUEUE),
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings, deadlineMs: PAGE_DEADLINE_MS }),
+      work: passWork({ redis, settings, entities, prefixes, clock, deadlineMs: PAGE_DEADLINE_MS }),
       way: settings.SWEEP_PAGES,
       deadlineMs: PAGE_DEADLINE_MS,
     }),
@@ -82,6 +84,8 @@ export function createSweeps(options: SweepsOptions): Sweeps {
   };
 }
 
+export { type CensusReport, censusReport, type GroupReport } from './census/report';
+export type { CensusFindings } from './census/tally';
 export type { PassProgress } from './progress';
-export type { PassName, PassSummary } from './record';
+export type { HistoryLine, PassName, PassSummary } from './record';
 export type { HygieneSettings } from './settings';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '../clock';
+import { type Entities, entityRegistry } from '../entities/registry';
 import type { RedisHandle } from '../redis';
 import { closePass } from './closing';
 import { PAGE_DEADLINE_MS, passKinds, passWork } from './passes';
@@ -18,6 +19,10 @@ export interface LocalRunOptions {
   readonly settings: HygieneSettings;
   readonly pass: PassName;
   readonly dryRun: boolean;
+  /** For reclaim: whose prefixes and tags count. Default: none. */
+  readonly entities?: Entities;
+  /** For reclaim: declared prefixes besides those of entities. Default: none. */
+  readonly prefixes?: readonly string[];
   /** Called about twice a second while the run lasts. */
   readonly onProgress?: (progress: PassProgress) => void;
   /** Called after each slice. */
@@ -30,6 +35,7 @@ const PROGRESS_MS = 500;
 /** One run of a pass in this process alone: no storage, no queue, all shards at once. For the command line. */
 export async function runPassHere(options: LocalRunOptions): Promise<PassSummary> {
   const { redis, settings, pass, dryRun, onProgress, onSlice, clock = systemClock } = options;
+  const { entities = entityRegistry([]), prefixes = [] } = options;
   const waiting: { message: SweepMessage; delaySeconds: number }[] = [];
   const queue: SweepQueue = {
     async send(message, delaySeconds = 0) {
@@ -41,7 +47,7 @@ export async function runPassHere(options: LocalRunOptions): Promise<PassSummary
     queue,
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings, deadlineMs: PAGE_DEADLINE_MS }),
+      work: passWork({ redis, settings, entities, prefixes, clock, deadlineMs: PAGE_DEADLINE_MS }),
       way: settings.SWEEP_PAGES,
       deadlineMs: PAGE_DEADLINE_MS,
     }),

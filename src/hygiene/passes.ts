@@ -1,8 +1,13 @@
-import { SECOND } from '../clock';
-import type { RedisHandle } from '../redis';
-import { capabilitiesOf } from '../redis';
-import { followingBatch, nodeBatch, routedBatch } from './batch';
+import { createReclaimer } from '../cache';
+import { type Clock, SECOND } from '../clock';
+import type { Entities } from '../entities/registry';
+import { capabilitiesOf, type LogicalStore, type RedisHandle, type RedisNode } from '../redis';
+import { type Batch, followingBatch, nodeBatch, routedBatch } from './batch';
+import { censusKind } from './census/kind';
+import { censusCommandPager, censusScriptPager } from './census/pagers';
 import type { PassKind } from './ports';
+import { reclaimKind } from './reclaim/kind';
+import { reclaimPager } from './reclaim/pager';
 import type { PassName } from './record';
 import { sessionsKind } from './sessions/kind';
 import type { SessionsPassOptions } from './sessions/options';
@@ -12,19 +17,29 @@ import type { PassWork } from './shards';
 
 /** How long one page, or one look at a server, may take before it is given up, in ms: many times the longest. */
 export const PAGE_DEADLINE_MS = 5 * SECOND;
+/** Every so many strings one is measured: enough for a bound of a few per cent in any group that matters. */
+const MEASURE_EVERY = 16;
 
 /** Kinds whose findings only their own functions look into. */
 export const passKinds: Readonly<Record<PassName, PassKind>> = {
   sessions: sessionsKind as unknown as PassKind,
+  census: censusKind as unknown as PassKind,
+  reclaim: reclaimKind as unknown as PassKind,
 };
 
 interface PassWorkOptions {
   readonly redis: RedisHandle;
   readonly settings: HygieneSettings;
+  readonly entities: Entities;
+  /** Declared prefixes of logical keys, as the caches have them. */
+  readonly prefixes: readonly string[];
+  readonly clock: Clock;
   readonly deadlineMs: number;
 }
 
-export function passWork({ redis, settings, deadlineMs }: PassWorkOptions): Readonly<Record<PassName, PassWork>> {
+/** What each pass does with a server. */
+export function passWork(options: PassWorkOptions): Readonly<Record<PassName, PassWork>> {
+  const { redis, settings, deadlineMs } = options;
   const sessions: SessionsPassOptions = {
     prefix: settings.SWEEP_SESSION_PREFIX,
     lifeMs: settings.SWEEP_SESSION_SECONDS * SECOND,
@@ -32,16 +47,38 @@ export function passWork({ redis, settings, deadlineMs }: PassWorkOptions): Read
     inspectEvery: settings.SWEEP_INSPECT_EVERY,
     largestBytes: settings.SWEEP_LARGE_SESSION_BYTES,
   };
+  const batches = (node: RedisNode, store: LogicalStore): { routed: Batch; batch: Batch } => {
+    const routed = routedBatch(redis, store, deadlineMs);
+    return { routed, batch: followingBatch(nodeBatch(redis, node.client, deadlineMs), routed) };
+  };
   return {
     sessions: {
       stores: ['sessions'],
       async pager(node, store, way, { dryRun }) {
         const { expireNx: conditional } = await capabilitiesOf(redis);
-        const routed = routedBatch(redis, store, deadlineMs);
+        const { routed, batch } = batches(node, store);
         const common = { redis, store, node, sessions, dryRun, conditional, deadlineMs, routed };
-        return way === 'script'
-          ? sessionsScriptPager(common)
-          : sessionsCommandPager(common, followingBatch(nodeBatch(redis, node.client, deadlineMs), routed));
+        return way === 'script' ? sessionsScriptPager(common) : sessionsCommandPager(common, batch);
+      },
+    },
+    census: {
+      stores: ['sessions', 'cache', 'work'],
+      async pager(node, store, way) {
+        const { hidden } = await capabilitiesOf(redis);
+        const common = {
+          ...{ redis, store, node, deadlineMs },
+          sessionPrefix: sessions.prefix,
+          measures: !hidden.has('memory'),
+          measureEvery: MEASURE_EVERY,
+        };
+        return way === 'script' ? censusScriptPager(common) : censusCommandPager(common, batches(node, store).batch);
+      },
+    },
+    reclaim: {
+      stores: ['cache'],
+      async pager(node, store, _, { dryRun }) {
+        const { entities, prefixes, clock } = options;
+        return reclaimPager(batches(node, store).batch, createReclaimer({ redis, entities, prefixes, clock }), dryRun);
       },
     },
   };

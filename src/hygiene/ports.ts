@@ -1,4 +1,4 @@
-import type { Baseline, NodeIdentity, PassName, SweepMessage } from './record';
+import type { Baseline, HistoryLine, NodeIdentity, NodeMemory, PassName, SweepMessage } from './record';
 
 /** A JSON value under a name, changed only by who has read its present state. */
 export interface PassRecordStore {
@@ -17,7 +17,7 @@ export interface SweepQueue {
 }
 
 /** What a server says of itself, read at every connect and at every save. */
-export interface NodeVitals extends NodeIdentity, Baseline {
+export interface NodeVitals extends NodeIdentity, Baseline, NodeMemory {
   readonly role: 'master' | 'replica';
   /** A failover is being prepared or under way. */
   readonly failingOver: boolean;
@@ -61,6 +61,8 @@ export interface ShardSource {
 /** What a pass makes of the pages. `F` is kept in the record, so it is small and JSON; `P` is one page's. */
 export interface PassKind<F = unknown, P = unknown> {
   readonly name: PassName;
+  /** The findings of each day are kept. */
+  readonly daily?: true;
   empty(): F;
   /** Adds a page; changes `findings`. */
   add(findings: F, page: P): void;
@@ -72,4 +74,6 @@ export interface PassKind<F = unknown, P = unknown> {
   figures(findings: F): Record<string, number>;
   /** What was changed, as numbers that only grow while the run lasts. */
   changes(findings: F): Record<string, number>;
+  /** What the runs so far, the one just done being the last, say of the days to come. */
+  trend?(history: readonly HistoryLine[]): Record<string, number>;
 }

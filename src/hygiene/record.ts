@@ -4,7 +4,7 @@
  * shard; a *page* is one call to the server. `seq` counts slices.
  */
 
-export const PASSES = ['sessions'] as const;
+export const PASSES = ['sessions', 'census', 'reclaim'] as const;
 export type PassName = (typeof PASSES)[number];
 
 /** Names a slice. None of its fields shadows the metadata that the functions host puts beside a message. */
@@ -31,6 +31,12 @@ export interface Baseline {
   readonly evicted: number;
 }
 
+/** INFO's `used_memory` and `maxmemory` in bytes; a limit of 0 is none. */
+export interface NodeMemory {
+  readonly usedBytes: number;
+  readonly capacityBytes: number;
+}
+
 /** How far one shard has come. Changed only under its ETag. */
 export interface ShardRecord<F = unknown> extends NodeIdentity {
   readonly format: 1;
@@ -49,6 +55,7 @@ export interface ShardRecord<F = unknown> extends NodeIdentity {
   /** Slots that were its own, and not about to be, when this walk began. */
   readonly slots: string;
   readonly baseline: Baseline;
+  readonly memory: NodeMemory;
   /** Keys returned by SCAN in this walk, foreign ones included. */
   readonly examined: number;
   readonly pages: number;

@@ -29,6 +29,8 @@ export const sliceOptions = (settings: HygieneSettings): SliceOptions => ({
 export const planOptions = (settings: HygieneSettings): PlanOptions => ({
   everyMs: {
     sessions: settings.SWEEP_SESSIONS_MINUTES * MINUTE,
+    census: settings.SWEEP_CENSUS_MINUTES * MINUTE,
+    reclaim: settings.SWEEP_RECLAIM_MINUTES * MINUTE,
   },
   stalledMs: STALLED_MS,
   dryRun: settings.SWEEP_DRY_RUN,

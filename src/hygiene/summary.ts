@@ -1,5 +1,5 @@
 import type { PassKind } from './ports';
-import type { PassRecord, PassSummary, ShardRecord } from './record';
+import type { NodeMemory, PassRecord, PassSummary, ShardRecord } from './record';
 
 /** Adds up the shards of a run. */
 export function summarise<F>(
@@ -23,7 +23,24 @@ export function summarise<F>(
     serverMs: Math.round(sum(({ serverMicros }) => serverMicros) / 1_000),
     restarts: sum(({ restarts }) => restarts),
     rescans: sum(({ rescans }) => rescans),
-    figures: { ...kind.figures(findings), ...kind.changes(findings) },
+    figures: { ...memoryOf(shards), ...kind.figures(findings), ...kind.changes(findings) },
     findings,
+  };
+}
+
+/** Of the servers, each counted once however many of its databases were walked. */
+function memoryOf(shards: readonly ShardRecord[]): NodeMemory {
+  const servers = new Map(
+    shards
+      .filter(({ status }) => status !== 'gone')
+      .map(({ shard, memory }) => [shard.slice(shard.indexOf('@')), memory]),
+  );
+  const all = [...servers.values()];
+  return {
+    usedBytes: all.reduce((sum, { usedBytes }) => sum + usedBytes, 0),
+    // One server without a limit, and the whole has none.
+    capacityBytes: all.some(({ capacityBytes }) => capacityBytes === 0)
+      ? 0
+      : all.reduce((sum, { capacityBytes }) => sum + capacityBytes, 0),
   };
 }

@@ -32,6 +32,7 @@ export function newShard<F>(
     nodeId: '',
     slots: '',
     baseline: { keys: 0, expired: 0, evicted: 0 },
+    memory: { usedBytes: 0, capacityBytes: 0 },
     examined: 0,
     pages: 0,
     serverMicros: 0,
@@ -87,6 +88,7 @@ export function begun<F>(record: ShardRecord<F>, vitals: NodeVitals, count = rec
     nodeId: vitals.nodeId,
     slots: vitals.slots,
     baseline: { keys: vitals.keys, expired: vitals.expired, evicted: vitals.evicted },
+    memory: { usedBytes: vitals.usedBytes, capacityBytes: vitals.capacityBytes },
     examined: 0,
     count,
   };

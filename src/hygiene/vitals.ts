@@ -36,6 +36,8 @@ export function toVitals(
     keys,
     expired: number('expired_keys'),
     evicted: number('evicted_keys'),
+    usedBytes: number('used_memory'),
+    capacityBytes: number('maxmemory'),
     // Where the server tells it, the thread that serves commands alone: background threads stand in nobody's way.
     cpuSeconds: info.has('used_cpu_user_main_thread')
       ? number('used_cpu_user_main_thread') + number('used_cpu_sys_main_thread')

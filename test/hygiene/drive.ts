@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../src/clock';
+import { type Entities, entityRegistry } from '../../src/entities/registry';
 import { closePass } from '../../src/hygiene/closing';
 import { passKinds, passWork } from '../../src/hygiene/passes';
 import { queueShards, startPass } from '../../src/hygiene/planner';
@@ -43,15 +44,17 @@ export function rig(
   overrides: Partial<Pick<SliceDeps, 'records' | 'clock' | 'shards' | 'kinds' | 'quiet'>> & {
     options?: Partial<SliceOptions>;
     deadlineMs?: number;
+    entities?: Entities;
+    prefixes?: readonly string[];
   } = {},
 ): Rig {
-  const { options, deadlineMs = 5_000, ...rest } = overrides;
+  const { options, deadlineMs = 5_000, entities = entityRegistry([]), prefixes = [], ...rest } = overrides;
   return {
     records: memoryRecords() as PassRecordStore,
     queue: memoryQueue(),
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings, deadlineMs }),
+      work: passWork({ redis, settings, deadlineMs, entities, prefixes, clock: systemClock }),
       way: settings.SWEEP_PAGES,
       deadlineMs,
     }),

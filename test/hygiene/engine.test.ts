@@ -77,7 +77,7 @@ class FakeShards implements ShardSource {
         connects = this.#of(shard).connects;
         return {
           ...{ runId, nodeId, slots, slotsToBe, role: 'master' as const, failingOver: false, keys: keys.length },
-          ...{ expired: 0, evicted: 0, cpuSeconds: 0, latencyMs: 0 },
+          ...{ expired: 0, evicted: 0, cpuSeconds: 0, latencyMs: 0, usedBytes: 0, capacityBytes: 0 },
           ...vitals,
         };
       },
@@ -122,7 +122,7 @@ interface World extends SliceDeps {
 
 const MINUTE = 60_000;
 const planning: PlanOptions = {
-  everyMs: { sessions: 60 * MINUTE } as PlanOptions['everyMs'],
+  everyMs: { sessions: 60 * MINUTE, census: 0, reclaim: 0 },
   stalledMs: 10 * MINUTE,
   dryRun: false,
 };
@@ -382,7 +382,11 @@ test.each([
   it.servers.get('a')!.vitals = bad;
   if (reason === 'evictions') {
     let evicted = 0;
-    Object.defineProperty(it.servers.get('a')!, 'vitals', { get: () => ({ evicted: (evicted += 1_000) }), set() {} });
+    const get = () => {
+      evicted += 1_000;
+      return { evicted };
+    };
+    Object.defineProperty(it.servers.get('a')!, 'vitals', { get, set() {} });
   }
   const result = await runSlice(it.waiting.shift()!, it);
   expect(result).toMatchObject({ outcome: 'paused', reason });
@@ -422,7 +426,7 @@ test('a pass is due when its time has come, and only one planner starts it', asy
   expect((await plan(new Date(it.now), it, planning)).started).toEqual([]);
   it.now += 4 * MINUTE;
   expect((await plan(new Date(it.now), it, planning)).started).toEqual(['sessions']);
-  const off = { ...planning, everyMs: { sessions: 0 } as PlanOptions['everyMs'] };
+  const off = { ...planning, everyMs: { sessions: 0, census: 0, reclaim: 0 } };
   await untilClosed(it);
   it.now += 1_000 * MINUTE;
   expect((await plan(new Date(it.now), it, off)).started).toEqual([]);

@@ -24,6 +24,8 @@ const settings = () =>
     AzureWebJobsStorage: azurite.connectionString,
     SWEEP_SLICE_SECONDS: '1',
     SWEEP_DUTY: '0.5',
+    SWEEP_CENSUS_MINUTES: '0',
+    SWEEP_RECLAIM_MINUTES: '0',
   });
 
 beforeAll(async () => {

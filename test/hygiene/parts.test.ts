@@ -18,6 +18,8 @@ const vitals = (given: Partial<NodeVitals> = {}): NodeVitals => ({
   keys: 1_000,
   expired: 0,
   evicted: 0,
+  usedBytes: 0,
+  capacityBytes: 0,
   cpuSeconds: 0,
   latencyMs: 1,
   ...given,
