@@ -133,7 +133,7 @@ test('the certificate is described: its name, its authority, its end', async () 
     const plain = await examined({ REDIS_URL: server.url.replace('redis:', 'rediss:') });
     expect(plain.of('redis.tls')[0]).toMatchObject({
       state: 'error',
-      detail: expect.stringContaining('speaks no TLS'),
+      detail: expect.stringContaining('says nothing in TLS'),
     });
   } finally {
     await secure.stop();

@@ -39,7 +39,7 @@ async function examineRedis(settings: Settings): Promise<Finding[]> {
     const network = await checkNetwork(target);
     findings.push(...network);
     // A cluster or a set of sentinels is reached by any of its addresses.
-    const unreachable = network.filter(({ check, state }) => state === 'error' && check !== 'redis.tls').length;
+    const unreachable = network.filter(({ state }) => state === 'error').length;
     if (unreachable === target.seeds.length) return findings;
   } catch (error) {
     return [fault('redis.settings', coerceError(error).message, 'docs/settings.md describes every setting.')];

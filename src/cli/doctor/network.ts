@@ -5,7 +5,7 @@ import { coerceError } from '../../errors';
 import type { Address, Target } from '../../redis/target';
 import { type Finding, fault, ok, warning } from './finding';
 
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 3_000;
 const DAY_MS = 86_400_000;
 /** A certificate this close to its end should have been renewed already. */
 const FEW_DAYS = 14;
