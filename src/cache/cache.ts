@@ -1,3 +1,4 @@
+import { Bus } from './bus';
 import { Codec, jsonSerializer } from './codec';
 import { type CacheDependencies, checkOptions, DEFAULTS } from './context';
 import { encodeTag } from './entry';
@@ -5,9 +6,11 @@ import { Epochs } from './epochs';
 import { CacheInputError } from './errors';
 import { createFence } from './fence';
 import { Flights } from './flights';
+import { Gate, guarded } from './gate';
 import { dropPattern } from './invalidate';
 import { Leases } from './leases';
 import { Loads } from './loads';
+import { Local } from './local';
 import { Misses } from './misses';
 import { Owed } from './owed';
 import { checkTag, MEMO_PREFIX, Plans } from './plan';
@@ -22,13 +25,16 @@ import { Writes } from './writes';
 
 /** The cache of one process. Nothing connects before the first use; `close` ends its timers, not Redis. */
 export function createCache(dependencies: CacheDependencies): Cache {
-  const { redis, entities, logger, clock, journal, demand, counters } = dependencies;
+  const { entities, logger, clock, journal, demand, counters } = dependencies;
   const given = dependencies.options ?? {};
   checkOptions(given);
   const options = { ...DEFAULTS, ...given };
   const { skewMarginMs, epochCacheMs, maxValueBytes, prefixes, defaults, hardAgeSeconds } = options;
 
-  const telemetry = new Telemetry(counters);
+  const { deadlineMs } = options;
+  const gate = new Gate(dependencies.redis, logger, deadlineMs);
+  const redis = guarded(dependencies.redis, gate);
+  const telemetry = new Telemetry(counters, () => gate.isOpen);
   const epochs = new Epochs({ redis, clock, cacheMs: epochCacheMs, skewMarginMs });
   const plans = new Plans({ entities, epochs, telemetry, prefixes, defaults });
   const versions = createVersions({
@@ -39,9 +45,21 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const codec = new Codec({ serializer: given.serializer ?? jsonSerializer, maxValueBytes });
   const flights = new Flights();
   const time = new ServerTime(redis, clock);
+  const local = given.local && new Local(given.local, epochs, time, clock);
+  const bus = local && new Bus(redis, logger, ({ key }) => local.forget(key));
+
+  /** One key, or all of them, must be read anew from now on. */
+  function changing(key?: string): void {
+    flights.forget(key);
+    local?.forget(key);
+  }
+  function changed(key?: string): void {
+    changing(key);
+    bus?.tell(key === undefined ? {} : { key });
+  }
+
   const owed = new Owed({ redis, clock, logger });
   const fence = createFence({ redis, logger, clock, versions });
-  const { deadlineMs } = options;
   const leases = new Leases({ redis, logger, epochs, flights, versions });
   const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
   const misses = new Misses({ epochs, flights, leases, loads, codec, time, now: () => clock.now(), deadlineMs });
@@ -49,14 +67,16 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const reads: Reads = new Reads({
     plans,
     misses,
-    reader: new Reader(redis, deadlineMs),
-    lookup: { epochs, codec, time, clock, logger, onRead },
+    reader: new Reader(redis, gate, deadlineMs),
+    lookup: { epochs, codec, time, clock, logger, local, onRead },
+    whenRedisIsAway: options.whenRedisIsAway,
   });
   const writes = new Writes({
     redis,
     plans,
     epochs,
-    flights,
+    changing,
+    changed,
     versions,
     codec,
     owed,
@@ -93,7 +113,10 @@ export function createCache(dependencies: CacheDependencies): Cache {
     );
 
   const cache: Cache = {
-    get: (key, source, callOptions) => reads.get(key, source, callOptions),
+    get: (key, source, callOptions) => {
+      bus?.listen();
+      return reads.get(key, source, callOptions);
+    },
     getMany: (keys, source, callOptions) => reads.getMany(keys, source, callOptions),
     multiGet: (keys) => reads.multiGet(keys),
     has: (key) => reads.has(key),
@@ -114,9 +137,9 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
     async invalidateTag(tag) {
       checkTag(tag);
-      flights.forget();
+      changing();
       await owed.incur(`tag:${tag}`, () => epochs.bump(epochs.ofTag(encodeTag(tag))));
-      flights.forget();
+      changed();
     },
 
     async invalidatePrefix(prefix) {
@@ -126,20 +149,20 @@ export function createCache(dependencies: CacheDependencies): Cache {
           `Expected a registered entity or a declared prefix, got ${JSON.stringify(prefix)}; declare it in options.prefixes or use invalidatePattern`,
         );
       }
-      flights.forget();
+      changing();
       await owed.incur(`prefix:${prefix}`, () => epochs.bump(epoch));
-      flights.forget();
+      changed();
     },
 
     async invalidatePattern(pattern) {
-      flights.forget();
+      changing();
       const issued = versions.now();
       const dropped = await owed.incur(
         `pattern:${pattern}`,
         () => dropPattern(redis, pattern),
         () => dropPattern(redis, pattern, issued),
       );
-      flights.forget();
+      changed();
       return dropped;
     },
 
@@ -157,6 +180,8 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
     async close() {
       owed.close();
+      gate.close();
+      bus?.close();
       await telemetry.close();
     },
   };

@@ -26,8 +26,26 @@ export interface CacheOptions {
   readonly deadlineMs?: number;
   /** How long a written-behind entry stays in the cache at least, in seconds: the journal's hard age limit. Default: 86,400. */
   readonly hardAgeSeconds?: number;
+  /**
+   * What a read may use that Redis did not answer: `load` asks the source, `stale` and `local` answer from the local
+   * layer (`stale` past an entry's life too, within its grace), `fail` rejects. All but `load` reject with
+   * `E_REDIS_UNAVAILABLE` or `E_DEADLINE` where they have no answer, and so spare the source. Default: `load`.
+   */
+  readonly whenRedisIsAway?: WhenAway;
+  /** Copies of entries in this process. Default: off. */
+  readonly local?: LocalOptions;
   /** 0 to 999, breaks ties between writers of one microsecond. Default: random. */
   readonly writerId?: number;
+}
+
+export type WhenAway = (typeof whenAway)[number];
+export const whenAway = ['load', 'stale', 'local', 'fail'] as const;
+
+export interface LocalOptions {
+  /** Bytes of serialized entries to keep at most. */
+  readonly maxBytes: number;
+  /** A copy is believed for this long, in ms: what a missed message may cost in staleness. Default: 5,000. */
+  readonly boundMs?: number;
 }
 
 export interface CacheDependencies {
@@ -52,13 +70,25 @@ export const DEFAULTS = {
   maxValueBytes: 1_048_576,
   deadlineMs: 250,
   hardAgeSeconds: 86_400,
+  whenRedisIsAway: 'load' as WhenAway,
 } as const satisfies CacheOptions;
 
 /** Throws `E_CACHE_INPUT`. */
 export function checkOptions(options: CacheOptions): void {
   for (const name of ['maxValueBytes', 'deadlineMs', 'hardAgeSeconds'] as const) check(options, name, 1);
   for (const name of ['epochCacheMs', 'skewMarginMs'] as const) check(options, name, 0);
-  const { writerId } = options;
+  const { writerId, whenRedisIsAway, local } = options;
+  if (whenRedisIsAway !== undefined && !whenAway.includes(whenRedisIsAway)) {
+    throw new CacheInputError(`Expected whenRedisIsAway to be one of ${whenAway.join(', ')}, got ${whenRedisIsAway}`);
+  }
+  if ((whenRedisIsAway === 'local' || whenRedisIsAway === 'stale') && local === undefined) {
+    throw new CacheInputError(
+      `Expected a local layer with whenRedisIsAway ${whenRedisIsAway}: it is what would answer`,
+    );
+  }
+  if (local !== undefined && !(local.maxBytes >= 1 && (local.boundMs ?? 1) > 0)) {
+    throw new CacheInputError('Expected local.maxBytes and local.boundMs to be above 0');
+  }
   if (writerId !== undefined && !(Number.isInteger(writerId) && writerId >= 0 && writerId <= 999)) {
     throw new CacheInputError(`Expected writerId to be a whole number from 0 to 999, got ${writerId}`);
   }

@@ -5,6 +5,7 @@ import type { Codec } from './codec';
 import { expiresOf, stampOf } from './entry';
 import type { Epochs } from './epochs';
 import { epochsOf, inspect } from './inspect';
+import type { Local } from './local';
 import { type Plan, prefixEpochs } from './plan';
 import type { Read } from './reader';
 import type { ServerTime } from './server-time';
@@ -16,6 +17,7 @@ export interface LookupContext {
   readonly clock: Clock;
   readonly logger: Logger;
   /** A live entry of an entity that refreshes ahead was read. */
+  readonly local: Local | undefined;
   onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void;
 }
 
@@ -23,6 +25,9 @@ export interface LookupContext {
 export abstract class Lookup implements Read {
   readonly physical: string;
   sentAt = 0;
+  settled = false;
+  /** What must still hold for the answer to become a local copy. */
+  readonly #mark: number;
 
   constructor(
     protected readonly context: LookupContext,
@@ -31,6 +36,7 @@ export abstract class Lookup implements Read {
     private readonly strict: boolean,
   ) {
     this.physical = physicalKey(key);
+    this.#mark = context.local?.mark(key) ?? 0;
   }
 
   protected abstract hit(value: unknown): void;
@@ -105,6 +111,10 @@ export abstract class Lookup implements Read {
 
   #hit(raw: string, value: unknown): void {
     this.plan.meter.hits += 1;
+    const { local, epochs } = this.context;
+    if (local !== undefined) {
+      local.put(this.key, raw, value, this.plan, epochsOf(raw, prefixEpochs(this.plan, this.key), epochs), this.#mark);
+    }
     const { refreshAt } = this.plan;
     if (refreshAt > 0) this.context.onRead(this.key, refreshAt, stampOf(raw), expiresOf(raw));
     this.hit(value);

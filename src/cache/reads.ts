@@ -4,20 +4,13 @@ import type { Ask } from './ask';
 import { classify, expiresOf, FLAG_DIRTY, flagsOf } from './entry';
 import { CacheInputError } from './errors';
 import { Find, type Found } from './find';
+import { answerAway, askOf, GetOne, type ReadsOptions } from './get-one';
 import { type Loading, loadingOfBulk, loadingOfLoader } from './loading';
-import { Lookup, type LookupContext } from './lookup';
-import type { Misses } from './misses';
+import type { Copy } from './local';
+import type { LookupContext } from './lookup';
 import { type Policy, policyOf } from './options';
-import { type Plan, type Plans, prefixEpochs, tagsFor } from './plan';
-import type { Reader } from './reader';
+import type { Plan } from './plan';
 import type { BulkLoader, CallOptions, RefreshOutcome, Source } from './types';
-
-export interface ReadsOptions {
-  readonly plans: Plans;
-  readonly reader: Reader;
-  readonly misses: Misses;
-  readonly lookup: LookupContext;
-}
 
 /** Where a missing value comes from, and under which plan. */
 interface Origin {
@@ -30,6 +23,13 @@ export class Reads {
   constructor(private readonly options: ReadsOptions) {}
 
   get<V>(key: string, source: Source<V> | undefined, options: CallOptions | undefined): Promise<V | undefined> {
+    const { local } = this.options.lookup;
+    if (local !== undefined) {
+      const copy = local.get(key);
+      if (copy !== undefined && !(options?.strict ?? copy.plan.policy.strict)) {
+        return Promise.resolve(this.#serveCopy(key, copy) as V | undefined);
+      }
+    }
     return new Promise((resolve, reject) => {
       const own = typeof source === 'function' ? loadingOfLoader(source) : undefined;
       const { plan, loading } = this.#origin(key, typeof source === 'function' ? undefined : source, own);
@@ -66,13 +66,13 @@ export class Reads {
     const results: unknown[] = [];
     const alone: Promise<void>[] = [];
     for (const [index, key] of distinct.entries()) {
-      const one = found[index] as Found;
       const { plan, loading } = origins[index] as Origin;
+      const one = answerAway(this.options, key, found[index] as Found);
       if (one.kind === 'hit') {
         results[index] = one.value;
-      } else if (loading === undefined) {
-        if (one.kind === 'away') throw one.error;
-      } else {
+      } else if (one.kind === 'away' && (loading === undefined || this.options.whenRedisIsAway !== 'load')) {
+        throw one.error;
+      } else if (loading !== undefined) {
         const ask = askOf(
           this.options,
           key,
@@ -196,6 +196,13 @@ export class Reads {
     return this.options.plans.of(key);
   }
 
+  #serveCopy(key: string, { plan, value, stampMs, expiresMs }: Copy): unknown {
+    plan.meter.hits += 1;
+    plan.meter.localHits += 1;
+    if (plan.refreshAt > 0) this.options.lookup.onRead(key, plan.refreshAt, stampMs, expiresMs);
+    return value;
+  }
+
   /** `entity`: brought along by the caller; `own`: the caller's loader. */
   #origin(key: string, entity: Entity | undefined, own: Loading | undefined): Origin {
     checkKey(key);
@@ -220,67 +227,6 @@ export class Reads {
 /** The convention is checked in full only where the fast look finds something odd. */
 function checkKey(key: string): void {
   if (typeof key !== 'string' || key.length > 256 || key.includes('::') || key.endsWith(':')) parseKey(key);
-}
-
-function askOf(
-  options: ReadsOptions,
-  key: string,
-  plan: Plan,
-  policy: Policy,
-  loading: Loading,
-  givenTags: readonly string[] | undefined,
-  found: Found,
-  spentMs: number,
-): Ask {
-  const tags = tagsFor(plan, key, givenTags);
-  const epochs = [...prefixEpochs(plan, key), ...tags.map((tag) => options.lookup.epochs.ofTag(tag))];
-  const miss = found.kind === 'miss' ? found : undefined;
-  return { key, plan, policy, tags, epochs, loading, unusable: miss?.unusable, stale: miss?.stale, spentMs };
-}
-
-class GetOne extends Lookup {
-  constructor(
-    private readonly options: ReadsOptions,
-    key: string,
-    plan: Plan,
-    private readonly policy: Policy,
-    private readonly loading: Loading | undefined,
-    private readonly tags: readonly string[] | undefined,
-    private readonly resolve: (value: unknown) => void,
-    private readonly reject: (error: unknown) => void,
-  ) {
-    super(options.lookup, key, plan, policy.strict);
-  }
-
-  protected override hit(value: unknown): void {
-    this.resolve(value);
-  }
-
-  protected override miss(unusable: string | undefined, stale: string | undefined): void {
-    this.#load({ kind: 'miss', unusable, stale });
-  }
-
-  protected override away(error: unknown): void {
-    this.plan.meter.deadlineMisses += 1;
-    this.#load({ kind: 'away', error });
-  }
-
-  #load(found: Found): void {
-    const { key, plan, policy, loading, tags, options } = this;
-    if (loading === undefined) {
-      if (found.kind === 'away') this.reject(found.error);
-      else this.resolve(undefined);
-      return;
-    }
-    try {
-      const ask = askOf(options, key, plan, policy, loading, tags, found, performance.now() - this.sentAt);
-      this.resolve(
-        found.kind === 'away' ? options.misses.alone([ask]).then(([value]) => value) : options.misses.one(ask),
-      );
-    } catch (error) {
-      this.reject(error);
-    }
-  }
 }
 
 /** Hands out the entry as it is, dead or alive, where it is one of ours. */

@@ -3,6 +3,7 @@ import type { Counters } from '../redis/counters';
 /** Plain numbers in memory: all that a hit may cost. One set an entity. */
 export class Meter {
   hits = 0;
+  localHits = 0;
   misses = 0;
   stale = 0;
   loads = 0;
@@ -18,6 +19,7 @@ export class Meter {
 /** The counters' names, as the collector reads them; their one label is the entity. */
 const counterNames = {
   hits: 'cache_hits',
+  localHits: 'cache_local_hits',
   misses: 'cache_misses',
   stale: 'cache_stale',
   loads: 'cache_loads',
@@ -35,7 +37,10 @@ export class Telemetry {
   readonly #meters = new Map<string, Meter>();
   readonly #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly counters: Counters | undefined) {
+  constructor(
+    private readonly counters: Counters | undefined,
+    private readonly isBreakerOpen: () => boolean = () => false,
+  ) {
     if (counters === undefined) return;
     this.#timer = setInterval(() => void this.flush(), FLUSH_MS);
     this.#timer.unref();
@@ -61,6 +66,7 @@ export class Telemetry {
         counters.add(counterNames[field], { entity: meter.entity }, since);
       }
     }
+    counters.set('cache_breaker_open', {}, this.isBreakerOpen() ? 1 : 0);
     await counters.flush();
   }
 

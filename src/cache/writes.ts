@@ -9,7 +9,6 @@ import { entryTail } from './entry';
 import type { Epochs } from './epochs';
 import { CacheInputError, ForeignEntryError, SerializeError } from './errors';
 import type { Fence } from './fence';
-import type { Flights } from './flights';
 import { drop } from './invalidate';
 import { type Policy, policyOf } from './options';
 import type { Owed } from './owed';
@@ -23,7 +22,10 @@ export interface WritesOptions {
   readonly redis: RedisHandle;
   readonly plans: Plans;
   readonly epochs: Epochs;
-  readonly flights: Flights;
+  /** The key is about to change: who comes from now on must not join or copy what was read before. */
+  readonly changing: (key: string) => void;
+  /** The key has changed; other processes are told. */
+  readonly changed: (key: string) => void;
   readonly versions: Versions;
   readonly codec: Codec;
   readonly owed: Owed;
@@ -47,7 +49,7 @@ export class Writes {
     condition: Condition = 'any',
     version: Version | '' = '',
   ): Promise<boolean> {
-    const { redis, codec, versions, flights } = this.options;
+    const { redis, codec, versions, changed } = this.options;
     const { plan, policy, tags, least } = await this.#prepare(key, options, condition !== 'absent');
     const encoded = value === undefined ? NEGATIVE : await codec.encode(value, policy.compressOverBytes);
     const lifeMs = lifeOf(policy);
@@ -62,7 +64,7 @@ export class Writes {
       lifeMs + Math.round(policy.graceSeconds * SECOND),
       entryTail(0, tags, encoded.payload),
     ]);
-    if (condition !== 'absent') flights.forget(key);
+    if (condition !== 'absent') changed(key);
     if (outcome === 'foreign') {
       plan.meter.foreign += 1;
       throw new ForeignEntryError('Expected the key to be free or ours, got a value that this library did not write');
@@ -86,14 +88,14 @@ export class Writes {
   /** True where there was an entry. */
   delete(key: string): Promise<boolean> {
     parseKey(key);
-    const { owed, redis, flights, versions } = this.options;
-    flights.forget(key);
+    const { owed, redis, changing, changed, versions } = this.options;
+    changing(key);
     const issued = versions.now();
     return owed.incur(
       `key:${key}`,
       async () => {
         const dropped = await drop(redis, key, '');
-        flights.forget(key);
+        changed(key);
         return dropped === 1;
       },
       () => drop(redis, key, issued),
@@ -130,18 +132,21 @@ export class Writes {
       await this.delete(key).catch(() => {});
       throw error;
     }
-    const shown = () => this.put(key, value === undefined ? undefined : value, options, 'newer', row.version);
+    const shown = () => this.put(key, value, options, 'newer', row.version);
     if (outcome?.saved === false) {
       const ttlSeconds = plans.of(key).policy.ttlSeconds;
       const settled = outcome;
-      await this.#owe(key, () => this.options.fence.settle([{ row, outcome: settled, ttlSeconds }]));
+      await this.#owe(key, async () => {
+        await this.options.fence.settle([{ row, outcome: settled, ttlSeconds }]);
+        this.options.changed(key);
+      });
     } else {
       await this.#owe(key, shown);
     }
   }
 
   async writeBehind(key: string, value: unknown, options: WriteBehindOptions = {}): Promise<Version> {
-    const { plans, journal, fence, versions, hardAgeSeconds, clock, flights } = this.options;
+    const { plans, journal, fence, versions, hardAgeSeconds, clock, changing, changed } = this.options;
     parseKey(key);
     const { entity } = plans.of(key);
     if (entity?.store === undefined) {
@@ -153,11 +158,11 @@ export class Writes {
     const version = options.version ?? (await versions.take(key));
     const row = this.#row(key, value, version);
     await journal.append({ ...row, entity: entity.name, acceptedAt });
-    flights.forget(key);
+    changing(key);
     await this.#owe(key, async () => {
       const { policy, tags, least } = await this.#prepare(key, options, true);
       await fence.publish(row, { ttlSeconds: policy.ttlSeconds, hardAgeSeconds, leastStampMs: least, tags });
-      flights.forget(key);
+      changed(key);
     });
     return version;
   }
@@ -181,11 +186,11 @@ export class Writes {
 
   async #prepare(key: string, options: WriteOptions, forget: boolean) {
     parseKey(key);
-    const { plans, epochs, flights } = this.options;
+    const { plans, epochs, changing } = this.options;
     const plan: Plan = plans.of(key);
     const policy: Policy = policyOf(plan.policy, options);
     const tags = tagsFor(plan, key, options.tags);
-    if (forget) flights.forget(key);
+    if (forget) changing(key);
     const all = [...prefixEpochs(plan, key), ...tags.map((tag) => epochs.ofTag(tag))];
     return { plan, policy, tags, least: await epochs.open(all, physicalMs(policy)) };
   }

@@ -3,19 +3,27 @@ local HEADER = 57
 local NO_VERSION = '0000000000000000000'
 local now_ms = math.floor(now_us / 1000)
 
+local function kind_of(raw)
+  local format = string.sub(raw, 1, 1)
+  if format == 'A' and #raw >= HEADER and string.find(string.sub(raw, 2, HEADER), '^%x%d+$') then return 'ours' end
+  if format > 'A' and format <= 'Z' and #raw >= 21 and string.find(string.sub(raw, 2, 21), '^%x%d+$') then return 'newer' end
+  return 'foreign'
+end
+
 -- The raw value and what it is: 'none', 'ours', 'newer' (written by a later format) or 'foreign'.
 local function read(key)
   local raw = redis.pcall('GET', key)
   if type(raw) == 'table' then return false, 'foreign' end
   if not raw then return false, 'none' end
-  local format = string.sub(raw, 1, 1)
-  if format == 'A' and #raw >= HEADER and string.find(string.sub(raw, 2, HEADER), '^%x%d+$') then
-    return raw, 'ours'
-  end
-  if format > 'A' and format <= 'Z' and string.find(string.sub(raw, 2, 21), '^%x%d+$') and #raw >= 21 then
-    return raw, 'newer'
-  end
-  return raw, 'foreign'
+  return raw, kind_of(raw)
+end
+
+-- The same of the header alone, for scripts that leave the payload as it is.
+local function read_header(key)
+  local raw = redis.pcall('GETRANGE', key, 0, HEADER - 1)
+  if type(raw) == 'table' then return false, 'foreign' end
+  if raw == '' then return false, 'none' end
+  return raw, kind_of(raw)
 end
 
 local function version_of(raw) return string.sub(raw, 3, 21) end
