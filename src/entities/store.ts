@@ -27,7 +27,10 @@ export type SaveOutcome = { readonly saved: true } | { readonly saved: false; re
 export interface EntityStore<V = unknown> {
   /** Of the keys that have a row, tombstones included; the others are absent from the map. */
   loadMany(keys: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, StoredRow<V>>>;
-  /** One outcome a row, in the order given. Keys are distinct within a call. */
+  /**
+   * One outcome a row, in the order given. Keys are distinct within a call. Where the store has a row's own version
+   * already, `saved` may be either: the write is in the store.
+   */
   saveMany(rows: readonly WriteRow[]): Promise<readonly SaveOutcome[]>;
   /** Makes what it needs (its table), where it is allowed to. Idempotent. */
   migrate(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { EntityStore, SaveOutcome, StoredRow, WriteRow } from '../store';
 import { PermanentStoreError } from '../store-errors';
-import { toVersion } from '../version';
+import { NO_VERSION, toVersion } from '../version';
 import { classify, isMissingTable } from './classify';
 import type { SqlPool } from './pool';
 import { type TableMapping, tableSql } from './table';
@@ -72,17 +72,16 @@ export function postgresStore<V = unknown>(options: PostgresStoreOptions): Entit
     async saveMany(rows) {
       if (rows.length === 0) return [];
       const columns = rows.map((row) => toColumn(row.key));
-      const { rows: returned } = await run(sql.save, [toRecordset(rows, columns)]);
-      if (returned.length === rows.length) return rows.map(() => SAVED);
-      const saved = new Set(returned.map((row) => row.k as string));
-      const refused = columns.filter((column) => !saved.has(column));
-      // A refused row is there for good, so a second look finds it; its version can only have grown since.
-      const { rows: stored } = await run(sql.versions, [refused]);
+      const { rowCount } = await run(sql.save, [toRecordset(rows, columns)]);
+      if (rowCount === rows.length) return rows.map(() => SAVED);
+      // Some were refused. Their rows are there for good, so a second look finds them; asking the statement to return
+      // its keys would make every save pay for this one. A row of our own version was saved now or earlier.
+      const { rows: stored } = await run(sql.versions, [columns]);
       const versions = new Map(stored.map((row) => [row.k as string, toVersion(row.v as string | null)]));
-      return columns.map(
-        (column): SaveOutcome =>
-          saved.has(column) ? SAVED : { saved: false, storedVersion: versions.get(column) ?? toVersion(null) },
-      );
+      return rows.map(({ version }, at): SaveOutcome => {
+        const storedVersion = versions.get(columns[at] as string) ?? NO_VERSION;
+        return storedVersion === version && rowCount !== 0 ? SAVED : { saved: false, storedVersion };
+      });
     },
 
     async migrate() {

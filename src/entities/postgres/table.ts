@@ -109,7 +109,7 @@ export function tableSql(mapping: TableMapping): TableSql {
       `insert into ${table} as t (${columns.join(', ')}) select ${values.join(', ')} ` +
       `from jsonb_to_recordset($1::jsonb) as r(k ${keyType}, v bigint, d boolean, j jsonb)${source} ` +
       `on conflict (${key}) do update set ${updates.join(', ')} ` +
-      `where excluded.${version} > coalesce(t.${version}, 0) returning t.${key}::text as k`,
+      `where excluded.${version} > coalesce(t.${version}, 0)`,
     load:
       `select t.${key}::text as k, t.${version}::text as v, coalesce(t.${deleted}, false) as d, ${loaded}::text as j ` +
       `from ${table} t where t.${key} = any($1::text[]::${keyType}[])`,
