@@ -6,7 +6,7 @@ import { runOnce } from './once/run';
 import { renderTable } from './once/table';
 import { startWebhook } from './once/webhook';
 import { projectRoot } from './servers/paths';
-import { stackConsole } from './stack/console';
+import { consoleLogger, stackConsole } from './stack/console';
 import { type FunctionsHost, startFunctionsHost } from './stack/functions-host';
 import { JobRuns } from './stack/job-runs';
 import { unreachable } from './stack/reachable';
@@ -43,9 +43,13 @@ async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string
   const services = await startServices(process.env);
   stops.push(services.stop);
   const env = stackEnvironment(process.env, { ...services.env, ...more }, mode);
-  const client = createClient({ entities: createEntities, settings: readSettings(env) });
+  // Until all was reached once, what fails is told in one line each by `unreachable`.
+  let starting = true;
+  const logger = consoleLogger(console_.say, () => starting);
+  const client = createClient({ entities: createEntities, settings: readSettings(env), logger });
   stops.push(() => client.close());
   const faults = await unreachable(client);
+  starting = false;
   if (faults.length > 0) throw new Error(faults.join('\n'));
   await client.migrate();
   const [host, web] = await Promise.all([
@@ -106,6 +110,9 @@ function onceSettings(webhookUrl: string): Readonly<Record<string, string>> {
   return {
     ALERT_RULES_FILE: join(projectRoot, 'local/once/alert-rules.json'),
     ALERT_WEBHOOK_URL: webhookUrl,
+    ALERT_WEBHOOK_ALLOW_PRIVATE: 'true',
+    ALERT_WEBHOOK_FORMAT: 'json',
+    ALERT_GROUP_INTERVAL_SECONDS: '0',
   };
 }
 

@@ -5,6 +5,8 @@ import type { FunctionsHost } from '../stack/functions-host';
 import type { JobRun } from '../stack/job-line';
 import type { JobRuns } from '../stack/job-runs';
 
+/** Those whose timer is the beginning of their work; the other jobs are fired by what these queue. */
+const TIMERS = ['planSweep', 'drainPoison', 'planRefreshes', 'collectMetrics', 'evaluateAlerts', 'reportPerformance'];
 const RUN_MS = 40_000;
 const QUIET_LOOKS = 3;
 
@@ -12,6 +14,8 @@ const QUIET_LOOKS = 3;
 export interface Jobs {
   /** Fires a timer's job and resolves with its run; rejects where it failed or was not heard of. */
   run(job: string): Promise<JobRun>;
+  /** Fires every timer's job that is not among `done`, one after the other. */
+  runOthers(done: readonly string[]): Promise<void>;
   /** Fires it again and again, until the result is called. Failures are left to the checks. */
   keepRunning(job: string, everyMs: number): () => Promise<void>;
   /** Fires what takes up leftovers until every queue of the app is empty. Rejects after `timeoutMs`. */
@@ -45,6 +49,10 @@ export function jobsOf(host: FunctionsHost, runs: JobRuns, settings: Settings, c
 
   return {
     run,
+    async runOthers(done) {
+      const known = new Set(await host.functions());
+      for (const job of TIMERS) if (known.has(job) && !done.includes(job)) await run(job);
+    },
     keepRunning(job, everyMs) {
       const stopping = new AbortController();
       const loop = async () => {

@@ -56,13 +56,11 @@ export async function runOnce({ client, jobs, webhook, address, say }: OnceOptio
     makeSessions(visitors, redis, { run, sessions: SESSIONS, withoutTtl: WITHOUT_TTL, durationMs: LOGGING_IN_MS }),
   ]);
   say('traffic made; firing the other jobs');
-  await jobs.run('planSweep');
-  await jobs.run('drainPoison');
+  await jobs.runOthers(['planRefreshes', 'collectMetrics', 'evaluateAlerts']);
   const alert = await drillAlert(redis, jobs, webhook);
   const hotEntries = await hot;
   await stopPlanning();
   await jobs.untilNothingIsLeft(SETTLING_MS);
-  await jobs.run('reportPerformance');
 
   say('nothing left to do; looking at Redis and PostgreSQL');
   return [

@@ -1,3 +1,4 @@
+import type { LogFields, Logger } from '../../src/index';
 import { type JobRun, jobRunOf, troubleOf } from './job-line';
 
 export interface StackConsole {
@@ -32,6 +33,15 @@ export function stackConsole(write: (line: string) => void, onRun: (run: JobRun)
       return taken;
     },
   };
+}
+
+/** What the web app's side of the library warns of, as lines of the console; nothing while `quiet` says so. */
+export function consoleLogger(say: (line: string) => void, quiet: () => boolean): Logger {
+  const show = (fields: LogFields, message: string) => {
+    const words = Object.entries(fields).map(([name, value]) => `${name}=${value}`);
+    if (!quiet()) say(`! web app: ${[message, ...words].join(' ')}`);
+  };
+  return { debug: () => {}, info: () => {}, warn: show, error: show };
 }
 
 /** What a person wants to know of a run beside what it did: how much is still to do, or how late it was. */

@@ -18,6 +18,8 @@ export interface FunctionsHost {
   /** `http://127.0.0.1:PORT` */
   readonly address: string;
   readonly process: HostProcess;
+  /** Names of all functions of the app. */
+  functions(): Promise<readonly string[]>;
   /** Runs a timer-triggered function now; resolves when the host has accepted that, before the run. */
   fire(name: string): Promise<void>;
 }
@@ -56,6 +58,10 @@ export async function startFunctionsHost({ env, onLine }: FunctionsHostOptions):
     kind: func ? 'func' : 'local',
     address,
     process: host,
+    async functions() {
+      const listed = (await (await fetch(`${address}/admin/functions`)).json()) as { name: string }[];
+      return listed.map(({ name }) => name);
+    },
     async fire(name) {
       const answer = await fetch(`${address}/admin/functions/${name}`, {
         method: 'POST',
