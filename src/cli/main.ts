@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import { coerceError, errorCode } from '../errors';
+import { registerDoctor } from './commands/doctor';
+import { registerSecrets } from './commands/secrets';
 import type { CliIo } from './io';
 
 const io: CliIo = {
@@ -15,6 +17,8 @@ const io: CliIo = {
 const program = new Command('cache-steward')
   .description('Keeps a Redis cache on Azure fast, clean and watched.')
   .showHelpAfterError();
+
+for (const register of [registerDoctor, registerSecrets]) register(program, io);
 
 program.parseAsync().catch((thrown: unknown) => {
   const error = coerceError(thrown);
