@@ -4,7 +4,6 @@ metadata description = 'A private, watched Redis cache on Azure and the app that
 import { legalManaged, legalNetwork, legalPremium } from 'guards.bicep'
 import { namesOf, plannedAddresses } from 'naming.bicep'
 import { factsOf } from 'offerings.bicep'
-import { settingsOf } from 'settings.bicep'
 import { appType, cacheType, clientType, namesType, networkType, tagsType } from 'types.bicep'
 
 // ---------- Parameters ----------
@@ -24,6 +23,14 @@ param clients clientType[] = []
 @description('Optional. PostgreSQL that the app’s entities are loaded from and saved to. Without it write-behind has nothing to save to.')
 @secure()
 param databaseUrl string = ''
+
+@description('Optional. Where the app posts alerts to. The address itself is often the key.')
+@secure()
+param alertWebhookUrl string = ''
+
+@description('Optional. What the app signs those posts with.')
+@secure()
+param alertWebhookSecret string = ''
 
 @description('Optional. Addresses that are mailed when an alert fires.')
 param alertEmails string[] = []
@@ -372,16 +379,21 @@ module functionApp 'modules/function-app.bicep' = {
     subnetId: place.functionsSubnetId
     packageUri: '${storage.outputs.blobEndpoint}app-package'
     databaseUrl: databaseUrl
-    settings: settingsOf({
+    alertWebhookUrl: alertWebhookUrl
+    alertWebhookSecret: alertWebhookSecret
+    sources: {
+      cacheName: named.cache
       cacheHostName: cacheHostName
       cacheId: cacheId
       facts: facts
       blobEndpoint: storage.outputs.blobEndpoint
       queueEndpoint: storage.outputs.queueEndpoint
       tableEndpoint: storage.outputs.tableEndpoint
+      principalId: appIdentity.outputs.principalId
       clientId: appIdentity.outputs.clientId
+      vaultUri: vault.outputs.uri
       insightsConnectionString: observability.outputs.connectionString
-    })
+    }
   }
   // The app starts as soon as it is there: its names must resolve and its roles hold by then.
   dependsOn: [roles, virtualNetwork, endpoints]

@@ -38,16 +38,15 @@ function findTypes(resources) {
 }
 
 function writtenTypes(resources) {
-  const folder = join(home, 'types');
   const wanted = [...new Set(resources)].sort();
-  const stamp = digest(readFileSync(join(project, 'bicep.csproj'), 'utf8') + wanted.join('\n'));
-  const stampFile = join(folder, 'stamp');
-  if (readIfThere(stampFile) === stamp) return folder;
+  const asked = digest(readFileSync(join(project, 'bicep.csproj'), 'utf8') + wanted.join('\n'));
+  const folder = join(home, 'types');
+  const stampFile = join(folder, `${asked}.stamp`);
+  if (existsSync(stampFile)) return folder;
   mkdirSync(folder, { recursive: true });
   const types = join(packageFolder('azure.bicep.types.az'), 'lib', 'netstandard2.0', 'Azure.Bicep.Types.Az.dll');
-  const writer = join(home, 'build', 'bin', 'bicep', 'release', 'bicep.dll');
-  run('dotnet', [writer, types, folder, ...wanted]);
-  writeFileSync(stampFile, stamp);
+  run('dotnet', [join(home, 'build', 'bin', 'bicep', 'release', 'bicep.dll'), types, folder, ...wanted]);
+  writeFileSync(stampFile, '');
   return folder;
 }
 

@@ -1,6 +1,7 @@
 metadata description = 'The function app on Flex Consumption: its plan, its code’s place, its network and its settings.'
 
-import { appType, settingsType, tagsType } from '../types.bicep'
+import { offeringType } from '../offerings.bicep'
+import { appType, tagsType } from '../types.bicep'
 
 @description('Required. Name.')
 param name string
@@ -23,12 +24,48 @@ param subnetId string
 @description('Required. Address of the container that holds its code.')
 param packageUri string
 
-@description('Required. Its settings.')
-param settings settingsType
+@description('Required. What its settings are made from.')
+param sources sourcesType
 
-@description('Required. PostgreSQL of the app’s entities; empty where there is none.')
+@description('Required. PostgreSQL of the app’s entities; empty where there is none, which the app takes for absent.')
 @secure()
 param databaseUrl string
+
+@description('Required. Where the app posts alerts to; empty for nowhere.')
+@secure()
+param alertWebhookUrl string
+
+@description('Required. What it signs those posts with; empty for not at all.')
+@secure()
+param alertWebhookSecret string
+
+@description('The settings that only the deployment knows.')
+var settings = {
+  // Of the functions host and its telemetry.
+  AzureWebJobsStorage__credential: 'managedidentity'
+  APPLICATIONINSIGHTS_CONNECTION_STRING: sources.insightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${sources.clientId};Authorization=AAD'
+  // Of the host and the app.
+  AzureWebJobsStorage__blobServiceUri: sources.blobEndpoint
+  AzureWebJobsStorage__queueServiceUri: sources.queueEndpoint
+  AzureWebJobsStorage__tableServiceUri: sources.tableEndpoint
+  AzureWebJobsStorage__clientId: sources.clientId
+  // Of the app.
+  REDIS_URL: 'rediss://${sources.cacheHostName}:${sources.facts.port}'
+  REDIS_AUTH: 'entra'
+  REDIS_ENTRA_USER: sources.principalId
+  REDIS_MODE: sources.facts.mode
+  REDIS_SESSIONS_DB: '0'
+  REDIS_CACHE_DB: '0'
+  REDIS_WORK_DB: '0'
+  REDIS_MAX_CLIENTS: string(sources.facts.maxClients)
+  CACHE_NAME: sources.cacheName
+  KEY_VAULT_URL: sources.vaultUri
+  AZURE_REDIS_RESOURCE_ID: sources.cacheId
+  DATABASE_URL: databaseUrl
+  ALERT_WEBHOOK_URL: alertWebhookUrl
+  ALERT_WEBHOOK_SECRET: alertWebhookSecret
+}
 
 // One plan, one app: Flex Consumption takes no more.
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
@@ -87,9 +124,11 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
     }
   }
 
+  // No key is among them: storage, Redis, Key Vault and telemetry are reached by the app's identity. Whatever isn't here
+  // has a default in the app (docs/settings.md); `app.settings` differs from it.
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: { ...settings, ...(empty(databaseUrl) ? {} : { DATABASE_URL: databaseUrl }), ...(app.?settings ?? {}) }
+    properties: empty(app.?settings ?? {}) ? settings : { ...settings, ...app.settings! }
   }
 
   // Publishing takes an Entra token, never a user name and a password.
@@ -112,3 +151,40 @@ output name string = site.name
 
 @description('Host name.')
 output hostName string = site.properties.defaultHostName
+
+@sealed()
+@description('What the settings are made from.')
+type sourcesType = {
+  @description('Required. Name of the cache.')
+  cacheName: string
+
+  @description('Required. Host name of the cache.')
+  cacheHostName: string
+
+  @description('Required. Resource id of the cache.')
+  cacheId: string
+
+  @description('Required. Facts of its offering.')
+  facts: offeringType
+
+  @description('Required. Blob endpoint of the app’s storage.')
+  blobEndpoint: string
+
+  @description('Required. Queue endpoint of the app’s storage.')
+  queueEndpoint: string
+
+  @description('Required. Table endpoint of the app’s storage.')
+  tableEndpoint: string
+
+  @description('Required. Object id of the app’s identity, which is its user name in Redis.')
+  principalId: string
+
+  @description('Required. Address of the key vault.')
+  vaultUri: string
+
+  @description('Required. Client id of the app’s identity.')
+  clientId: string
+
+  @description('Required. Where telemetry is sent.')
+  insightsConnectionString: string
+}

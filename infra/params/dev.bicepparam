@@ -37,6 +37,10 @@ param app = {
 
 param databaseUrl = readEnvironmentVariable('DATABASE_URL', '')
 
+param alertWebhookUrl = readEnvironmentVariable('ALERT_WEBHOOK_URL', '')
+
+param alertWebhookSecret = readEnvironmentVariable('ALERT_WEBHOOK_SECRET', '')
+
 param name = 'oversight-dev'
 
 param storageSku = 'Standard_LRS'

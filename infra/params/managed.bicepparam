@@ -36,3 +36,7 @@ param app = {
 }
 
 param databaseUrl = readEnvironmentVariable('DATABASE_URL', '')
+
+param alertWebhookUrl = readEnvironmentVariable('ALERT_WEBHOOK_URL', '')
+
+param alertWebhookSecret = readEnvironmentVariable('ALERT_WEBHOOK_SECRET', '')

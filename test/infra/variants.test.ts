@@ -1,0 +1,197 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findTypes } from '../../scripts/bicep.cjs';
+import { snapshotMetadata } from '../../scripts/snapshot-arguments.cjs';
+import { at, bicepServer, describeWithBicep, ofType, only, type Resource, remembered, root } from './infra';
+import { createTypeCheck } from './type-check';
+
+// What no committed parameter file asks for: the other branches of the template, evaluated and checked in the same way.
+
+const webApp = '11111111-2222-4333-8444-555555555555';
+
+describeWithBicep('variants', (bicep) => {
+  const server = bicepServer(bicep);
+
+  /** A parameter file with parts of its text replaced, evaluated. */
+  async function evaluate(name: string, changes: readonly [RegExp, string][]): Promise<readonly Resource[]> {
+    let text = readFileSync(join(root, 'infra', 'params', `${name}.bicepparam`), 'utf8');
+    for (const [from, to] of [[/'\.\.\/main\.bicep'/, "'../../infra/main.bicep'"] as const, ...changes]) {
+      expect(text).toMatch(from);
+      text = text.replace(from, to);
+    }
+    const { snapshot } = await remembered(text, async () => {
+      const folder = join(root, '.cache', 'infra-tests');
+      mkdirSync(folder, { recursive: true });
+      const path = join(folder, `variant-${process.pid}.bicepparam`);
+      writeFileSync(path, text);
+      try {
+        return await server().call<{ snapshot: string }>('bicep/getSnapshot', { path, metadata: snapshotMetadata });
+      } finally {
+        rmSync(path);
+      }
+    });
+    return (JSON.parse(snapshot) as { predictedResources: Resource[] }).predictedResources;
+  }
+
+  function faultsOf(resources: readonly Resource[]): string[] {
+    const folder = findTypes(resources.map(({ type, apiVersion }) => `${type}@${apiVersion}`));
+    return folder === undefined ? [] : resources.flatMap(createTypeCheck(folder));
+  }
+
+  const hub = '/subscriptions/s/resourceGroups/hub/providers/Microsoft.Network/virtualNetworks/hub';
+  const workspace = '/subscriptions/s/resourceGroups/hub/providers/Microsoft.OperationalInsights/workspaces/log-hub';
+  const zones = ['cache', 'blob', 'queue', 'table', 'vault'].map((zone) => `${zone}: '/own/privateDnsZones/${zone}'`);
+  const existing = (more: string) => `param network = {
+  kind: 'existing'
+  virtualNetworkId: '${hub}'
+  functionsSubnetId: '${hub}/subnets/functions'
+  endpointsSubnetId: '${hub}/subnets/endpoints'
+  endpointsSubnetPrefix: '10.7.5.0/24'
+  addresses: { cache: '10.7.5.9', blob: '10.7.5.10', queue: '10.7.5.11', table: '10.7.5.12', vault: '10.7.5.13' }
+${more}}
+`;
+
+  describe('managed: everything of one’s own, keys kept, a proxy before the shards', () => {
+    let resources: readonly Resource[] = [];
+    beforeAll(async () => {
+      resources = await evaluate('managed', [
+        [
+          /param network = \{[\s\S]*?\n\}\n/,
+          `${existing(`privateDnsZoneIds: { ${zones.join('\n')}\n }\n`)}param workspaceId = '${workspace}'\n`,
+        ],
+        [/highAvailability: true/, "highAvailability: true\n  accessKeys: 'key-vault'"],
+        [/'OSSCluster'/, "'EnterpriseCluster'"],
+        [/allowedAddresses: \[\]/, "allowedAddresses: ['192.0.2.0/24']\n  settings: { SWEEP_DUTY: '0.05' }"],
+      ]);
+    });
+
+    test('every body holds against the provider’s types', () => {
+      expect(faultsOf(resources)).toEqual([]);
+    });
+
+    test('no network, no zone and no workspace is made, and those given are used', () => {
+      const types = resources.map(({ type }) => type).join('\n');
+      expect(types).not.toMatch(/virtualNetworks|networkSecurityGroups|privateDnsZones$|OperationalInsights/m);
+      const endpoint = only(resources, 'Microsoft.Network/privateEndpoints', 'pe-redis');
+      expect(at(endpoint, 'properties.ipConfigurations.0.properties.privateIPAddress')).toBe('10.7.5.9');
+      expect(at(endpoint, 'properties.subnet.id')).toBe(`${hub}/subnets/endpoints`);
+      const group = only(
+        resources,
+        'Microsoft.Network/privateEndpoints/privateDnsZoneGroups',
+        'pe-redis/pdz-group-redis',
+      );
+      expect(JSON.stringify(group)).toContain('/own/privateDnsZones/cache');
+      for (const setting of ofType(resources, 'Microsoft.Insights/diagnosticSettings')) {
+        expect(setting.properties?.workspaceId).toBe(workspace);
+      }
+    });
+
+    test('the key is kept in Key Vault, and nowhere else', () => {
+      const database = only(resources, 'Microsoft.Cache/redisEnterprise/databases');
+      expect(database.properties?.accessKeysAuthentication).toBe('Enabled');
+      expectKeyInVaultOnly(resources);
+    });
+
+    test('the proxy is spoken to as one server', () => {
+      const settings = JSON.stringify(only(resources, 'Microsoft.Web/sites/config').properties);
+      expect(settings).toMatch(/'REDIS_MODE', 'standalone'|"REDIS_MODE":"standalone"/);
+    });
+
+    test('settings of one’s own are added, and allowed addresses are let in', () => {
+      expect(JSON.stringify(only(resources, 'Microsoft.Web/sites/config').properties)).toContain('SWEEP_DUTY');
+      const site = only(resources, 'Microsoft.Web/sites');
+      expect(at(site, 'properties.siteConfig.ipSecurityRestrictions.0')).toMatchObject({
+        action: 'Allow',
+        ipAddress: '192.0.2.0/24',
+      });
+    });
+  });
+
+  describe('premium: a network of one’s own, AOF, keys kept, a web app with an identity', () => {
+    let resources: readonly Resource[] = [];
+    beforeAll(async () => {
+      resources = await evaluate('premium', [
+        [/param network = \{[\s\S]*?\n\}\n/, existing('')],
+        [/kind: 'rdb'\n\s+everyMinutes: 60/, "kind: 'aof'"],
+        [/patch: \{/, "accessKeys: 'key-vault'\n  patch: {"],
+        [/subnetPrefix: '10\.20\.2\.0\/24'/, `subnetPrefix: '10.20.2.0/24', principalId: '${webApp}'`],
+      ]);
+    });
+
+    test('every body holds against the provider’s types', () => {
+      expect(faultsOf(resources)).toEqual([]);
+    });
+
+    test('zones that aren’t given are made, and linked to that network', () => {
+      expect(ofType(resources, 'Microsoft.Network/privateDnsZones')).toHaveLength(5);
+      for (const link of ofType(resources, 'Microsoft.Network/privateDnsZones/virtualNetworkLinks')) {
+        expect(at(link, 'properties.virtualNetwork.id')).toBe(hub);
+      }
+    });
+
+    test('the web app may append to the journal, put its values, read secrets and use Redis, no more', () => {
+      const scopes = ofType(resources, 'Microsoft.Authorization/roleAssignments')
+        .filter(({ properties }) => properties?.principalId === webApp)
+        .map(({ id, properties }) => [
+          id
+            .split('/providers/Microsoft.Authorization')[0]
+            ?.split('/')
+            .at(-1)
+            ?.replace(/^kv-.*/, 'vault'),
+          String(properties?.roleDefinitionId).split('/').at(-1),
+        ]);
+      expect(scopes.sort()).toEqual([
+        ['steward-claims', 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'],
+        ['vault', '4633458b-17de-408a-b874-0445c86b69e6'],
+        ['write-behind', 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'],
+      ]);
+      const user = only(resources, 'Microsoft.Cache/redis/accessPolicyAssignments', 'redis-oversight-prod/web');
+      expect(user.properties).toEqual({ accessPolicyName: 'steward-client', objectId: webApp, objectIdAlias: 'web' });
+    });
+
+    test('AOF is appended to backup storage by identity', () => {
+      expect(at(only(resources, 'Microsoft.Cache/redis'), 'properties.redisConfiguration')).toMatchObject({
+        'rdb-backup-enabled': 'false',
+        'aof-backup-enabled': 'true',
+        'aof-storage-connection-string-0': expect.stringContaining('stbackup'),
+        'preferred-data-persistence-auth-method': 'ManagedIdentity',
+      });
+    });
+
+    test('the key is kept in Key Vault, and nowhere else', () => {
+      expect(only(resources, 'Microsoft.Cache/redis').properties?.disableAccessKeyAuthentication).toBe(false);
+      expectKeyInVaultOnly(resources);
+    });
+  });
+
+  test('what must be in order is: caches, both endpoints, then the link; a group is founded once only', async () => {
+    const template = async (name: string) => {
+      const path = join(root, 'infra', 'modules', `${name}.bicep`);
+      const { contents } = await remembered(`template ${name}`, () =>
+        server().call<{ contents: string }>('bicep/compile', { path }),
+      );
+      return (JSON.parse(contents) as { resources: Record<string, Record<string, unknown>> }).resources;
+    };
+    const premium = await template('premium');
+    expect(premium.link?.dependsOn).toEqual(
+      expect.arrayContaining(['primaryPrivateEndpoint', 'secondaryPrivateEndpoint', 'secondary']),
+    );
+    expect(premium.primaryPrivateEndpoint?.dependsOn).toContain('primary');
+    expect(premium.secondaryPrivateEndpoint?.dependsOn).toContain('secondary');
+    const managed = await template('managed');
+    expect(managed.database?.dependsOn).toContain('secondaryDatabase');
+    expect(managed.secondaryDatabase?.dependsOn).toContain('geoGroup');
+    const group = await template('managed-geo-group');
+    expect(group.founder?.['@options']).toHaveProperty('onlyIfNotExists');
+    const main = JSON.stringify((await template('../main')).premium?.dependsOn);
+    expect(main).toContain('backupRoles');
+  });
+});
+
+function expectKeyInVaultOnly(resources: readonly Resource[]): void {
+  const secret = only(resources, 'Microsoft.KeyVault/vaults/secrets');
+  expect(secret.name).toMatch(/\/redis-access-key$/);
+  expect(at(secret, 'properties.value')).toMatch(/listKeys\(.*\)\.primaryKey\]$/);
+  const others = resources.filter((resource) => resource !== secret);
+  expect(others.filter((resource) => JSON.stringify(resource).includes('listKeys'))).toEqual([]);
+}
