@@ -17,7 +17,7 @@ export type SessionSaveOutcome =
 
 /**
  * Sessions without a web framework. Ids are what the cookie holds; `load` and `create` give a handle that `save` and
- * `touch` need. Rejects with `E_DEADLINE` or `E_REDIS_UNAVAILABLE` where Redis doesn't answer, never with a guess.
+ * `touch` need. Rejects with `E_SESSIONS_UNAVAILABLE` where Redis doesn't answer in time; it never guesses.
  */
 export class SessionCore {
   readonly rules: SessionRules;
@@ -157,9 +157,10 @@ export class SessionCore {
   }
 
   async #destroy(key: string, foreignKey: string | undefined): Promise<void> {
-    // First the foreign one: see lua/move.lua.
-    if (foreignKey !== undefined) await this.#revocations.destroy(foreignKey);
+    // First the foreign one: see lua/move.lua. Where Redis is away both are given, so that both are owed.
+    const foreign = foreignKey === undefined ? [] : await Promise.allSettled([this.#revocations.destroy(foreignKey)]);
     const record = readRecord(await this.#revocations.destroy(key));
+    for (const outcome of foreign) if (outcome.status === 'rejected') throw outcome.reason;
     if (record?.user === undefined) return;
     await this.users.leave(record.user, key.slice(this.rules.keys.prefix.length), record.authenticatedMs);
     if (record.successor === undefined) return;

@@ -1,5 +1,6 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../clock';
 import { type Logger, silentLogger } from '../logger';
+import { closedWhenAway } from './closed';
 import { SessionOptionsError } from './errors';
 import { createSessionKeys, type SessionKeys } from './keys';
 import type { SessionCounters, SessionRedis, SessionSerializer } from './ports';
@@ -84,7 +85,7 @@ export function sessionRules(options: SessionOptions): SessionRules {
   }
   const touchMs = touchAfter === undefined ? undefined : seconds('touchAfter', touchAfter, 0);
   return {
-    redis: options.redis,
+    redis: closedWhenAway(options.redis),
     keys: createSessionKeys(options.prefix ?? 'sess:', options.hashIds ?? true),
     absoluteMs,
     keepMs: absoluteMs + HOUR,

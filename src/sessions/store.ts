@@ -1,8 +1,6 @@
 import type { Request } from 'express';
 import session, { type SessionData } from 'express-session';
-import { DeadlineError, RedisUnavailableError } from '../redis/errors';
 import { SessionCore } from './core';
-import { SessionsUnavailableError } from './errors';
 import type { SessionHandle, SessionOrigin } from './handle';
 import { withholdOldCookie } from './old-cookie';
 import type { SessionOptions, SessionValues } from './options';
@@ -165,7 +163,7 @@ export class SessionStore extends session.Store {
     if (!this.#handles.has(data)) await this.set(sid, data);
     const handle = this.#handles.get(data)?.handle;
     if (handle?.user === undefined) return;
-    await this.users.revokeOthers(handle.user, handle).catch(toUnavailable);
+    await this.users.revokeOthers(handle.user, handle);
   }
 
   /** What Redis held of this session when it was loaded or saved; undefined for a new one. */
@@ -193,7 +191,7 @@ export class SessionStore extends session.Store {
   }
 
   #answer<T>(callback: Callback<T> | undefined, work: () => Promise<T> | T): Promise<T> {
-    const result = Promise.resolve().then(work).catch(toUnavailable);
+    const result = Promise.resolve().then(work);
     if (callback === undefined) return result;
     // In a microtask of its own, so that what the callback throws is never taken for an error of ours.
     result.then(
@@ -202,11 +200,6 @@ export class SessionStore extends session.Store {
     );
     return result;
   }
-}
-
-function toUnavailable(error: unknown): never {
-  if (!(error instanceof DeadlineError || error instanceof RedisUnavailableError)) throw error;
-  throw new SessionsUnavailableError(`Sessions are unavailable: ${error.message}`, { cause: error });
 }
 
 /** A store for express-session's `store` option; `docs/sessions.md` says how to move from connect-redis. */
