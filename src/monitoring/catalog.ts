@@ -97,11 +97,9 @@ export const nodeMetrics = {
     'command',
   ]),
   redis_command_failures: counter('calls', 'rejected_calls + failed_calls of cmdstat_*, all commands.'),
-  redis_latency_bucket: counter(
-    'calls',
-    'Calls that took at most `le` microseconds: LATENCY HISTOGRAM, all commands.',
-    ['le'],
-  ),
+  redis_latency_calls: counter('calls', 'Calls that took at most `us` microseconds: LATENCY HISTOGRAM, all commands.', [
+    'us',
+  ]),
   redis_slowlog_entries: counter('entries', 'Commands that SLOWLOG has logged: the growth of its newest id.'),
   redis_full_syncs: counter('syncs', 'sync_full'),
 } as const satisfies Record<string, Metric>;

@@ -40,7 +40,7 @@ const probes: readonly Probe[] = [
     applies: (info) => Number(info.get('redis_version')?.split('.')[0]) >= 7,
     read: (reply, { counters }) => {
       for (const [micros, calls] of latencyBuckets(reply)) {
-        counters[seriesKey('redis_latency_bucket', { le: String(micros) })] = calls;
+        counters[seriesKey('redis_latency_calls', { us: String(micros) })] = calls;
       }
     },
   },

@@ -11,12 +11,13 @@ export async function findPromtool() {
     packages: [{ names: ['prometheus'], path: 'usr/bin/promtool' }],
   });
   if (!program) return undefined;
-  const exec = async (...args: string[]) => {
+  const exec = async (...args: (string | { stdin: string })[]) => {
+    const words = args.filter((arg) => typeof arg === 'string');
+    const running = run(program.path, words, { env: { ...process.env, ...program.env }, maxBuffer: 1e8 });
+    const input = args.find((arg) => typeof arg !== 'string');
+    if (input) running.child.stdin?.end(input.stdin);
     try {
-      const { stdout, stderr } = await run(program.path, args, {
-        env: { ...process.env, ...program.env },
-        maxBuffer: 1e8,
-      });
+      const { stdout, stderr } = await running;
       return { ok: true, text: stdout + stderr };
     } catch (error) {
       const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
