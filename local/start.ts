@@ -40,6 +40,8 @@ interface Stack {
 }
 
 async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string, string>> = {}): Promise<Stack> {
+  // A wrong setting is told before anything is started.
+  readSettings(stackEnvironment(process.env, more, mode));
   const services = await startServices(process.env);
   stops.push(services.stop);
   const env = stackEnvironment(process.env, { ...services.env, ...more }, mode);

@@ -79,7 +79,7 @@ export class ServerProcess {
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (!this.running) return;
     process.kill(this.pid, signal);
-    if (signal === 'SIGKILL' || signal === 'SIGTERM') await this.#gone;
+    if (signal === 'SIGKILL' || signal === 'SIGTERM') await this.#untilGone();
   }
 
   /** Ends it, by force after the grace, and removes its folder. */
@@ -94,11 +94,20 @@ export class ServerProcess {
       if (this.spec.graceMs > 0) {
         process.kill(this.pid, this.spec.stopSignal ?? 'SIGTERM');
         const late = new AbortController();
-        await Promise.race([this.#gone, sleep(this.spec.graceMs, undefined, { signal: late.signal }).catch(() => {})]);
+        await Promise.race([
+          this.#untilGone(),
+          sleep(this.spec.graceMs, undefined, { signal: late.signal }).catch(() => {}),
+        ]);
         late.abort();
       }
       await this.kill('SIGKILL');
     }
     if (this.#child.pid !== undefined) unguard(this.pid);
+  }
+
+  /** Keeps this process from ending meanwhile, which a server by itself must not do. */
+  async #untilGone(): Promise<void> {
+    this.#child.ref();
+    await this.#gone;
   }
 }
