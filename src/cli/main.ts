@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { coerceError, errorCode } from '../errors';
+import { registerDeadLetters } from './commands/dead-letters';
 import { registerDoctor } from './commands/doctor';
 import { registerSecrets } from './commands/secrets';
 import type { CliIo } from './io';
@@ -18,7 +19,7 @@ const program = new Command('cache-steward')
   .description('Keeps a Redis cache on Azure fast, clean and watched.')
   .showHelpAfterError();
 
-for (const register of [registerDoctor, registerSecrets]) register(program, io);
+for (const register of [registerDeadLetters, registerDoctor, registerSecrets]) register(program, io);
 
 program.parseAsync().catch((thrown: unknown) => {
   const error = coerceError(thrown);

@@ -1,0 +1,125 @@
+import type { Command } from 'commander';
+import { systemClock } from '../../clock';
+import { silentLogger } from '../../logger';
+import { readSettings } from '../../settings';
+import { storageClients } from '../../storage/clients';
+import {
+  createDeadLetters,
+  createStorageQueueJournal,
+  type DeadLetterSummary,
+  type DeadLetters,
+} from '../../write-behind';
+import type { CliIo } from '../io';
+
+const noCounters = { add: () => {}, set: () => {}, flush: async () => {} };
+
+function open(io: CliIo) {
+  const settings = readSettings(io.env);
+  const ports = {
+    settings,
+    storage: storageClients(settings),
+    counters: noCounters,
+    logger: silentLogger,
+    clock: systemClock,
+  };
+  return { deadLetters: createDeadLetters(ports), journal: createStorageQueueJournal(ports) };
+}
+
+/** `cache-steward dead-letters list | show | replay | discard`: what write-behind could not save. */
+export function registerDeadLetters(program: Command, io: CliIo): void {
+  const command = program.command('dead-letters').description('Writes that could not be saved: look, replay, discard.');
+
+  command
+    .command('list')
+    .description('List them, without their values; exits 1 where there are any.')
+    .option('--entity <name>', 'only of this entity, namespace:entity')
+    .option('--limit <count>', 'at most so many', '100')
+    .option('--json', 'print one array instead of lines')
+    .action(async ({ entity, limit, json }: { entity?: string; limit: string; json?: boolean }) => {
+      const most = Number(limit);
+      if (!Number.isInteger(most) || most < 1) {
+        io.err(`Expected --limit to be a whole number from 1 up, got ${limit}`);
+        return io.exit(2);
+      }
+      const found = await open(io).deadLetters.list({ limit: most, ...(entity === undefined ? {} : { entity }) });
+      if (json) io.out(JSON.stringify(found, null, 2));
+      else for (const letter of found) io.out(toLine(letter));
+      if (!json && found.length === 0) io.out('no dead letters');
+      io.exit(found.length === 0 ? 0 : 1);
+    });
+
+  command
+    .command('show <letterId>')
+    .description('Show all that is known of one; its value only when asked for, since it may be private.')
+    .option('--payload', 'print the value as well')
+    .action(async (letterId: string, { payload }: { payload?: boolean }) => {
+      const letter = await open(io).deadLetters.show(letterId);
+      if (!letter) return absent(io, letterId);
+      const { payload: value, firstAt, lastAt, ...facts } = letter;
+      const times = { firstAt: new Date(firstAt).toISOString(), lastAt: new Date(lastAt).toISOString() };
+      io.out(JSON.stringify({ ...facts, ...times, ...(payload ? { payload: value } : {}) }, null, 2));
+      io.exit(0);
+    });
+
+  command
+    .command('replay [letterIds...]')
+    .description('Put them back into the journal, as they were: what is newer in the database still wins.')
+    .option('--all', 'every one, or with --entity every one of it')
+    .option('--entity <name>', 'of this entity, namespace:entity')
+    .action(async (letterIds: string[], options: Which) => {
+      const { deadLetters, journal } = open(io);
+      await each(io, deadLetters, letterIds, options, 'replayed', (id) => deadLetters.replay(id, journal));
+      await journal.close();
+    });
+
+  command
+    .command('discard [letterIds...]')
+    .description('Delete them for good.')
+    .option('--all', 'every one, or with --entity every one of it')
+    .option('--entity <name>', 'of this entity, namespace:entity')
+    .action(async (letterIds: string[], options: Which) => {
+      const { deadLetters } = open(io);
+      await each(io, deadLetters, letterIds, options, 'discarded', (id) => deadLetters.discard(id));
+    });
+}
+
+interface Which {
+  readonly all?: boolean;
+  readonly entity?: string;
+}
+
+async function each(
+  io: CliIo,
+  deadLetters: DeadLetters,
+  given: readonly string[],
+  { all, entity }: Which,
+  done: string,
+  act: (letterId: string) => Promise<boolean>,
+): Promise<void> {
+  if (given.length > 0 === (all === true)) {
+    io.err('Expected the ids of dead letters, or --all; got neither or both');
+    return io.exit(2);
+  }
+  const every = { limit: Number.MAX_SAFE_INTEGER, ...(entity === undefined ? {} : { entity }) };
+  const letterIds = all ? (await deadLetters.list(every)).map(({ letterId }) => letterId) : given;
+  let missing = 0;
+  for (const letterId of letterIds) {
+    if (await act(letterId)) io.out(`${done} ${letterId}`);
+    else {
+      io.err(`no dead letter ${letterId}`);
+      missing++;
+    }
+  }
+  io.out(`${letterIds.length - missing} ${done}`);
+  io.exit(missing === 0 ? 0 : 1);
+}
+
+function absent(io: CliIo, letterId: string): void {
+  io.err(`no dead letter ${letterId}`);
+  io.exit(1);
+}
+
+function toLine(letter: DeadLetterSummary): string {
+  const at = new Date(letter.lastAt).toISOString();
+  return `${letter.letterId}  ${letter.reason}  ${letter.key || '(message)'}  ${letter.attempts}×  ${at}  ${letter.error}`;
+}
