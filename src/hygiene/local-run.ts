@@ -23,6 +23,8 @@ export interface LocalRunOptions {
   readonly entities?: Entities;
   /** For reclaim: declared prefixes besides those of entities. Default: none. */
   readonly prefixes?: readonly string[];
+  /** Census and reclaim look only at keys that begin so. Default: at all. */
+  readonly only?: string;
   /** Called about twice a second while the run lasts. */
   readonly onProgress?: (progress: PassProgress) => void;
   /** Called after each slice. */
@@ -35,7 +37,7 @@ const PROGRESS_MS = 500;
 /** One run of a pass in this process alone: no storage, no queue, all shards at once. For the command line. */
 export async function runPassHere(options: LocalRunOptions): Promise<PassSummary> {
   const { redis, settings, pass, dryRun, onProgress, onSlice, clock = systemClock } = options;
-  const { entities = entityRegistry([]), prefixes = [] } = options;
+  const { entities = entityRegistry([]), prefixes = [], only = '' } = options;
   const waiting: { message: SweepMessage; delaySeconds: number }[] = [];
   const queue: SweepQueue = {
     async send(message, delaySeconds = 0) {
@@ -47,7 +49,7 @@ export async function runPassHere(options: LocalRunOptions): Promise<PassSummary
     queue,
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings, entities, prefixes, clock, deadlineMs: PAGE_DEADLINE_MS }),
+      work: passWork({ redis, settings, entities, prefixes, only, clock, deadlineMs: PAGE_DEADLINE_MS }),
       way: settings.SWEEP_PAGES,
       deadlineMs: PAGE_DEADLINE_MS,
     }),

@@ -33,13 +33,15 @@ interface PassWorkOptions {
   readonly entities: Entities;
   /** Declared prefixes of logical keys, as the caches have them. */
   readonly prefixes: readonly string[];
+  /** Census and reclaim look only at keys that begin so; empty: at all. */
+  readonly only: string;
   readonly clock: Clock;
   readonly deadlineMs: number;
 }
 
 /** What each pass does with a server. */
 export function passWork(options: PassWorkOptions): Readonly<Record<PassName, PassWork>> {
-  const { redis, settings, deadlineMs } = options;
+  const { redis, settings, only, deadlineMs } = options;
   const sessions: SessionsPassOptions = {
     prefix: settings.SWEEP_SESSION_PREFIX,
     lifeMs: settings.SWEEP_SESSION_SECONDS * SECOND,
@@ -66,7 +68,7 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
       async pager(node, store, way) {
         const { hidden } = await capabilitiesOf(redis);
         const common = {
-          ...{ redis, store, node, deadlineMs },
+          ...{ redis, store, node, only, deadlineMs },
           sessionPrefix: sessions.prefix,
           measures: !hidden.has('memory'),
           measureEvery: MEASURE_EVERY,
@@ -78,7 +80,8 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
       stores: ['cache'],
       async pager(node, store, _, { dryRun }) {
         const { entities, prefixes, clock } = options;
-        return reclaimPager(batches(node, store).batch, createReclaimer({ redis, entities, prefixes, clock }), dryRun);
+        const reclaimer = createReclaimer({ redis, entities, prefixes, clock });
+        return reclaimPager(batches(node, store).batch, reclaimer, { dryRun, only });
       },
     },
   };

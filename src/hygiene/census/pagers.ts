@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { defineScript, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
 import type { Batch, Command } from '../batch';
+import { hasPrefix } from '../has-prefix';
 import type { Pager } from '../pager';
 import { labelOf } from './label';
 import pageLua from './lua/census-page.lua';
@@ -31,6 +32,8 @@ export interface CensusPagerOptions {
   readonly store: LogicalStore;
   readonly node: RedisNode;
   readonly sessionPrefix: string;
+  /** Only keys that begin so are counted; empty: all. */
+  readonly only: string;
   /** The server has MEMORY USAGE. */
   readonly measures: boolean;
   /** Every n-th string is measured. */
@@ -42,10 +45,10 @@ export interface CensusPagerOptions {
 const BIG_FROM_BYTES = 1_024;
 
 export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage> {
-  const { redis, store, node, sessionPrefix, measures, measureEvery, deadlineMs } = options;
+  const { redis, store, node, sessionPrefix, only, measures, measureEvery, deadlineMs } = options;
   const bar = bigBar();
   return async (cursor, count) => {
-    const args = [cursor, count, sessionPrefix, measures ? '1' : '0', measureEvery, bar.bytes, 10 * BIG_KEYS];
+    const args = [cursor, count, sessionPrefix, measures ? '1' : '0', measureEvery, bar.bytes, 10 * BIG_KEYS, only];
     const [next, examined, micros, found, big] = await redis.run(store, pageScript, [], args, {
       ...{ node, deadlineMs },
       buffers: true,
@@ -70,13 +73,14 @@ export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage
 
 /** The same by plain commands, where a script may not look at keys it finds itself. */
 export function censusCommandPager(options: CensusPagerOptions, batch: Batch): Pager<CensusPage> {
-  const { sessionPrefix, measures, measureEvery } = options;
+  const { sessionPrefix, only, measures, measureEvery } = options;
   const bar = bigBar();
   return async (cursor, count) => {
     const began = performance.now();
     const [reply] = await batch([['SCAN', cursor, 'COUNT', count]]);
     if (reply instanceof Error) throw reply;
-    const [next, keys] = reply as [Buffer, Buffer[]];
+    const [next, all] = reply as [Buffer, Buffer[]];
+    const keys = all.filter((key) => hasPrefix(key, only));
     const looks = await batch(
       keys.flatMap((key): Command[] => [
         ['PTTL', key],
@@ -118,7 +122,7 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): P
     });
     bar.raise(big);
     const micros = Math.round((performance.now() - began) * 1_000);
-    return { cursor: String(next), examined: keys.length, micros, found: { groups, big, measured: measures } };
+    return { cursor: String(next), examined: all.length, micros, found: { groups, big, measured: measures } };
   };
 }
 

@@ -8,13 +8,17 @@ import type { ReclaimFindings } from './kind';
  * Pages of keys, from which the cache's own reclaimer unlinks what an epoch has invalidated: it compares the entry's
  * header and unlinks in one script, so that what was written again meanwhile stays.
  */
-export function reclaimPager(batch: Batch, reclaimer: Reclaimer, dryRun: boolean): Pager<ReclaimFindings> {
+export function reclaimPager(
+  batch: Batch,
+  reclaimer: Reclaimer,
+  { dryRun, only }: { readonly dryRun: boolean; readonly only: string },
+): Pager<ReclaimFindings> {
   return async (cursor, count) => {
     const began = performance.now();
     const [reply] = await batch([['SCAN', cursor, 'COUNT', count]]);
     if (reply instanceof Error) throw reply;
     const [next, keys] = reply as [Buffer, Buffer[]];
-    const entries = keys.map(String).filter((key) => key.startsWith(`${CACHE_PREFIX}{`));
+    const entries = keys.map(String).filter((key) => key.startsWith(`${CACHE_PREFIX}{`) && key.startsWith(only));
     const { entries: seen, dead, unlinked } = await reclaimer.reclaim(entries, { dryRun });
     const micros = Math.round((performance.now() - began) * 1_000);
     return { cursor: String(next), examined: keys.length, micros, found: { entries: seen, dead, unlinked } };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Batch, Command } from '../batch';
+import { hasPrefix } from '../has-prefix';
 import { noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
 import { isSound, ownLifeMs } from './life';
 import { HEAD_BYTES, MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './options';
@@ -84,10 +85,4 @@ export async function fixSessions(keys: readonly Buffer[], batch: Batch, options
 function setLife({ key, ms, capped }: { key: Buffer; ms: number; capped: boolean }, options: FixOptions): Command {
   const whole = Math.round(ms);
   return options.conditional ? ['PEXPIRE', key, whole, capped ? 'LT' : 'NX'] : ['PEXPIRE', key, whole];
-}
-
-/** Byte by byte: a key's name need not be text. */
-export function hasPrefix(key: Buffer, prefix: string): boolean {
-  const wanted = Buffer.from(prefix);
-  return key.length >= wanted.length && key.subarray(0, wanted.length).equals(wanted);
 }

@@ -7,11 +7,13 @@
 --        5 every n-th string of a group is measured; what is not a string always is
 --        6 a key is reported as big from here on, in bytes
 --        7 big keys wanted at most
+--        8 only keys that begin so are counted; empty: all
 -- Result cursor, keys examined, µs spent, { label, { numbers as in tally.ts }, sum of squares as text, ... },
 --        { big key, type, bytes, ... }
 local cursor, count, sessions = ARGV[1], ARGV[2], ARGV[3]
 local measures, nth = ARGV[4] == '1', tonumber(ARGV[5])
 local big_from, big_wanted = tonumber(ARGV[6]), tonumber(ARGV[7])
+local only = ARGV[8]
 local call, sub, find, match = redis.pcall, string.sub, string.find, string.match
 
 local began = redis.call('TIME')
@@ -59,8 +61,8 @@ local page = redis.call('SCAN', cursor, 'COUNT', count)
 local keys = page[2]
 for i = 1, #keys do
   local key = keys[i]
-  local ttl = call('PTTL', key)
-  -- A table: the key lives on another node by now, and is counted there. -2: it has just expired.
+  local ttl = sub(key, 1, #only) == only and call('PTTL', key)
+  -- False: not asked for. A table: the key lives on another node by now, and is counted there. -2: it has just expired.
   if type(ttl) == 'number' and ttl ~= -2 then
     local label = label_of(key)
     local group = groups[label]
