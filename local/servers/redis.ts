@@ -63,7 +63,6 @@ async function launchRedis(program: Program, port: number, dir: string, options:
       ...['--daemonize', 'no', '--protected-mode', 'no'],
       ...(options.password ? ['--requirepass', options.password, '--masterauth', options.password] : []),
       ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] : []),
-      ...(process.env.TMP_LEAST ? ['--user', ...process.env.TMP_LEAST.split(' ')] : []),
       ...(options.args ?? []),
     ],
     dir,
@@ -121,7 +120,7 @@ function running(
 ): RunningRedis {
   let server = first;
   return {
-    url: `redis${tlsDir ? 's' : ''}://${process.env.TMP_LEAST ? 'least:least@' : password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`,
+    url: `redis${tlsDir ? 's' : ''}://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`,
     host: HOST,
     port,
     dir,
