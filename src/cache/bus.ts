@@ -12,7 +12,7 @@ const CHANNEL = 'cache:changed';
 
 /**
  * Tells the local layers of other processes what was changed, over pub/sub. Messages may be lost: what that costs is
- * bounded by the age of a copy. After a lost connection all copies go.
+ * bounded by the age of a copy.
  */
 export class Bus {
   readonly #id = randomBytes(6).toString('base64url');
@@ -22,6 +22,8 @@ export class Bus {
     private readonly redis: RedisHandle,
     private readonly logger: Logger,
     private readonly onChange: (change: Change) => void,
+    /** Messages arrive from now on, or no longer. */
+    private readonly onListening: (listening: boolean) => void,
   ) {}
 
   /** Begins to listen; again and again until it can. Called at the first use, so that nothing connects before. */
@@ -30,12 +32,10 @@ export class Bus {
     const subscriber = this.redis.dedicated('cache', 'changes');
     this.#subscriber = subscriber;
     subscriber.on('message', (_channel: string, text: string) => this.#received(text));
-    // ioredis subscribes again by itself; what was said meanwhile is lost.
-    subscriber.on('ready', () => this.onChange({}));
-    subscriber.on('close', () => this.onChange({}));
-    subscriber.subscribe(CHANNEL).catch((error: unknown) => {
-      this.logger.warn({ error: coerceError(error).message }, 'not listening for changes: copies live for their bound');
-    });
+    subscriber.on('close', () => this.onListening(false));
+    // Again on each new connection: what was said meanwhile is lost.
+    subscriber.on('ready', () => void this.#subscribe(subscriber));
+    if (subscriber.status === 'wait') subscriber.connect().catch(() => {});
   }
 
   tell(change: Change): void {
@@ -50,6 +50,15 @@ export class Bus {
 
   close(): void {
     this.#subscriber?.disconnect();
+  }
+
+  async #subscribe(subscriber: RedisClient): Promise<void> {
+    try {
+      await subscriber.subscribe(CHANNEL);
+      this.onListening(true);
+    } catch (error) {
+      this.logger.warn({ error: coerceError(error).message }, 'not listening for changes: no local copies');
+    }
   }
 
   #received(text: string): void {

@@ -46,7 +46,14 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const flights = new Flights();
   const time = new ServerTime(redis, clock);
   const local = given.local && new Local(given.local, epochs, time, clock);
-  const bus = local && new Bus(redis, logger, ({ key }) => local.forget(key));
+  const bus =
+    local &&
+    new Bus(
+      redis,
+      logger,
+      ({ key }) => local.forget(key),
+      (listening) => local.setTold(listening),
+    );
 
   /** One key, or all of them, must be read anew from now on. */
   function changing(key?: string): void {

@@ -5,7 +5,7 @@ import type { RedisHandle } from '../redis/types';
 import { isRedisAway } from './versions';
 
 /** Of the last this many commands or batches, ... */
-const SIZE = 20;
+const SIZE = 10;
 /** ... and not before this many, ... */
 const LEAST = 5;
 /** ... a greater part than this must have failed for the breaker to open. */

@@ -17,6 +17,8 @@ export interface Copy {
   readonly raw: string;
   /** Local time until which it is believed without asking Redis. */
   readonly until: number;
+  /** Of the connection that brings messages: copies of an earlier one are asked about first. */
+  readonly era: number;
 }
 
 const DEFAULT_BOUND_MS = 5_000;
@@ -33,6 +35,8 @@ export class Local {
   /** Changes seen a slot of keys: a read that was under way during one must not leave a copy. */
   readonly #changes = new Uint32Array(SLOTS);
   #changesOfAll = 0;
+  #era = 0;
+  #told = false;
 
   constructor(
     options: LocalOptions,
@@ -49,7 +53,7 @@ export class Local {
     const copy = this.#copies.get(key);
     if (copy === undefined) return undefined;
     const now = this.clock.now();
-    if (now >= copy.until || this.time.now() >= copy.expiresMs) return undefined;
+    if (copy.era !== this.#era || now >= copy.until || this.time.now() >= copy.expiresMs) return undefined;
     if (copy.epochs.length > 0 && !copy.dirty) {
       if (!this.epochs.areFresh(copy.epochs, now) || isKilled(copy.stampMs, copy.epochs)) return undefined;
     }
@@ -70,7 +74,7 @@ export class Local {
   }
 
   put(key: string, raw: string, value: unknown, plan: Plan, epochs: readonly Epoch[], mark: number): void {
-    if (this.mark(key) !== mark) return;
+    if (!this.#told || this.mark(key) !== mark) return;
     const copy: Copy = {
       value: freeze(value),
       plan,
@@ -80,8 +84,18 @@ export class Local {
       dirty: (flagsOf(raw) & FLAG_DIRTY) !== 0,
       raw,
       until: this.clock.now() + this.#boundMs,
+      era: this.#era,
     };
     this.#copies.set(key, copy, { size: raw.length + key.length });
+  }
+
+  /**
+   * Whether messages arrive. Without them no copies are made, and those there are serve only while Redis is away: a
+   * message may have been missed.
+   */
+  setTold(told: boolean): void {
+    this.#told = told;
+    if (!told) this.#era += 1;
   }
 
   /** A key has changed, or all of them may have. */

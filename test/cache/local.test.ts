@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defineEntity } from '../../src/entities/define-entity';
+import { physicalKey } from '../../src/entities/key';
+import { type Rig, startRig, type TestCache, topologies } from './rig';
+
+/** Copies are made only once messages arrive: resolves when the cache has one. */
+async function listening(cache: TestCache, key: string): Promise<void> {
+  await until(async () => {
+    const value = await cache.get<object>(key);
+    return value !== undefined && (await cache.get(key)) === value;
+  });
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 15_000;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error('It did not come true within 15 s');
+    await sleep(10);
+  }
+}
+
+describe.each(topologies)('the local layer on %s', (topology) => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig(topology);
+  });
+  afterAll(() => rig?.close());
+
+  const local = { maxBytes: 1_000_000, boundMs: 600_000 };
+
+  test('hands out one frozen value, and asks Redis no more', async () => {
+    const cache = rig.cache({ local });
+    const key = `user:${rig.name()}:1`;
+    await cache.set(key, { deep: { list: [1] } });
+    await listening(cache, key);
+    const first = await cache.get<{ deep: { list: number[] } }>(key);
+    await cache.redis.client('cache').del(physicalKey(key));
+    const second = await cache.get<{ deep: { list: number[] } }>(key);
+    expect(second).toBe(first);
+    expect(() => second!.deep.list.push(2)).toThrow(TypeError);
+  });
+
+  test.each(['delete', 'set', 'tag', 'prefix', 'pattern'] as const)(
+    'learns of a %s elsewhere by a message',
+    async (how) => {
+      const name = rig.name();
+      const entity = defineEntity<string>({ name: `user:${name}`, tags: () => [name] });
+      const [one, other] = [
+        rig.cache({ entities: [entity], local, epochCacheMs: 50 }),
+        rig.cache({ entities: [entity], local, epochCacheMs: 50 }),
+      ];
+      const key = `user:${name}:1`;
+      let value = 'old';
+      const load = async () => value;
+      expect(await one.get(key, load)).toBe('old');
+      expect(await one.get(key, load)).toBe('old');
+      value = 'new';
+      const acts = {
+        delete: () => other.delete(key),
+        set: () => other.set(key, 'new'),
+        tag: () => other.invalidateTag(name),
+        prefix: () => other.invalidatePrefix(`user:${name}`),
+        pattern: () => other.invalidatePattern(`user:${name}:*`),
+      };
+      await acts[how]();
+      await until(async () => (await one.get(key, load)) === 'new');
+    },
+  );
+
+  test('a missed message is repaired when the bound of the copy has passed', async () => {
+    const now = { ms: Date.now() };
+    const clock = { now: () => now.ms };
+    const [one, silent] = [rig.cache({ local: { maxBytes: 1_000_000, boundMs: 5_000 }, clock }), rig.cache()];
+    const [key, first] = [`user:${rig.name()}:1`, `user:${rig.name()}:2`];
+    await one.set(first, {});
+    await listening(one, first);
+    await one.set(key, 'old');
+    await one.get(key);
+    await silent.set(key, 'new');
+    expect(await one.get(key)).toBe('old');
+    now.ms += 5_000;
+    expect(await one.get(key)).toBe('new');
+  });
+
+  test('a read under way during a change of its key leaves no copy', async () => {
+    const cache = rig.cache({ local });
+    const key = `user:${rig.name()}:1`;
+    await cache.set(key, 'old');
+    const reading = cache.get(key);
+    await Promise.all([reading, cache.set(key, 'new')]);
+    expect(await cache.get(key)).toBe('new');
+  });
+
+  test('is bounded by its bytes', async () => {
+    const cache = rig.cache({ local: { maxBytes: 2_000, boundMs: 600_000 } });
+    const name = rig.name();
+    const keys = Array.from({ length: 20 }, (_, index) => `user:${name}:${index}`);
+    await cache.setMany(keys.map((key) => ({ key, value: 'x'.repeat(200) })));
+    await cache.set(`user:${name}:first`, {});
+    await listening(cache, `user:${name}:first`);
+    for (const key of keys) await cache.get(key);
+    for (const key of keys) await cache.redis.client('cache').del(physicalKey(key));
+    const kept = await Promise.all(keys.map((key) => cache.get(key)));
+    const count = kept.filter((value) => value !== undefined).length;
+    expect(count).toBeGreaterThan(2);
+    expect(count).toBeLessThan(9);
+  });
+});
+
+describe('while Redis is away', () => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig('standalone');
+  });
+  afterAll(() => rig?.close());
+
+  test('each mode answers from what it may use, and all is well again after', async () => {
+    const name = rig.name();
+    const local = { maxBytes: 1_000_000, boundMs: 50 };
+    const modes = ['load', 'stale', 'local', 'fail'] as const;
+    const [live, past] = [`user:${name}:live`, `user:${name}:past`];
+    const defaults = { graceSeconds: 60, jitter: 0 };
+    const caches = modes.map((whenRedisIsAway) => rig.cache({ whenRedisIsAway, local, deadlineMs: 100, defaults }));
+    for (const cache of caches) {
+      await cache.set(`user:${name}:first`, {});
+      await listening(cache, `user:${name}:first`);
+    }
+    await caches[0]!.set(live, 'copy');
+    await caches[0]!.set(past, 'copy', { ttlSeconds: 1, jitter: 0, graceSeconds: 60 });
+    // The messages of these two sets come first, else they would take the copies away.
+    await sleep(50);
+    for (const cache of caches) expect(await Promise.all([cache.get(live), cache.get(past)])).toEqual(['copy', 'copy']);
+    await sleep(1_010);
+    const server = rig.servers[0]!;
+    await server.kill('SIGSTOP');
+    const ask = (key: string) =>
+      Promise.all(
+        caches.map((cache) => cache.get(key, () => 'loaded').catch((error) => (error as { code: string }).code)),
+      );
+    for (let round = 0; round < 8; round += 1) await ask(`user:${name}:none`);
+    // Not E_DEADLINE: with the breaker open nobody waits.
+    const away = 'E_REDIS_UNAVAILABLE';
+    expect(await ask(live)).toEqual(['copy', 'copy', 'copy', away]);
+    expect(await ask(past)).toEqual(['loaded', 'copy', away, away]);
+    expect(await ask(`user:${name}:none`)).toEqual(['loaded', away, away, away]);
+    await server.kill('SIGCONT');
+    await until(async () => (await ask(`user:${name}:back`)).every((value) => value === 'loaded'));
+    for (const cache of caches) expect(await cache.get(live)).toBe('copy');
+  });
+
+  test('local and stale need a local layer', () => {
+    expect(() => rig.cache({ whenRedisIsAway: 'stale' })).toThrow('local layer');
+    expect(() => rig.cache({ whenRedisIsAway: 'never' as never })).toThrow('whenRedisIsAway');
+  });
+});
