@@ -12,7 +12,7 @@ import { storageSweepQueue } from './queue-storage';
 import { quietHours } from './quiet-hours';
 import { toSweepMessage } from './record';
 import { blobRecords } from './records-blob';
-import { reportPlan, reportSlice } from './reports';
+import { gaugeProgress, reportPlan, reportSlice } from './reports';
 import { type HygieneSettings, planOptions, sliceOptions } from './settings';
 import { redisShards } from './shards';
 import { runSlice, type SliceDeps } from './slice';
@@ -64,7 +64,9 @@ export function createSweeps(options: SweepsOptions): Sweeps {
   };
   return {
     async plan(at) {
-      return reportPlan(await plan(at, deps, planOptions(settings)), counters);
+      const result = await plan(at, deps, planOptions(settings));
+      gaugeProgress(await readProgress(deps.records, clock), counters);
+      return reportPlan(result, counters);
     },
     async slice(value) {
       const message = toSweepMessage(value);
@@ -78,6 +80,7 @@ export function createSweeps(options: SweepsOptions): Sweeps {
       const mayBeEnd = ['finished', 'gone', 'dropped'].includes(result.outcome);
       const closing = mayBeEnd ? await closePass(message.pass, deps) : undefined;
       for (const fault of result.record?.faults ?? []) logger.warn({ pass: message.pass, fault }, 'sweep incomplete');
+      gaugeProgress(await readProgress(deps.records, clock), counters);
       return reportSlice(message, result, closing, counters);
     },
     progress: () => readProgress(deps.records, clock),

@@ -2,6 +2,7 @@ import type { JobReport } from '../job';
 import type { Counters } from '../redis';
 import type { Closing } from './closing';
 import type { PlanResult } from './planner';
+import type { PassProgress } from './progress';
 import type { SweepMessage } from './record';
 import type { SliceResult } from './slice';
 
@@ -52,4 +53,20 @@ export function reportSlice(
     ].join(', '),
     figures: { keysExamined: examined, serverMs: Math.round(serverMicros / 1_000), ...changes },
   };
+}
+
+/** The passes' state as gauges, for the collector and so for `metrics` and the dashboard. */
+export function gaugeProgress(passes: readonly PassProgress[], counters: Counters): void {
+  for (const { pass, percent, secondsLeft = 0, restarts, last } of passes) {
+    counters.set('sweep_percent', { pass }, percent);
+    counters.set('sweep_seconds_left', { pass }, secondsLeft);
+    counters.set('sweep_restarts', { pass }, restarts);
+    if (!last) continue;
+    counters.set('sweep_last_finished', { pass }, Math.round(last.finishedAt / 1_000));
+    counters.set('sweep_last_seconds', { pass }, Math.round((last.finishedAt - last.startedAt) / 1_000));
+    counters.set('sweep_last_faults', { pass }, last.faults.length);
+    for (const [figure, value] of Object.entries(last.figures)) {
+      counters.set('sweep_last', { pass, figure }, value);
+    }
+  }
 }

@@ -86,6 +86,9 @@ test('planned, sliced and closed, with counters and progress', async () => {
     const counted = await readCounters(redis);
     expect(counted.get('sweep_keys_changed|change=given,pass=sessions')).toBe(5_000);
     expect(counted.get('sweep_runs_closed|pass=sessions')).toBe(1);
+    expect(counted.get('sweep_percent|pass=sessions')).toBe(100);
+    expect(counted.get('sweep_last|figure=given,pass=sessions')).toBe(5_000);
+    expect(counted.get('sweep_last_faults|pass=sessions')).toBe(0);
   } finally {
     await redis.close();
   }

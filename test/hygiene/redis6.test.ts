@@ -1,0 +1,47 @@
+import { Redis } from 'ioredis';
+import { type RunningRedis, startRedis } from '../../local/servers';
+import { findRedis6 } from '../../local/servers/redis6';
+import type { RedisHandle } from '../../src/redis';
+import { redisFor, rig, runPass, settingsFor } from './drive';
+
+/** Premium's version, with the commands away that Premium hides: no EXPIRE NX, no CONFIG. */
+const HIDDEN = ['ACL', 'BGREWRITEAOF', 'BGSAVE', 'CONFIG', 'DEBUG', 'MIGRATE', 'REPLICAOF', 'SAVE', 'SHUTDOWN'];
+
+let server: RunningRedis | undefined;
+let client: Redis;
+let redis: RedisHandle;
+
+beforeAll(async () => {
+  const program = await findRedis6();
+  if (!program) {
+    console.warn('skipped: Redis 6.0 could not be had here');
+    return;
+  }
+  server = await startRedis({ program, args: HIDDEN.flatMap((command) => ['--rename-command', command, '']) });
+  client = new Redis(server.url);
+  redis = redisFor({ REDIS_URL: server.url });
+}, 180_000);
+
+afterAll(async () => {
+  await redis?.close();
+  client?.disconnect();
+  await server?.stop();
+});
+
+test.each(['script', 'commands'])('Redis 6.0 is swept, counted and reclaimed like any other (%s)', async (way) => {
+  if (!server) return;
+  await client.flushall();
+  expect(await client.info('server')).toContain('redis_version:6.0');
+  await client.mset(Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`sess:${index}`, '{}'])));
+  await client.set('sess:long', '{}', 'EX', 400 * 86_400);
+  await client.mset({ 'app:1': 'x', 'app:2': 'x' });
+  const settings = settingsFor({ REDIS_URL: server.url, SWEEP_PAGES: way });
+  const sessions = await runPass('sessions', rig(redis, settings));
+  expect(sessions).toMatchObject({ examined: 1_003, faults: [], figures: { given: 1_000, capped: 1 } });
+  expect(await client.ttl('sess:999')).toBeGreaterThan(0);
+  expect(await client.ttl('app:1')).toBe(-1);
+  const census = await runPass('census', rig(redis, settings));
+  expect(census.figures).toMatchObject({ keys: 1_003, keysWithoutTtl: 2 });
+  expect(census.figures.bytes).toBeGreaterThan(50_000);
+  expect((await runPass('reclaim', rig(redis, settings))).figures).toMatchObject({ entries: 0 });
+});
