@@ -3,7 +3,7 @@ import { physicalKey } from '../../src/entities/key';
 import type { RedisHandle } from '../../src/index';
 import type { Visitors } from '../web/visitors';
 import type { HotEvidence } from './evidence';
-import { paced } from './pace';
+import { paced, retried } from './pace';
 
 const AT_ONCE = 16;
 const A_REQUEST = 50;
@@ -11,17 +11,28 @@ const EACH_MS = 1_000;
 /** The physical TTL of an entry is its life and its grace; `product:price` has a grace of 5 s. */
 const GRACE_MS = 5_000;
 
+/** Sets the prices that are to be hot; answers their names. */
+export async function makeHotEntries(visitors: Visitors, run: string, entries: number): Promise<readonly string[]> {
+  const skus = Array.from({ length: entries }, (_, n) => `once-${run}-${n}`);
+  await paced(entries, 0, AT_ONCE, (n) => retried(() => visitors.setPrice(skus[n] ?? '', 1 + n)));
+  return skus;
+}
+
 /**
- * Sets prices, whose entries live 15 seconds, and reads them for `durationMs`; once a second each is also looked at in
- * Redis itself. Only refreshes can have kept an entry alive over more than one life without a look finding it expired.
+ * Reads prices, whose entries live 15 seconds, for `durationMs`; once a second each is also looked at in Redis itself.
+ * Only refreshes can keep an entry alive over more than one life without a look finding it expired.
  */
 export async function readHotEntries(
   visitors: Visitors,
   redis: RedisHandle,
-  { run, entries, durationMs }: { run: string; entries: number; durationMs: number },
+  { skus, durationMs }: { skus: readonly string[]; durationMs: number },
 ): Promise<HotEvidence> {
-  const skus = Array.from({ length: entries }, (_, n) => `once-${run}-${n}`);
-  await paced(entries, 0, AT_ONCE, (n) => visitors.setPrice(skus[n] ?? '', 1 + n));
+  const entries = skus.length;
+  const readAll = async () => {
+    for (let from = 0; from < entries; from += A_REQUEST) {
+      await retried(() => visitors.prices(skus.slice(from, from + A_REQUEST)));
+    }
+  };
   const keys = skus.map((sku) => physicalKey(`product:price:${sku}`));
   const left = new Map<string, number>();
   const renewed = new Set<string>();
@@ -29,6 +40,8 @@ export async function readHotEntries(
   let expired = 0;
   let leastLeftMs = Number.POSITIVE_INFINITY;
 
+  // What expired while all were being set is loaded now: from here on nothing may expire.
+  await readAll();
   for (const end = performance.now() + durationMs; performance.now() < end; ) {
     const began = performance.now();
     const client = redis.client('cache');
@@ -41,7 +54,7 @@ export async function readHotEntries(
       left.set(key, now);
       leastLeftMs = Math.min(leastLeftMs, Math.max(0, now));
     });
-    for (let from = 0; from < entries; from += A_REQUEST) await visitors.prices(skus.slice(from, from + A_REQUEST));
+    await readAll();
     await sleep(Math.max(0, EACH_MS - (performance.now() - began)));
   }
   return { entries, looks, expired, leastLeftMs, renewed: renewed.size };

@@ -20,3 +20,19 @@ export async function paced(
   };
   await Promise.all(Array.from({ length: limit }, worker));
 }
+
+const ATTEMPTS = 5;
+const PAUSE_MS = 200;
+
+/** As a client of the web app would: tries again a little later, and rejects with the last failure. */
+export async function retried<T>(request: () => Promise<T>, onFailure: () => void = () => {}): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await request();
+    } catch (error: unknown) {
+      onFailure();
+      if (attempt === ATTEMPTS) throw error;
+      await sleep(PAUSE_MS * attempt);
+    }
+  }
+}

@@ -11,7 +11,7 @@ import {
   checkSessions,
   checkWrites,
 } from './checks';
-import { readHotEntries } from './hot-entries';
+import { makeHotEntries, readHotEntries } from './hot-entries';
 import type { Jobs } from './jobs';
 import { makeSessions } from './sessions';
 import type { Webhook } from './webhook';
@@ -48,7 +48,8 @@ export async function runOnce({ client, jobs, webhook, address, say }: OnceOptio
 
   say(`traffic: ${WRITES} writes over ${WRITTEN_KEYS} keys, ${SESSIONS} sessions, ${HOT_ENTRIES} hot entries`);
   const stopPlanning = jobs.keepRunning('planRefreshes', REFRESH_EACH_MS);
-  const hot = readHotEntries(visitors, redis, { run, entries: HOT_ENTRIES, durationMs: READING_MS });
+  const skus = await makeHotEntries(visitors, run, HOT_ENTRIES);
+  const hot = readHotEntries(visitors, redis, { skus, durationMs: READING_MS });
   // Awaited further down; should something else fail before, its failure is the one to tell.
   hot.catch(() => {});
   const [writes, sessions] = await Promise.all([

@@ -2,7 +2,7 @@ import type { RedisHandle } from '../../src/index';
 import { writeSessionsWithoutTtl } from '../web/legacy-script';
 import type { Visitors } from '../web/visitors';
 import type { SessionEvidence } from './evidence';
-import { paced } from './pace';
+import { paced, retried } from './pace';
 
 const AT_ONCE = 16;
 const INDEXES = 'sess:user:{';
@@ -17,8 +17,8 @@ export async function makeSessions(
   let created = 0;
   const legacy = await writeSessionsWithoutTtl(redis, withoutTtl);
   await paced(sessions - withoutTtl, durationMs, AT_ONCE, async (index) => {
-    const cookie = await visitors.login(`once-${run}-${index}`);
-    await visitors.visit(cookie);
+    const cookie = await retried(() => visitors.login(`once-${run}-${index}`));
+    await retried(() => visitors.visit(cookie));
     created += 1;
   });
   return { before, created: created + legacy.length, withoutTtl: legacy };

@@ -1,10 +1,10 @@
 import type { Visitors } from '../web/visitors';
 import type { AcknowledgedWrite, WriteEvidence } from './evidence';
-import { paced } from './pace';
+import { paced, retried } from './pace';
 
 const AT_ONCE = 48;
 
-/** Writes profiles behind, each key again and again, and keeps what was acknowledged. A refused write is not repeated. */
+/** Writes profiles behind, each key again and again, and keeps what was acknowledged. */
 export async function makeWrites(
   visitors: Visitors,
   { run, writes, keys, durationMs }: { run: string; writes: number; keys: number; durationMs: number },
@@ -14,15 +14,17 @@ export async function makeWrites(
   let failed = 0;
   await paced(writes, durationMs, AT_ONCE, async (sequence) => {
     const id = `once-${run}-${sequence % keys}`;
-    try {
-      const version = await visitors.write(id, { name: `User ${id}`, plan: 'team', sequence });
-      acknowledged += 1;
-      const key = `user:profile:${id}`;
-      // Versions are decimals of one length: as strings they are in order.
-      if (version > (newest.get(key)?.version ?? '')) newest.set(key, { version, sequence });
-    } catch {
-      failed += 1;
-    }
+    const profile = { name: `User ${id}`, plan: 'team', sequence };
+    const version = await retried(
+      () => visitors.write(id, profile),
+      () => {
+        failed += 1;
+      },
+    );
+    acknowledged += 1;
+    const key = `user:profile:${id}`;
+    // Versions are decimals of one length: as strings they are in order.
+    if (version > (newest.get(key)?.version ?? '')) newest.set(key, { version, sequence });
   });
   return { acknowledged, failed, newest };
 }
