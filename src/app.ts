@@ -83,6 +83,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     store: samples,
     cache: settings.CACHE_NAME,
     platform: createPlatformMetrics({ settings }),
+    deadLetters: async () => (await deadLetters.list({ limit: 1_000 })).length,
     limits: { maxClients: settings.REDIS_MAX_CLIENTS, maxMemoryBytes: settings.REDIS_MAX_MEMORY_BYTES },
     retention: {
       minute: settings.SAMPLES_MINUTE_DAYS,
