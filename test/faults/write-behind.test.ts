@@ -1,0 +1,21 @@
+import { runFaults } from './write-behind/run';
+
+/** `npm run faults` asks for more of them. */
+const FAULTS = Number(process.env.FAULTS ?? 30);
+const SEED = Number(process.env.FAULTS_SEED ?? Math.floor(Math.random() * 1_000_000));
+
+it(`write-behind loses and reorders nothing under ${FAULTS} faults (seed ${SEED})`, async () => {
+  const report = await runFaults(FAULTS, SEED);
+  if (!report) {
+    console.warn('skipped: this machine has no PostgreSQL that could be killed, and none could be unpacked');
+    return;
+  }
+  const { faults, findings, ...counts } = report;
+  const many = Object.values(faults).reduce((sum, count) => sum + count, 0);
+  console.info(
+    JSON.stringify({ faults: many, ...counts, regressed: findings.filter((one) => one.includes('went back')).length }),
+  );
+  expect(findings.slice(0, 20)).toEqual([]);
+  expect(report.lost).toBe(0);
+  expect(report.acknowledged).toBeGreaterThan(FAULTS * 10);
+}, 1_800_000);
