@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Redis } from 'ioredis';
 import { startRedis, startRedisCluster } from '../../local/servers';
@@ -9,6 +10,7 @@ import { readSettings } from '../../src/settings';
 import { countUnfixed, fill, unfix } from '../sweep/data';
 import { beForeground, FOREGROUND, type Foreground, startForeground, type Waits } from '../sweep/foreground';
 import { bareLuaLoop, scanAndPipelines, storyLoop } from '../sweep/peers';
+import { sweepPicture } from '../sweep/picture';
 import { atLeast, atMost, type Bar, type BenchResult, median, type Scenario } from '../types';
 
 /** Peers are measured at this size; more keys only make them slower. */
@@ -21,7 +23,10 @@ const DEFAULT_DUTY = 0.1;
 
 if (process.argv[2] === FOREGROUND) void beForeground(process.argv[3] ?? '', process.argv[4] ?? '');
 
-/** The sessions pass over `--keys` sessions (1,000,000), a tenth without a TTL, beside what else could be done. */
+/**
+ * The sessions pass over `--keys` sessions (1,000,000), a tenth without a TTL, beside what else could be done.
+ * `--picture <file.svg>` draws it.
+ */
 export const scenario: Scenario = {
   name: 'sweep',
   async run(args): Promise<BenchResult> {
@@ -38,7 +43,7 @@ export const scenario: Scenario = {
       const threeMastersOverOne = threeMastersKeysPerSecond / one.figures.keysPerSecond;
       // Three servers and a sweeper at once need cores of their own.
       const hasCores = availableParallelism() >= 4;
-      return {
+      const result: BenchResult = {
         scenario: 'sweep',
         figures: { keys, ...one.figures, ...grown?.figures, threeMastersKeysPerSecond },
         peers: one.peers,
@@ -49,6 +54,9 @@ export const scenario: Scenario = {
           ...(hasCores ? [atLeast('ratios.threeMastersOverOne', threeMastersOverOne, 1.5)] : []),
         ],
       };
+      const picture = args.indexOf('--picture');
+      if (picture >= 0) await writeFile(args[picture + 1] ?? 'sweep.svg', sweepPicture(result));
+      return result;
     } finally {
       foreground.stop();
       client.disconnect();
