@@ -58,11 +58,13 @@ function installDependencies() {
 
 function npm(withNode, cwd, env) {
   const cli = process.env.npm_execpath;
-  const flags = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  // Not `ci`: it insists on the binaries of every other platform, which a mirror may not have. The lock file is
+  // obeyed and left as it is all the same.
+  const flags = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const done = cli
     ? spawnSync(withNode, [cli, ...flags], { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] })
     : spawnSync('npm', flags, { cwd, env, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (done.status !== 0) fail('npm ci failed; see above. A second try often mends a broken download.');
+  if (done.status !== 0) fail('npm install failed; see above. A second try often mends a broken download.');
 }
 
 function digest(file) {
