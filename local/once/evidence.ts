@@ -26,7 +26,7 @@ export interface HotEvidence {
   readonly entries: number;
   /** Times that an entry was looked at in Redis itself. */
   readonly looks: number;
-  /** Looks that found it absent or past its life. */
+  /** Looks that found it absent, past its life, or begun anew only after that. */
   readonly expired: number;
   /** Least life left that was seen, in ms. */
   readonly leastLeftMs: number;

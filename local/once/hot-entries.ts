@@ -8,8 +8,11 @@ import { paced, retried } from './pace';
 const AT_ONCE = 16;
 const A_REQUEST = 50;
 const EACH_MS = 1_000;
-/** The physical TTL of an entry is its life and its grace; `product:price` has a grace of 5 s. */
+/** The physical TTL of an entry is its life and its grace: those of `product:price`. */
+const LIFE_MS = 15_000;
 const GRACE_MS = 5_000;
+/** Redis and this process needn't agree on a moment to the millisecond. */
+const TOLERANCE_MS = 50;
 
 /** Sets the prices that are to be hot; answers their names. */
 export async function makeHotEntries(visitors: Visitors, run: string, entries: number): Promise<readonly string[]> {
@@ -20,7 +23,7 @@ export async function makeHotEntries(visitors: Visitors, run: string, entries: n
 
 /**
  * Reads prices, whose entries live 15 seconds, for `durationMs`; once a second each is also looked at in Redis itself.
- * Only refreshes can keep an entry alive over more than one life without a look finding it expired.
+ * What is left of a life tells when it began: one that began after the life before it had ended was a reader's miss.
  */
 export async function readHotEntries(
   visitors: Visitors,
@@ -34,7 +37,7 @@ export async function readHotEntries(
     }
   };
   const keys = skus.map((sku) => physicalKey(`product:price:${sku}`));
-  const left = new Map<string, number>();
+  const endOf = new Map<string, number>();
   const renewed = new Set<string>();
   let looks = 0;
   let expired = 0;
@@ -46,13 +49,17 @@ export async function readHotEntries(
     const began = performance.now();
     const client = redis.client('cache');
     const ttls = await Promise.all(keys.map((key) => client.pttl(key)));
+    const now = performance.now();
     keys.forEach((key, index) => {
-      const now = (ttls[index] ?? -2) - GRACE_MS;
+      const left = (ttls[index] ?? -2) - GRACE_MS;
+      const end = now + left;
+      const endBefore = endOf.get(key) ?? end;
+      const begunAnew = end > endBefore + TOLERANCE_MS;
       looks += 1;
-      if (now <= 0) expired += 1;
-      if (now > (left.get(key) ?? now)) renewed.add(key);
-      left.set(key, now);
-      leastLeftMs = Math.min(leastLeftMs, Math.max(0, now));
+      if (left <= 0 || (begunAnew && end - LIFE_MS > endBefore + TOLERANCE_MS)) expired += 1;
+      if (begunAnew) renewed.add(key);
+      endOf.set(key, end);
+      leastLeftMs = Math.min(leastLeftMs, Math.max(0, left));
     });
     await readAll();
     await sleep(Math.max(0, EACH_MS - (performance.now() - began)));
