@@ -105,8 +105,13 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     evaluateAlerts: (at) => alerts.evaluate(at),
     notifyAlerts: (message) => alerts.notify(message),
     async health() {
-      const health = await readHealth({ redis, store: samples, clock });
-      return json(health.status === 'down' ? 503 : 200, health);
+      const [health, passes] = await Promise.all([
+        readHealth({ redis, store: samples, clock }),
+        // How far the passes are is good to know and no reason to be unready.
+        sweeps.progress().catch(() => []),
+      ]);
+      const sweepsNow = passes.map(({ last: _, ...progress }) => progress);
+      return json(health.status === 'down' ? 503 : 200, { ...health, sweeps: sweepsNow });
     },
     async metrics() {
       const [batches, baselines] = await Promise.all([

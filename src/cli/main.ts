@@ -3,6 +3,7 @@ import { coerceError, errorCode } from '../errors';
 import { registerDeadLetters } from './commands/dead-letters';
 import { registerDoctor } from './commands/doctor';
 import { registerSecrets } from './commands/secrets';
+import { registerSweep } from './commands/sweep';
 import type { CliIo } from './io';
 
 const io: CliIo = {
@@ -19,7 +20,7 @@ const program = new Command('cache-steward')
   .description('Keeps a Redis cache on Azure fast, clean and watched.')
   .showHelpAfterError();
 
-for (const register of [registerDeadLetters, registerDoctor, registerSecrets]) register(program, io);
+for (const register of [registerDeadLetters, registerDoctor, registerSecrets, registerSweep]) register(program, io);
 
 program.parseAsync().catch((thrown: unknown) => {
   const error = coerceError(thrown);
