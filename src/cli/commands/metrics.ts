@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { systemClock } from '../../clock';
+import { createTableSampleStore, latestBatches, overviewOf, renderPrometheus } from '../../monitoring';
+import { readSettings } from '../../settings';
+import { storageClients } from '../../storage/clients';
+import type { CliIo } from '../io';
+
+/** `cache-steward metrics`: the newest stored samples. */
+export function registerMetrics(program: Command, io: CliIo): void {
+  program
+    .command('metrics')
+    .description('Show the newest samples; exits 1 where none is younger than five minutes.')
+    .option('--prometheus', 'all of them, as /api/metrics shows them')
+    .option('--json', 'print the overview as one object')
+    .action(async ({ prometheus, json }: { prometheus?: boolean; json?: boolean }) => {
+      const samples = createTableSampleStore({ storage: storageClients(readSettings(io.env)) });
+      const now = systemClock.now();
+      const batches = await latestBatches(samples, now);
+      if (batches.length === 0) {
+        io.err('no sample within the last five minutes: does collectMetrics run?');
+        return io.exit(1);
+      }
+      if (prometheus) io.out(renderPrometheus(batches, await samples.baselines(now)).trimEnd());
+      else if (json) io.out(JSON.stringify(overviewOf(batches), null, 2));
+      else {
+        for (const [part, figures] of Object.entries(overviewOf(batches))) {
+          for (const [name, value] of Object.entries<number | null>(figures)) {
+            io.out(`${`${part}.${name}`.padEnd(36)} ${value ?? '-'}`);
+          }
+        }
+      }
+      io.exit(0);
+    });
+}
