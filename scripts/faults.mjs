@@ -1,10 +1,12 @@
 // `npm run faults [-- <count>] [--seed <n>]`: the model test of write-behind under kills, freezes and cuts, at length.
+// `npm run faults -- ha`: the library through failovers, reshardings and maintenance, on a cluster and on Sentinel.
 import { spawnSync } from 'node:child_process';
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--seed');
 const seed = at < 0 ? undefined : args[at + 1];
-const count = at === 0 ? undefined : args[0];
+const subject = args[0] === 'ha' ? 'ha' : 'write-behind';
+const count = at === 0 || subject === 'ha' ? undefined : args[0];
 for (const [name, given] of [
   ['count', count],
   ['--seed', seed],
@@ -14,5 +16,5 @@ for (const [name, given] of [
   process.exit(2);
 }
 const env = { ...process.env, FAULTS: count ?? '300', ...(seed === undefined ? {} : { FAULTS_SEED: seed }) };
-const jest = ['node_modules/jest/bin/jest.js', 'test/faults/write-behind.test.ts', '--maxWorkers=1'];
+const jest = ['node_modules/jest/bin/jest.js', `test/faults/${subject}.test.ts`, '--maxWorkers=1'];
 process.exit(spawnSync(process.execPath, jest, { stdio: 'inherit', env }).status ?? 1);

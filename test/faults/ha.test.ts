@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedisCluster, startSentinels } from '../../local/servers';
+import { certificateFor } from '../redis/tls';
 import { clusterEvents, type FaultEvent, sentinelEvents } from './ha/events';
 import { DEADLINE_MS, Load } from './ha/load';
 import { type Row, table } from './ha/table';
@@ -48,10 +49,10 @@ test('three masters with a replica each: service returns, no call hangs, errors 
   }
 }, 120_000);
 
-test('Sentinel: the same', async () => {
-  const set = await startSentinels();
+test('Sentinel, over TLS: the same', async () => {
+  const set = await startSentinels({ tlsDir: await certificateFor(['localhost']) });
   try {
-    for (const event of sentinelEvents) await under('sentinel', set.environment, set, event);
+    for (const event of sentinelEvents) await under('sentinel, TLS', set.environment, set, event);
   } finally {
     await set.stop();
   }
