@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { SessionText } from './content';
 import { handleOfForeign, handleOfRecord, type SessionHandle } from './handle';
 import type { SessionContent } from './merge';
 import type { SessionRules } from './options';
+import { SessionReader } from './reader';
 import { looksForeign, readRecord, remainingMs, type SessionRecord } from './record';
 import type { Revocations } from './revocations';
 
@@ -17,56 +19,78 @@ const RESTAMP_ASKS = 5;
 const RESTAMP_PAUSE_MS = 20;
 const RESTAMP_WINDOW_MICROS = 2_000_000;
 
+const USERS_REMEMBERED = 10_000;
+
 /** Reads sessions, and says no to everything that isn't certainly alive. */
 export class SessionLoader {
+  readonly #reader: SessionReader;
+  /** Whose a session was when it was last loaded: only a guess, which saves a round trip. */
+  readonly #users = new LRUCache<string, string>({ max: USERS_REMEMBERED });
+
   constructor(
     private readonly rules: SessionRules,
     private readonly text: SessionText,
     private readonly revocations: Revocations,
-  ) {}
+  ) {
+    this.#reader = new SessionReader(rules.redis);
+  }
 
   async load(sid: string): Promise<LoadedSession | undefined> {
     const { keys } = this.rules;
     const id = keys.idOf(sid);
-    const foreignKey = keys.foreignOf(sid);
     const key = keys.recordOf(id);
     if (this.revocations.isDestroyed(key)) return undefined;
+    const user = this.#users.get(key);
+    const generation = this.#generation(user); // in the same round trip as the record
+    generation?.catch(() => {}); // who needs it hears of it
     const stored = await this.get(key);
-    if (stored !== undefined && readRecord(stored)?.kind !== 'pending') return this.#read(id, stored);
+    const record = stored === undefined ? undefined : readRecord(stored);
+    if (record && record.kind !== 'pending') {
+      return this.#ofRecord(id, key, record, record.user === user ? generation : undefined);
+    }
+    if (stored !== undefined && record === undefined) return this.#ofText(id, key, undefined, stored);
+    const foreignKey = keys.foreignOf(sid);
     const foreign = foreignKey && (await this.get(foreignKey));
-    if (!foreign) return undefined;
     // Only what connect-redis wrote: one of our own under its bare id would make the hash as good as the id.
-    return looksForeign(foreign) ? this.#ofForeign(id, key, foreignKey, foreign) : this.#damaged();
+    return foreign ? this.#ofText(id, key, foreignKey, foreign) : undefined;
   }
 
   /** By what stands for the session in Redis; a connect-redis record too, whose id that is. */
   async byId(id: string): Promise<LoadedSession | undefined> {
-    const stored = await this.get(this.rules.keys.recordOf(id));
-    return stored === undefined ? undefined : this.#read(id, stored);
-  }
-
-  async #read(id: string, stored: string): Promise<LoadedSession | undefined> {
     const key = this.rules.keys.recordOf(id);
+    const stored = await this.get(key);
+    if (stored === undefined) return undefined;
     const record = readRecord(stored);
-    if (record) return record.kind === 'pending' ? undefined : this.#ofRecord(id, key, record);
-    return looksForeign(stored) ? this.#ofForeign(id, key, undefined, stored) : this.#damaged();
+    if (record === undefined) return this.#ofText(id, key, undefined, stored);
+    return record.kind === 'pending' ? undefined : this.#ofRecord(id, key, record);
   }
 
-  async #ofRecord(id: string, key: string, record: SessionRecord): Promise<LoadedSession | undefined> {
-    const now = this.rules.redis.serverMicros();
-    if (record.endsMs * 1_000 < (now?.micros ?? 0)) return undefined;
-    const left = now && remainingMs(record, now.micros / 1_000);
-    if (left !== undefined && left <= 0) return undefined;
-    const current = this.#generation(record.user);
+  /** `guess`: the user's generation, read at the same time or a little before. */
+  async #ofRecord(
+    id: string,
+    key: string,
+    record: SessionRecord,
+    guess?: Promise<string | undefined>,
+  ): Promise<LoadedSession | undefined> {
+    if (this.#isOver(record)) return undefined;
+    const current = guess ?? this.#generation(record.user);
     const data = await this.text.read(record.payload);
-    const generation = await current;
+    let generation = await current;
     if (data === undefined) return this.#damaged();
     const handle = handleOfRecord(id, key, record);
-    if (record.generation === undefined) {
-      return this.#withoutGeneration(data, handle);
-    }
-    if (generation === record.generation) return { data, handle };
-    return this.#restamped(id, key, generation);
+    if (record.generation === undefined) return this.#withoutGeneration(data, handle);
+    if (guess && generation !== record.generation) generation = await this.#generation(record.user);
+    if (generation !== record.generation) return this.#restamped(id, key, generation);
+    if (record.user !== undefined) this.#users.set(key, record.user);
+    return { data, handle };
+  }
+
+  /** Redis' expiry says so first; this is for a record whose expiry was lost. */
+  #isOver(record: SessionRecord): boolean {
+    const now = this.rules.redis.serverMicros();
+    if (now === undefined) return false;
+    const nowMs = now.micros / 1_000;
+    return record.endsMs <= nowMs || (remainingMs(record, nowMs) ?? 1) <= 0;
   }
 
   /** `user` revoked all but one session just now: is this the one? */
@@ -86,15 +110,15 @@ export class SessionLoader {
     return undefined;
   }
 
-  async #ofForeign(
+  /** Of a text that is no record of ours. */
+  async #ofText(
     id: string,
     key: string,
     foreignKey: string | undefined,
     text: string,
   ): Promise<LoadedSession | undefined> {
-    const data = await this.text.read(text);
-    if (data === undefined) return this.#damaged();
-    return this.#withoutGeneration(data, handleOfForeign(id, key, foreignKey, text));
+    const data = looksForeign(text) ? await this.text.read(text) : undefined;
+    return data ? this.#withoutGeneration(data, handleOfForeign(id, key, foreignKey, text)) : this.#damaged();
   }
 
   /** A session from before there were generations: any revocation of its user since kills it. */
@@ -108,14 +132,8 @@ export class SessionLoader {
     return user === undefined ? undefined : this.get(this.rules.keys.generationOf(user));
   }
 
-  async get(key: string): Promise<string | undefined> {
-    const { redis } = this.rules;
-    try {
-      return (await redis.within(redis.client('sessions').get(key))) ?? undefined;
-    } catch (error) {
-      if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return '';
-      throw error;
-    }
+  get(key: string): Promise<string | undefined> {
+    return this.#reader.get(key);
   }
 
   /** Logged out, and counted; the record is left for whoever wants to know what happened to it. */

@@ -4,14 +4,13 @@ type SessionRequest = IncomingMessage & { res?: ServerResponse | undefined; sess
 
 /**
  * A request under way while its session's id is regenerated would, with a rolling cookie, give the browser the old id
- * back after it has got the new one. So the answer carries no cookie if `isRetired` holds when its headers are sent.
+ * back after it has got the new one. So its answer, if the headers are not sent yet, carries no cookie.
  */
-export function withholdOldCookie(request: SessionRequest, isRetired: () => boolean): void {
+export function withholdOldCookie(request: SessionRequest): void {
   const { res } = request;
-  if (res === undefined) return;
+  if (res === undefined || res.headersSent) return;
   const { writeHead } = res;
   res.writeHead = function withheld(this: ServerResponse, ...args: unknown[]) {
-    if (!isRetired()) return Reflect.apply(writeHead, this, args);
     // express-session, which stands behind this, sets no cookie where there is no session.
     const { session } = request;
     delete request.session;
