@@ -35,7 +35,8 @@ async function web(): Promise<void> {
   let n = 0;
   const lane = async () => {
     while (!ending) {
-      const key = `fault:row:${Math.floor(next() * Number(keys))}`;
+      // Few hot keys, so that writes meet; many cold ones, so that a lost write is not hidden by the next.
+      const key = `fault:row:${Math.floor(next() * (next() < 0.4 ? 20 : Number(keys)))}`;
       const dice = next();
       try {
         if (dice < 0.15) await client.cache.get(key);

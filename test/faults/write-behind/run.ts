@@ -10,7 +10,7 @@ import { Model, type StoredWrite } from './model';
 import { random } from './random';
 import { makeWorld, type World } from './world';
 
-const KEYS = 200;
+const KEYS = 20_000;
 const WEBS = 3;
 
 export interface FaultReport {
@@ -193,8 +193,13 @@ async function compareCache(world: World, rows: readonly StoredWrite[], model: M
   });
   try {
     await client.redis.ready(5_000);
+    const found = new Map<string, Written>();
+    for (let from = 0; from < rows.length; from += 100) {
+      const page = rows.slice(from, from + 100).map(({ key }) => key);
+      for (const [key, value] of await client.cache.getMany<Written>(page)) found.set(key, value);
+    }
     for (const { key, value } of rows) {
-      const cached = await client.cache.get<Written>(key);
+      const cached = found.get(key);
       const same = value === null ? cached === undefined : cached?.by === value.by && cached.n === value.n;
       if (!same)
         model.findings.push(`${key}: the cache has ${JSON.stringify(cached)}, the database ${JSON.stringify(value)}`);
