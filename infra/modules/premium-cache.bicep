@@ -29,16 +29,22 @@ param diagnosticsName string
 @description('Required. Log Analytics workspace.')
 param workspaceId string
 
-@description('What every user may do: all but the dangerous commands, plus what a client needs to know its server, on the app’s own keys.')
-var common = '+@all -@dangerous +info +role +client|setname +client|id +cluster|info +cluster|nodes +cluster|slots'
+@description('The least that the library and the app need. The same list is in docs/security.md, and a test holds the two together.')
+var permissions = loadJsonContent('../redis-permissions.json')
 
-@description('The keys of the app: sessions, cached data, working data.')
-var keys = '~sess:* ~cache:* ~work:*'
+@description('Commands and keys of a web app.')
+var clientPermissions = join(
+  concat(map(permissions.client, command => '+${command}'), map(permissions.keys, pattern => '~${pattern}')),
+  ' '
+)
 
-@description('Redis permissions by kind of user. Every further right is the app’s, for monitoring.')
+@description('Redis permissions by kind of user. What the app may besides is to see how the server is.')
 var policies = [
-  { name: 'steward-client', kind: 'client', permissions: '${common} ${keys}' }
-  { name: 'steward-app', kind: 'app', permissions: '${common} +slowlog +latency +client|list ${keys}' }
+  { name: 'steward-client', permissions: clientPermissions }
+  {
+    name: 'steward-app'
+    permissions: '${join(map(permissions.app, command => '+${command}'), ' ')} ${clientPermissions}'
+  }
 ]
 
 @description('Whether access keys work beside tokens.')

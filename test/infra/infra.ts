@@ -82,6 +82,7 @@ export function bicepServer(bicep: string): () => BicepServer {
 const sources = [
   'bicepconfig.json',
   'alerts/rules.json',
+  'infra/redis-permissions.json',
   'tools/bicep/bicep.csproj',
   ...globSync('infra/**/*.{bicep,bicepparam}', { cwd: root }),
   ...globSync('test/infra/harness/*', { cwd: root }),
