@@ -7,6 +7,7 @@ import type { StorageClients } from '../storage/clients';
 import { closePass } from './closing';
 import { PAGE_DEADLINE_MS, passKinds, passWork } from './passes';
 import { plan } from './planner';
+import type { PassRecordStore } from './ports';
 import { type PassProgress, readProgress } from './progress';
 import { storageSweepQueue } from './queue-storage';
 import { quietHours } from './quiet-hours';
@@ -45,11 +46,14 @@ export interface Sweeps {
 /** Blobs of the records: `<STORAGE_NAME_PREFIX>-sweeps`. */
 const CONTAINER = 'sweeps';
 
+/** The records of the scheduled passes. */
+export const openRecords = (storage: StorageClients): PassRecordStore => blobRecords(storage, CONTAINER);
+
 /** Nothing connects before the first call. Throws `E_QUIET_HOURS` where those settings can't be read. */
 export function createSweeps(options: SweepsOptions): Sweeps {
   const { redis, storage, settings, entities, prefixes = [], counters, logger, clock } = options;
   const deps: SliceDeps = {
-    records: blobRecords(storage, CONTAINER),
+    records: openRecords(storage),
     queue: storageSweepQueue(storage, settings.SWEEP_QUEUE),
     shards: redisShards({
       redis,

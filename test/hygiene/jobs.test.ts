@@ -1,5 +1,8 @@
+import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
+import { registerSweep } from '../../src/cli/commands/sweep';
+import type { CliIo } from '../../src/cli/io';
 import { systemClock } from '../../src/clock';
 import { entityRegistry } from '../../src/entities/registry';
 import { createSweeps } from '../../src/hygiene';
@@ -92,6 +95,24 @@ test('planned, sliced and closed, with counters and progress', async () => {
   } finally {
     await redis.close();
   }
+});
+
+test('the command line tells how far the scheduled passes are', async () => {
+  const out: string[] = [];
+  const io: CliIo = {
+    out: (line) => void out.push(line),
+    err: () => {},
+    env: { AzureWebJobsStorage: azurite.connectionString },
+    isTerminal: false,
+    exit: (code) => expect(code).toBe(0),
+  };
+  const program = new Command().exitOverride();
+  registerSweep(program, io);
+  await program.parseAsync(['sweep', 'status'], { from: 'user' });
+  expect(out).toEqual([expect.stringMatching(/^sessions last ended 2.*Z: 5,000 keys, complete$/)]);
+  out.length = 0;
+  await program.parseAsync(['sweep', 'status', '--json'], { from: 'user' });
+  expect(JSON.parse(out.join())).toMatchObject([{ pass: 'sessions', percent: 100, last: { faults: [] } }]);
 });
 
 test('a message that is none is dropped and counted; one of an old run is dropped', async () => {

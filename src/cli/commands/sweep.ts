@@ -8,13 +8,14 @@ import { openTarget } from '../sweep/open';
 import { declaredPrefixes } from '../sweep/prefixes';
 import { SweepCallError, type SweepFlags, sweepSettings } from '../sweep/settings';
 import { showSummary } from '../sweep/show';
+import { showStatus } from '../sweep/status';
 
 /** `cache-steward sweep [sessions|census|reclaim]`: one pass over any Redis, from here, without Functions or storage. */
 export function registerSweep(program: Command, io: CliIo): void {
   program
     .command('sweep')
     .description('Walk every key once: give sessions a TTL, take a census, or reclaim what was invalidated.')
-    .argument('[pass]', PASSES.join(', '), 'sessions')
+    .argument('[pass]', `${PASSES.join(', ')}; or status: how far the scheduled passes are`, 'sessions')
     .option('--url <url>', 'the Redis to walk, a node of a cluster included (default: REDIS_URL or REDIS_NODES)')
     .option('--match <prefix*>', 'only keys that begin so; for sessions, what their keys begin with')
     .option('--dry-run', 'say what would be done, and change nothing')
@@ -22,7 +23,8 @@ export function registerSweep(program: Command, io: CliIo): void {
     .option('--json', 'print one object instead of lines')
     .action(async (pass: string, flags: SweepFlags) => {
       try {
-        io.exit(await sweep(pass, flags, io));
+        if (pass === 'status') for (const line of await showStatus(io.env, flags.json === true)) io.out(line);
+        io.exit(pass === 'status' ? 0 : await sweep(pass, flags, io));
       } catch (thrown: unknown) {
         if (!(thrown instanceof SweepCallError)) throw thrown;
         io.err(coerceError(thrown).message);

@@ -36,7 +36,8 @@ function barOf(progress: PassProgress): string {
   return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${textOf(progress)}`;
 }
 
-function textOf({ pass, percent, examined, expected, secondsLeft, shards, shardsDone }: PassProgress): string {
+/** One line of a run under way. */
+export function textOf({ pass, percent, examined, expected, secondsLeft, shards, shardsDone }: PassProgress): string {
   const left = secondsLeft === undefined ? '' : `, ${secondsLeft} s left`;
   const walked = shards > 1 ? `, ${shardsDone} of ${shards} servers done` : '';
   return `${pass} ${percent.toFixed(1)} %, ${count(examined)} of ${count(expected)} keys${walked}${left}`;
