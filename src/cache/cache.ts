@@ -23,6 +23,8 @@ import type { Cache, WarmItem, WriteOptions } from './types';
 import { createVersions } from './versions';
 import { Writes } from './writes';
 
+const AT_ONCE = 100;
+
 /** The cache of one process. Nothing connects before the first use; `close` ends its timers, not Redis. */
 export function createCache(dependencies: CacheDependencies): Cache {
   const { entities, logger, clock, journal, demand, counters } = dependencies;
@@ -109,15 +111,26 @@ export function createCache(dependencies: CacheDependencies): Cache {
       .finally(() => refreshing.delete(key));
   }
 
-  const eachOf = (items: readonly WarmItem[], options: WriteOptions, condition: 'any' | 'absent') =>
-    Promise.all(
-      items.map(({ key, value, ttl }) => {
-        const own = ttl === undefined ? options : { ...options, ttlSeconds: ttl };
-        return condition === 'any'
-          ? writes.set(key, value, own).then(() => true)
-          : writes.put(key, value, own, 'absent');
-      }),
-    );
+  /** Many writes, some at a time: a long list must not fill the connection's queue. */
+  async function eachOf(
+    items: readonly WarmItem[],
+    options: WriteOptions,
+    condition: 'any' | 'absent',
+  ): Promise<number> {
+    let stored = 0;
+    for (let from = 0; from < items.length; from += AT_ONCE) {
+      const results = await Promise.all(
+        items.slice(from, from + AT_ONCE).map(({ key, value, ttl }) => {
+          const own = ttl === undefined ? options : { ...options, ttlSeconds: ttl };
+          return condition === 'any'
+            ? writes.set(key, value, own).then(() => true)
+            : writes.put(key, value, own, 'absent');
+        }),
+      );
+      stored += results.filter(Boolean).length;
+    }
+    return stored;
+  }
 
   const cache: Cache = {
     get: (key, source, callOptions) => {
@@ -134,7 +147,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       await eachOf(items, writeOptions, 'any');
     },
     async warm(items, writeOptions = {}) {
-      return (await eachOf(items, writeOptions, 'absent')).filter(Boolean).length;
+      return eachOf(items, writeOptions, 'absent');
     },
     warmCache: (items) => cache.warm(items),
     delete: async (key) => writes.delete(key),

@@ -6,6 +6,7 @@ import type { Version } from '../entities/version';
  * and src/cache/lua/entry.lua reads the same.
  */
 export const FORMAT = 'A';
+const FORMAT_CODE = FORMAT.charCodeAt(0);
 export const HEADER_LENGTH = 57;
 
 export const FLAG_DIRTY = 1;
@@ -74,7 +75,12 @@ export const versionOf = (raw: string): Version => raw.slice(VERSION_AT, STAMP_A
 export const stampOf = (raw: string): number => +raw.slice(STAMP_AT, EXPIRES_AT);
 export const expiresOf = (raw: string): number => +raw.slice(EXPIRES_AT, COST_AT);
 export const costOf = (raw: string): number => +raw.slice(COST_AT, TAGS_AT);
-export const tagsLengthOf = (raw: string): number => +raw.slice(TAGS_AT, HEADER_LENGTH);
+export const tagsLengthOf = (raw: string): number =>
+  raw.startsWith('0000', TAGS_AT) ? 0 : +raw.slice(TAGS_AT, HEADER_LENGTH);
+
+/** The look of a reader in a hurry: what passes it and is foreign all the same fails when its payload is read. */
+export const looksOurs = (raw: string): boolean =>
+  raw.charCodeAt(0) === FORMAT_CODE && raw.length >= HEADER_LENGTH && expiresOf(raw) > 0;
 
 export function tagsOf(raw: string): readonly string[] {
   const length = tagsLengthOf(raw);

@@ -1,4 +1,4 @@
-import { CircuitState, CountBreaker, circuitBreaker, handleWhen, isBrokenCircuitError } from 'cockatiel';
+import { CircuitState, CountBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { Logger } from '../logger';
 import { RedisUnavailableError } from '../redis/errors';
 import type { RedisHandle } from '../redis/types';
@@ -21,6 +21,8 @@ export class Gate {
     halfOpenAfter: PROBE_EVERY_MS,
     breaker: new CountBreaker({ threshold: THRESHOLD, size: SIZE, minimumNumberOfCalls: LEAST }),
   });
+  /** In a row. */
+  #successes = 0;
   #probing: NodeJS.Timeout | undefined;
 
   constructor(
@@ -45,13 +47,18 @@ export class Gate {
   }
 
   /** Runs `work`, or throws `E_REDIS_UNAVAILABLE` at once where the breaker is open. */
-  run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.isOpen) {
-      return Promise.reject(
-        new RedisUnavailableError('Redis failed too often a moment ago: nothing is sent until it answers again'),
-      );
+      throw new RedisUnavailableError('Redis failed too often a moment ago: nothing is sent until it answers again');
     }
-    return this.#policy.execute(work).catch(toRedisError<T>);
+    try {
+      const result = await work();
+      if (this.#successes < SIZE) this.#count(undefined);
+      return result;
+    } catch (error) {
+      this.#count(error);
+      throw error;
+    }
   }
 
   close(): void {
@@ -59,16 +66,20 @@ export class Gate {
     this.#probing = undefined;
   }
 
+  /** Tells the breaker, off the caller's way. A success more makes no difference to a window full of them. */
+  #count(error: unknown): void {
+    const failed = isRedisAway(error);
+    this.#successes = failed ? 0 : this.#successes + 1;
+    const outcome = () => {
+      if (failed) throw error;
+    };
+    this.#policy.execute(outcome).catch(() => {});
+  }
+
   #probe(): void {
     const ping = () => this.redis.within(this.redis.client('cache').ping(), { deadlineMs: this.deadlineMs });
     this.#policy.execute(ping).catch(() => {});
   }
-}
-
-/** The breaker may have opened between the look and the call. */
-function toRedisError<T>(error: unknown): T {
-  if (!isBrokenCircuitError(error)) throw error;
-  throw new RedisUnavailableError('Redis failed too often a moment ago: nothing is sent until it answers again');
 }
 
 /** The same handle with the breaker before its scripts. What the callers send by themselves they run through the gate. */

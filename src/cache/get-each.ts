@@ -44,8 +44,7 @@ export function getEach(
       client.get(read.physical).then(
         (raw) => settle(read, () => read.answered(raw)),
         (error: unknown) => {
-          // Another type is somebody else's value; MGET says nil to it.
-          if (String(error).includes('WRONGTYPE')) settle(read, () => read.answered(''));
+          if (isWrongType(error)) settle(read, () => read.answered(''));
           // What an error of ioredis means is the handle's to say.
           else redis.within(Promise.reject(error)).catch((mapped: unknown) => fail(read, mapped));
         },
@@ -54,3 +53,6 @@ export function getEach(
     for (const socket of sockets) socket?.uncork();
   });
 }
+
+/** A value of another type is somebody else's: MGET says nil to it, GET refuses. */
+export const isWrongType = (error: unknown): boolean => String(error).includes('WRONGTYPE');

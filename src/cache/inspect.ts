@@ -1,4 +1,4 @@
-import { classify, expiresOf, FLAG_DIRTY, flagsOf, stampOf, tagsLengthOf, tagsOf } from './entry';
+import { expiresOf, FLAG_DIRTY, flagsOf, looksOurs, stampOf, tagsLengthOf, tagsOf } from './entry';
 import { type Epoch, type Epochs, isKilled } from './epochs';
 
 /**
@@ -16,7 +16,7 @@ export function inspect(
   local: number,
   strict: boolean,
 ): Verdict {
-  if (classify(raw) !== 'ours') return 'unreadable';
+  if (!looksOurs(raw)) return 'unreadable';
   // A write that the database may not have yet: only newer writes and deletes take it away.
   if ((flagsOf(raw) & FLAG_DIRTY) !== 0) return 'live';
   const all = tagsLengthOf(raw) === 0 ? prefixes : epochsOf(raw, prefixes, epochs);

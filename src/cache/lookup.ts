@@ -2,7 +2,7 @@ import type { Clock } from '../clock';
 import { physicalKey } from '../entities/key';
 import type { Logger } from '../logger';
 import type { Codec } from './codec';
-import { expiresOf, stampOf } from './entry';
+import { expiresOf, stampOf, tagsLengthOf } from './entry';
 import type { Epochs } from './epochs';
 import { epochsOf, inspect } from './inspect';
 import type { Local } from './local';
@@ -62,7 +62,9 @@ export abstract class Lookup implements Read {
     const { plan, key } = this;
     const { epochs, time, clock } = this.context;
     const prefixes = prefixEpochs(plan, key);
-    const verdict = inspect(raw, prefixes, epochs, time.now(), clock.now(), strict);
+    // Without epochs nobody asks what the local time is.
+    const local = prefixes.length === 0 && tagsLengthOf(raw) === 0 ? 0 : clock.now();
+    const verdict = inspect(raw, prefixes, epochs, time.now(), local, strict);
     if (verdict === 'live') {
       this.#serve(raw);
     } else if (verdict === 'unsure') {

@@ -1,7 +1,7 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { RedisHandle } from '../redis/types';
 import type { Gate } from './gate';
-import { getEach } from './get-each';
+import { getEach, isWrongType } from './get-each';
 
 /** One read on its way. Exactly one of the two is called. */
 export interface Read {
@@ -44,12 +44,27 @@ export class Reader {
     const client = this.redis.client('cache');
     if (client instanceof Cluster) {
       void this.#getEach(reads, client);
+    } else if (reads.length === 1) {
+      void this.#getOne(reads[0] as Read, client);
     } else if (reads.length <= BATCH) {
       void this.#mget(reads, client);
     } else {
       for (let from = 0; from < reads.length; from += BATCH) void this.#mget(reads.slice(from, from + BATCH), client);
     }
   };
+
+  async #getOne(read: Read, client: Redis): Promise<void> {
+    let value: string | null;
+    try {
+      const { deadlineMs } = this;
+      value = await this.gate.run(() => this.redis.within(client.get(read.physical), { deadlineMs }));
+    } catch (error) {
+      if (isWrongType(error)) read.answered('');
+      else read.failed(error);
+      return;
+    }
+    read.answered(value);
+  }
 
   async #mget(reads: readonly Read[], client: Redis): Promise<void> {
     let values: (string | null)[];

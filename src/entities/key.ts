@@ -84,7 +84,7 @@ export function entityOf(key: string): string {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is looking for
-const UNSAFE = /[%{}\s\u0000-\u001f\u007f]/;
+const UNSAFE = /[%{}\s\u0000-\u001f\u007f\ud800-\udfff]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is looking for
 const EACH_UNSAFE = /[%{}\s\u0000-\u001f\u007f]/g;
 
@@ -96,8 +96,9 @@ const HALF_PAIR = /\p{Surrogate}/u;
  * for text that is not well-formed.
  */
 export function encodeKey(key: string): string {
+  if (!UNSAFE.test(key)) return key;
   if (HALF_PAIR.test(key)) throw new KeyError('Expected a key of well-formed text, got one with half a surrogate pair');
-  return UNSAFE.test(key) ? key.replace(EACH_UNSAFE, (found) => encodeURIComponent(found)) : key;
+  return key.replace(EACH_UNSAFE, (found) => encodeURIComponent(found));
 }
 
 export function decodeKey(encoded: string): string {
