@@ -105,15 +105,21 @@ export class SessionCore {
     return saved ? 'saved' : 'gone';
   }
 
+  /** Whether `touch` would write anything. */
+  isTouchDue(handle: SessionHandle, data: SessionValues): boolean {
+    if (this.rules.disableTouch || handle.retired) return false;
+    const idleMs = this.rules.idleMsOf(data);
+    return idleMs === undefined || this.#isDue(handle, idleMs);
+  }
+
   /** Notes that the session is in use, not more often than `touchAfter`. False where it is gone. */
   async touch(handle: SessionHandle, data: SessionValues): Promise<boolean> {
-    if (this.rules.disableTouch || handle.retired) return true;
+    if (!this.isTouchDue(handle, data)) return true;
     const idleMs = this.rules.idleMsOf(data);
     if (idleMs === undefined) {
       await this.#destroy(handle.key, handle.foreignKey);
       return false;
     }
-    if (!this.#isDue(handle, idleMs)) return true;
     const key = handle.foreignKey ?? handle.key;
     const [touched] = await Promise.all([
       this.rules.redis.run('sessions', scripts.touch, [key], [idleMs]),

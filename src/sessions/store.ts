@@ -94,6 +94,10 @@ export class SessionStore extends session.Store {
   override touch(sid: string, data: SessionData, callback?: Callback): Promise<void> {
     const known = this.#handles.get(data);
     this.#withholdOldCookie(data, known);
+    if (callback && known?.sid === sid && !this.core.isTouchDue(known.handle, data as unknown as SessionValues)) {
+      callback(null); // at once: express-session then sends its answer in one piece
+      return Promise.resolve();
+    }
     return this.#answer(callback, async () => {
       const handle = known?.sid === sid ? known.handle : (await this.core.load(sid))?.handle;
       if (handle) await this.core.touch(handle, data as unknown as SessionValues);
