@@ -4,6 +4,7 @@ import { labelOf } from '../../src/hygiene/census/label';
 import { censusReport } from '../../src/hygiene/census/report';
 import { addGroups, type CensusFindings, emptyTally, topGroups } from '../../src/hygiene/census/tally';
 import { trend } from '../../src/hygiene/census/trend';
+import type { PassRecord } from '../../src/hygiene/record';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 
@@ -128,6 +129,18 @@ describe.each(['script', 'commands'])('the census by %s', (way) => {
       Array.from({ length: 8 }, (_, index) => `app:big-${11 - index}`),
     );
     expect(JSON.stringify(report)).not.toContain('secret-id');
+  });
+
+  test('is kept a day, and its line in the history', async () => {
+    await client.mset({ 'app:1': '1', 'app:2': '2' });
+    const deps = rig(redis, settings());
+    await runPass('census', deps);
+    await client.set('app:3', '3');
+    const { finishedAt } = await runPass('census', deps);
+    const day = new Date(finishedAt).toISOString().slice(0, 10);
+    expect((await deps.records.read(`census/${day}.json`))?.value).toMatchObject({ figures: { keys: 3 } });
+    const run = (await deps.records.read<PassRecord>('census/pass.json'))?.value;
+    expect(run?.history.map(({ figures }) => figures.keys)).toEqual([2, 3]);
   });
 
   test('changes nothing', async () => {

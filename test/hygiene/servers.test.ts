@@ -114,7 +114,7 @@ test('a keyspace that grows during the scan: what was there at the start is fixe
   expect((await withoutTtl(client, 'sess:*')).filter((key) => !key.startsWith('sess:new-'))).toEqual([]);
 });
 
-test('a set of a million members gets its TTL untouched, an index loses a bounded number of members', async () => {
+test('a set of a million members gets a TTL and is counted, and an index loses a bounded number of members', async () => {
   const { client, redis, server } = await start();
   const add = `for i = 1, 100000 do redis.call('SADD', KEYS[1], ARGV[1] .. ':' .. i) end`;
   for (let part = 0; part < 10; part += 1) await client.eval(add, 1, 'sess:huge', part);
@@ -123,6 +123,8 @@ test('a set of a million members gets its TTL untouched, an index loses a bounde
   const settings = settingsFor({ REDIS_URL: server.url, SWEEP_INSPECT_EVERY: '1' });
   const summary = await runPass('sessions', rig(redis, settings));
   expect(summary.figures).toMatchObject({ given: 2, otherTypes: 1, pruned: 1_000 });
+  const census = await runPass('census', rig(redis, settings));
+  expect(census.figures.biggestBytes).toBeGreaterThan(10_000_000);
   expect(await client.scard('sess:huge')).toBe(1_000_000);
   expect(await client.ttl('sess:huge')).toBeGreaterThan(0);
 });
