@@ -67,7 +67,7 @@ export function storageClients(settings: StorageSettings): StorageClients {
         ? QueueServiceClient.fromConnectionString(connection, options)
         : new QueueServiceClient(endpoint('queue'), await identity(), options);
       const client = service.getQueueClient(name);
-      await client.createIfNotExists();
+      await unlessForbidden(client.createIfNotExists());
       return client;
     }),
     table: keep(async (name) => {
@@ -76,7 +76,7 @@ export function storageClients(settings: StorageSettings): StorageClients {
       const client = connection
         ? TableClient.fromConnectionString(connection, full, { allowInsecureConnection: connection.includes('=http:') })
         : new TableClient(endpoint('table'), full, await identity());
-      await client.createTable();
+      await unlessForbidden(client.createTable());
       return client;
     }),
     container: keep(async (name) => {
@@ -85,10 +85,22 @@ export function storageClients(settings: StorageSettings): StorageClients {
         ? BlobServiceClient.fromConnectionString(connection)
         : new BlobServiceClient(endpoint('blob'), await identity());
       const client = service.getContainerClient(`${prefix}-${name}`);
-      await client.createIfNotExists();
+      await unlessForbidden(client.createIfNotExists());
       return client;
     }),
   };
+}
+
+/**
+ * Creating, where that is allowed. A web app may only send to its queue, and the deployment has made it: what is missing
+ * after all is said at the first use.
+ */
+async function unlessForbidden(creating: Promise<unknown>): Promise<void> {
+  try {
+    await creating;
+  } catch (error: unknown) {
+    if ((error as { statusCode?: unknown }).statusCode !== 403) throw error;
+  }
 }
 
 /** One client a name (and way of sending); a failure to make it is not kept, so that the next call tries again. */
