@@ -14,7 +14,10 @@ import {
   renderPrometheus,
 } from './monitoring';
 import { renderPlainDashboard } from './monitoring/plain-dashboard';
+import { redisHost } from './redis';
 import { createRefresher, createRefreshPlanner } from './refresh-ahead';
+import { createSelfCheck } from './self-check';
+import { SessionCore } from './sessions';
 import type { Settings } from './settings';
 import { createDeadLetters, createFlusher, createPoisonDrain, type Delivery } from './write-behind';
 
@@ -39,6 +42,7 @@ export interface App {
   health(): Promise<Page>;
   metrics(): Promise<Page>;
   dashboard(): Promise<Page>;
+  selfCheck(): Promise<Page>;
   /** Counts a run and sends what was counted: on Flex Consumption the process may be gone a moment later. */
   jobEnded(job: string, outcome: 'ok' | 'failed', ms: number): Promise<void>;
   close(): Promise<void>;
@@ -141,6 +145,11 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
         { title: 'sweeps', rows: passes.map((it) => [it.pass, JSON.stringify(it)] as const) },
       ]);
       return { status: 200, type: 'text/html; charset=utf-8', body };
+    },
+    async selfCheck() {
+      const sessions = new SessionCore({ redis });
+      const report = await createSelfCheck({ host: redisHost(settings), cache, sessions }).run();
+      return json(report.ok ? 200 : 503, report);
     },
     async jobEnded(job, outcome, ms) {
       counters.add('job_runs', { job, outcome });

@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { coerceError, errorCode } from '../errors';
+import { registerAlerts } from './commands/alerts';
 import { registerDeadLetters } from './commands/dead-letters';
 import { registerDoctor } from './commands/doctor';
+import { registerMetrics } from './commands/metrics';
 import { registerSecrets } from './commands/secrets';
 import { registerSweep } from './commands/sweep';
+import { registerVerify } from './commands/verify';
 import type { CliIo } from './io';
 
 const io: CliIo = {
@@ -20,7 +23,17 @@ const program = new Command('cache-steward')
   .description('Keeps a Redis cache on Azure fast, clean and watched.')
   .showHelpAfterError();
 
-for (const register of [registerDeadLetters, registerDoctor, registerSecrets, registerSweep]) register(program, io);
+for (const register of [
+  registerAlerts,
+  registerDeadLetters,
+  registerDoctor,
+  registerMetrics,
+  registerSecrets,
+  registerSweep,
+  registerVerify,
+]) {
+  register(program, io);
+}
 
 program.parseAsync().catch((thrown: unknown) => {
   const error = coerceError(thrown);

@@ -14,6 +14,7 @@ import { registerNotifyAlerts } from './notify-alerts';
 import { registerPlanRefreshes } from './plan-refreshes';
 import { registerPlanSweep } from './plan-sweep';
 import { registerRefreshEntries } from './refresh-entries';
+import { registerSelfCheck } from './self-check';
 import { registerSweepShard } from './sweep-shard';
 
 export interface RegisterJobsOptions {
@@ -46,6 +47,7 @@ export function registerJobs({ entities }: RegisterJobsOptions): void {
     registerDashboard,
     registerHealth,
     registerMetrics,
+    registerSelfCheck,
   ]) {
     register(source);
   }

@@ -62,7 +62,7 @@ export {
   type SecretStore,
   type Secrets,
 } from './secrets';
-export type { RedisSettings } from './target';
+export { type RedisSettings, redisHost } from './target';
 export type {
   LogicalStore,
   RedisClient,

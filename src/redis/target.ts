@@ -55,6 +55,9 @@ export function toTarget(settings: RedisSettings): Target {
   };
 }
 
+/** The host of the settings: what a client's name for the cache is, whatever its nodes announce. */
+export const redisHost = (settings: RedisSettings): string => toTarget(settings).seeds[0].host;
+
 function impliedMode(settings: RedisSettings): RedisMode {
   if (settings.REDIS_SENTINELS.length > 0) return 'sentinel';
   return settings.REDIS_NODES.length > 0 ? 'cluster' : 'standalone';

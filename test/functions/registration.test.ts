@@ -55,6 +55,7 @@ describe('the built app, as a host sees it', () => {
     ['health', 'anonymous'],
     ['metrics', 'function'],
     ['dashboard', 'function'],
+    ['selfCheck', 'function'],
   ])('%s answers over HTTP, with access level %s', (name, authLevel) => {
     expect(of(functions, name)).toMatchObject({ type: 'httpTrigger', authLevel });
   });
