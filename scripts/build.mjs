@@ -83,6 +83,7 @@ export async function buildAll() {
       entryPoints: {
         index: 'src/index.ts',
         functions: 'src/functions/index.ts',
+        keyv: 'src/cache/keyv.ts',
         testing: 'src/entities/store-conformance.ts',
       },
       outdir: 'dist',
