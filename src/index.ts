@@ -17,6 +17,11 @@ export { buildKey, entityOf, KeyError, type KeyParts, parseKey } from './entitie
 export { lazyPool, type PostgresStoreOptions, postgresStore, type SqlPool } from './entities/postgres';
 export { type Entities, entityRegistry } from './entities/registry';
 export type { EntityStore, SaveOutcome, StoredRow, WriteRow } from './entities/store';
+export {
+  type ConformanceCase,
+  entityStoreConformance,
+  type StoreConformanceOptions,
+} from './entities/store-conformance';
 export { PermanentStoreError, TransientStoreError } from './entities/store-errors';
 export { NO_VERSION, toVersion, type Version, VersionError, versionMs } from './entities/version';
 export { coerceError, errorCode, StewardError } from './errors';

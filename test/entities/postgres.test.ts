@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { startPglite } from '../../local/servers';
 import { createEntities } from '../../src/entities';
 import { defineEntity } from '../../src/entities/define-entity';
@@ -116,6 +118,28 @@ describe("a user's own table", () => {
     ['a check', '{"name":"x","price":-2}', '23514'],
   ])('refuses %s for good', async (_, text, reason) => {
     await expect(product().saveMany([row('product:catalog:bad', text)])).rejects.toMatchObject({ reason });
+  });
+
+  it('keeps its versions with the documented trigger, whoever writes', async () => {
+    const docs = readFileSync(join(__dirname, '../../docs/entities.md'), 'utf8');
+    const trigger = String(/```sql\n([\s\S]*?)```/.exec(docs)?.[1]).replaceAll('products', 'goods');
+    await pool.query('create table goods (sku text primary key, name text)');
+    await pool.query(trigger);
+    const store = postgresStore({
+      ...{ pool, table: 'goods', keyPrefix: 'shop:goods:' },
+      columns: { key: 'sku', version: 'row_version', deleted: 'removed', updatedAt: null },
+      members: { name: { column: 'name', type: 'text' } },
+    });
+    const read = async () => (await store.loadMany(['shop:goods:1'])).get('shop:goods:1');
+    await store.saveMany([row('shop:goods:1', '{"name":"ours"}')]);
+    expect(await read()).toMatchObject({ version: row('', '').version, value: { name: 'ours' } });
+    await pool.query(`update goods set name = 'theirs' where sku = '1'`);
+    const theirs = await read();
+    expect(Number(theirs?.version)).toBeGreaterThan(Number(row('', '').version));
+    // What was journalled before their change no longer fits.
+    expect(await store.saveMany([row('shop:goods:1', '{"name":"late"}', 2)])).toMatchObject([{ saved: false }]);
+    await pool.query(`insert into goods (sku, name) values ('2', 'new')`);
+    expect((await store.loadMany(['shop:goods:2'])).get('shop:goods:2')?.version).toMatch(/^[1-9]\d{18}$/);
   });
 
   it('maps a bigint key', async () => {
