@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedisCluster, startSentinels } from '../../local/servers';
-import { certificateFor } from '../redis/tls';
+import { certificateFor } from '../../local/servers/certificates';
 import { clusterEvents, type FaultEvent, sentinelEvents } from './ha/events';
 import { DEADLINE_MS, Load } from './ha/load';
 import { type Row, table } from './ha/table';

@@ -3,9 +3,9 @@ import { createServer as createHttp, type IncomingMessage, type ServerResponse }
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { certificateFor } from '../../local/servers/certificates';
 import { createSecrets, keyVaultSecrets } from '../../src/redis';
 import { azureTokens, entraCredentials } from '../../src/redis/entra';
-import { certificateFor } from './tls';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

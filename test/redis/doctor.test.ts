@@ -8,10 +8,10 @@ import {
   startRedis,
   startRedisCluster,
 } from '../../local/servers';
+import { certificateFor } from '../../local/servers/certificates';
 import { registerDoctor } from '../../src/cli/commands/doctor';
 import type { Finding } from '../../src/cli/doctor/finding';
 import { APP_COMMANDS, aclRules, LIBRARY_COMMANDS } from '../../src/redis/acl';
-import { certificateFor } from './tls';
 
 let server: RunningRedis;
 let admin: Redis;

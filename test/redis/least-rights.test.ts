@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import { createCache } from '../../src/cache';
@@ -5,7 +7,7 @@ import { systemClock } from '../../src/clock';
 import { entityRegistry } from '../../src/entities/registry';
 import { silentLogger } from '../../src/logger';
 import { capabilitiesOf, createCounters, createRedis, type RedisHandle, readCounters } from '../../src/redis';
-import { aclRules, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { APP_COMMANDS, aclRules, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../src/redis/acl';
 import { createSessionStore } from '../../src/sessions';
 import { redisSettings } from './recorder';
 
@@ -71,4 +73,11 @@ test('counters, nodes and abilities need no more than the published rights', asy
 test('abilities that may not be asked are not known, and nothing fails', async () => {
   expect((await capabilitiesOf(redis)).hidden.size).toBe(0);
   await admin.call('ACL', 'LOG', 'RESET'); // COMMAND is the app's right, and this asks for it
+});
+
+test('docs/security.md names exactly these rights', () => {
+  const page = readFileSync(join(__dirname, '../../docs/security.md'), 'utf8');
+  const named = [...page.matchAll(/\+([a-z|]+)/g)].map(([, command]) => command);
+  expect(named.sort()).toEqual([...LIBRARY_COMMANDS, ...APP_COMMANDS].sort());
+  for (const pattern of KEY_PATTERNS) expect(page).toContain(`~${pattern}`);
 });

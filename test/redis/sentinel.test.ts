@@ -1,8 +1,8 @@
 import { type RunningSentinels, startSentinels } from '../../local/servers';
+import { certificateFor } from '../../local/servers/certificates';
 import { createRedis, type RedisHandle } from '../../src/redis';
 import { recordingLogger, redisSettings } from './recorder';
 import { bump, peek } from './scripts';
-import { certificateFor } from './tls';
 
 let set: RunningSentinels;
 let redis: RedisHandle;

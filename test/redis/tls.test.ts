@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { startRedis, startRedisCluster } from '../../local/servers';
+import { certificateFor } from '../../local/servers/certificates';
 import { createRedis, type RedisHandle } from '../../src/redis';
 import { recordingLogger, redisSettings } from './recorder';
 import { bump } from './scripts';
-import { certificateFor } from './tls';
 
 const handles: RedisHandle[] = [];
 const unheard = jest.spyOn(console, 'error');
