@@ -5,4 +5,5 @@ export { type PgliteOptions, type RunningPglite, startPglite } from './pglite';
 export { freePort } from './ports';
 export { type RunningPostgres, startPostgres } from './postgres';
 export { findRedis, type RedisOptions, type RunningRedis, startRedis } from './redis';
+export { findRedis6 } from './redis6';
 export { type RunningSentinels, type SentinelMember, type SentinelOptions, startSentinels } from './sentinel';

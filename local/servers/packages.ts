@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { coerceError } from '../../src/errors';
 import { withLock } from './lock';
+import { sourcesOf } from './package-sources';
 import { cacheDir } from './paths';
 
 const run = promisify(execFile);
@@ -26,6 +27,8 @@ export interface ProgramSource {
    * unpacked; of what they depend on, what the system lacks.
    */
   readonly packages: readonly { readonly names: readonly string[]; readonly path: string }[];
+  /** Another release of the distribution to take the packages from, for an older program: `bullseye`. */
+  readonly release?: string;
 }
 
 /** Finds a program on the machine, or unpacks it from the distribution's packages into `.cache/`; installs nothing. */
@@ -37,7 +40,7 @@ export async function findProgram(source: ProgramSource): Promise<Program | unde
     }
   }
   for (const { names, path } of source.packages) {
-    const root = await unpackPackages(names);
+    const root = await unpackPackages(names, source.release);
     if (root === undefined) continue;
     const found = join(root, path);
     if (await isProgram(found)) return { path: found, env: { LD_LIBRARY_PATH: await libraryPath(root) } };
@@ -57,9 +60,9 @@ async function isProgram(path: string): Promise<boolean> {
  * apt is given lists and a cache of its own there, so neither root nor a fresh `apt-get update` is needed. Gives the
  * folder, or undefined where there is no apt, no such package or no network; a second call is instant.
  */
-export async function unpackPackages(names: readonly string[]): Promise<string | undefined> {
+export async function unpackPackages(names: readonly string[], release?: string): Promise<string | undefined> {
   const packages = join(cacheDir, 'packages');
-  const root = join(packages, names.join('+'));
+  const root = join(packages, [...(release ? [release] : []), ...names].join('+'));
   if (await exists(root)) return root;
   await mkdir(packages, { recursive: true });
   return withLock(join(packages, 'lock'), async () => {
@@ -67,7 +70,7 @@ export async function unpackPackages(names: readonly string[]): Promise<string |
     const partial = `${root}.partial`;
     await rm(partial, { recursive: true, force: true });
     try {
-      await downloadAndUnpack(names, partial);
+      await downloadAndUnpack(names, partial, release);
       await rename(partial, root);
       return root;
     } catch (thrown: unknown) {
@@ -79,7 +82,7 @@ export async function unpackPackages(names: readonly string[]): Promise<string |
   });
 }
 
-async function downloadAndUnpack(names: readonly string[], root: string): Promise<void> {
+async function downloadAndUnpack(names: readonly string[], root: string, release?: string): Promise<void> {
   const state = join(root, 'apt');
   const archives = join(state, 'cache/archives');
   for (const dir of [join(archives, 'partial'), join(state, 'lists/partial')]) await mkdir(dir, { recursive: true });
@@ -93,6 +96,7 @@ async function downloadAndUnpack(names: readonly string[], root: string): Promis
     'Acquire::Languages=none',
     'Acquire::Retries=1',
     'Acquire::http::Timeout=20',
+    ...(release ? await sourceOptions(state, release) : []),
   ].flatMap((option) => ['-o', option]);
   const apt = (...args: string[]) => run('apt-get', [...options, '-q', '-y', ...args], { timeout: 3 * MINUTE });
   // One unreachable source makes update fail; what matters is whether the packages are found afterwards.
@@ -102,6 +106,13 @@ async function downloadAndUnpack(names: readonly string[], root: string): Promis
     if (file.endsWith('.deb')) await run('dpkg', ['-x', join(archives, file), root], { timeout: MINUTE });
   }
   await rm(state, { recursive: true, force: true });
+}
+
+/** Makes apt look at one other release only, on the servers that the system itself uses. */
+async function sourceOptions(state: string, release: string): Promise<string[]> {
+  const file = join(state, 'sources.list');
+  await writeFile(file, `${(await sourcesOf(release)).join('\n')}\n`);
+  return [`Dir::Etc::sourcelist=${file}`, 'Dir::Etc::sourceparts=-'];
 }
 
 /** Every folder in which distributions put shared libraries, as far as it is there. */

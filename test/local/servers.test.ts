@@ -8,7 +8,16 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { build } from 'esbuild';
 import { Cluster, Redis } from 'ioredis';
 import { Client } from 'pg';
-import { freePort, startAzurite, startPglite, startPostgres, startRedis, startRedisCluster } from '../../local/servers';
+import {
+  findRedis6,
+  freePort,
+  startAzurite,
+  startPglite,
+  startPostgres,
+  startRedis,
+  startRedisCluster,
+} from '../../local/servers';
+import { lines, stanzas } from '../../local/servers/package-sources';
 import { cacheDir, projectRoot } from '../../local/servers/paths';
 
 /** Gone, or waiting to be reaped by a parent that isn't us. */
@@ -76,6 +85,35 @@ test('a cluster of three masters serves every slot as soon as it is there', asyn
     client.disconnect();
     await cluster.stop();
   }
+});
+
+test('Redis 6.0, where it can be had, is a cluster as well', async () => {
+  const program = await findRedis6();
+  if (program === undefined) return;
+  const cluster = await startRedisCluster({ masters: 3, program });
+  const [seed] = cluster.nodes;
+  const client = new Redis(seed!.url);
+  try {
+    expect(await client.info('server')).toContain('redis_version:6.0.');
+    expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok');
+    expect(await client.eval('return cjson.encode({1})', 0)).toBe('[1]');
+  } finally {
+    client.disconnect();
+    await cluster.stop();
+  }
+});
+
+test('the system’s own sources are read in both their forms', () => {
+  const uri = 'http://mirror.example/debian';
+  expect(lines(`# deb ${uri} x main\ndeb [arch=amd64 signed-by=/k.gpg] ${uri} x main\ndeb ${uri} y main`)).toEqual([
+    { uri, suite: 'x', key: '/k.gpg' },
+    { uri, suite: 'y', key: undefined },
+  ]);
+  const stanza = `Types: deb\n# a comment\nURIs: ${uri}\nSuites: x x-updates\nComponents: main\nSigned-By: /k.gpg\n`;
+  expect(stanzas(`${stanza}\nTypes: deb-src\nURIs: ${uri}\nSuites: x\n`)).toEqual([
+    { uri, suite: 'x', key: '/k.gpg' },
+    { uri, suite: 'x-updates', key: '/k.gpg' },
+  ]);
 });
 
 test('azurite serves queues, and ends', async () => {
