@@ -1,4 +1,4 @@
-import { type Cluster, Cluster as ClusterClient, type Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { RedisUnavailableError } from './errors';
 import type { RedisClient, RedisNode } from './types';
 
@@ -11,7 +11,8 @@ export function addressOf(client: Redis): string {
 }
 
 export function isCluster(client: RedisClient): client is Cluster {
-  return client instanceof ClusterClient;
+  // Not `instanceof`: an application's own client may come from another copy of ioredis.
+  return client.isCluster;
 }
 
 /** The nodes as they are now. A cluster's map of slots is read again first; replicas of it are only read from. */

@@ -29,6 +29,8 @@ export function fromIoredis(client: RedisClient, options: { readonly deadlineMs?
   });
 
   async function offsetOf(keys: readonly string[]): Promise<{ micros: number; uncertainty: number }> {
+    // A command waits until there is a connection; only then are a cluster's nodes known.
+    if (client.status !== 'ready') await client.exists(keys[0] ?? '');
     const node = ownerOf(client, keys[0] === undefined ? undefined : slotOf(keys[0]));
     if (node === undefined) throw new RedisUnavailableError('no node of the cluster is known at present');
     const address = addressOf(node);

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { certificateFor } from '../redis/tls';
+import { certificateFor } from '../../local/servers/certificates';
 
 interface Version {
   readonly id: string;
