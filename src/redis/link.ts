@@ -2,6 +2,7 @@ import { errorCode } from '../errors';
 import type { Logger } from '../logger';
 import { type RedisModeError, RedisUnavailableError } from './errors';
 import { modeFault } from './map-error';
+import { scrub } from './scrub';
 import type { SharedCluster, SharedRedis } from './shared-client';
 
 /** Callers that may wait for a connection at once; the rest fail at once. */
@@ -58,13 +59,13 @@ export class Link {
 
   #failed(error: Error, where: string): void {
     this.options.counts.error += 1;
-    const cause = causeOf(error);
+    const cause = scrub(causeOf(error));
     const { diagnose } = this.options;
     if (diagnose === undefined || cause.message !== 'Connection is closed.') this.#tell(cause, where);
     else if (!this.#diagnosing) {
       this.#diagnosing = true;
       void diagnose()
-        .then((found) => this.isReady || this.#tell(found ?? cause, where))
+        .then((found) => this.isReady || this.#tell(scrub(found ?? cause), where))
         .finally(() => {
           this.#diagnosing = false;
         });

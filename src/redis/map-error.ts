@@ -1,6 +1,7 @@
 import { coerceError, errorCode, StewardError } from '../errors';
 import { isRefusal } from './credentials';
 import { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
+import { scrub } from './scrub';
 
 const connectionMessages = [
   'Connection is closed.',
@@ -29,10 +30,10 @@ const socketCodes = new Set([
 
 /**
  * What ioredis throws, as one of our two errors where it is about time or the connection; any other error stays
- * itself. `sent`: whether the command may have reached the server.
+ * itself, without the command's arguments. `sent`: whether the command may have reached the server.
  */
 export function toRedisError(thrown: unknown, sent: boolean, lastError?: Error): Error {
-  const error = coerceError(thrown);
+  const error = scrub(coerceError(thrown));
   if (error instanceof StewardError) return error;
   const { message } = error;
   const fault = modeFault(error);

@@ -7,7 +7,17 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
 
 /** The cluster slot of a key, 0 to 16383: of what stands in its first non-empty braces, else of all of it. */
 export function slotOf(key: string): number {
-  const bytes = Buffer.from(tagOf(key));
+  const tag = tagOf(key);
+  let crc = 0;
+  for (let at = 0; at < tag.length; at += 1) {
+    const code = tag.charCodeAt(at);
+    if (code > 0x7f) return slotOfBytes(Buffer.from(tag));
+    crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ code] as number);
+  }
+  return crc % 16_384;
+}
+
+function slotOfBytes(bytes: Buffer): number {
   let crc = 0;
   for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ byte] as number);
   return crc % 16_384;

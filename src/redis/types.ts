@@ -41,7 +41,8 @@ export interface RedisHandle {
   ready(timeoutMs?: number): Promise<void>;
   /**
    * Runs a script under the deadline. A writing script is told the deadline in its node's own time and refuses after
-   * it, so a command that was given up changes nothing late. Rejects with `E_DEADLINE` or `E_REDIS_UNAVAILABLE`.
+   * it, so a command that was given up changes nothing late. Waits for a connection, and repeats within the deadline
+   * what was not carried out for certain or may be repeated. Rejects with `E_DEADLINE` or `E_REDIS_UNAVAILABLE`.
    */
   run<T>(
     store: LogicalStore,
