@@ -287,7 +287,6 @@ module vault 'modules/key-vault.bicep' = {
 
 module endpoints 'modules/endpoints.bicep' = {
   params: {
-    namePrefix: named.privateEndpoint
     zoneGroupName: named.zoneGroup
     location: location
     tags: tags

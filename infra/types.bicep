@@ -526,7 +526,7 @@ type namesType = {
   @description('Optional. The second cache of geo-replication.')
   secondaryCache: string?
 
-  @description('Optional. The private endpoint of the cache; those of storage and Key Vault begin with it.')
+  @description('Optional. The private endpoint of the cache.')
   privateEndpoint: string?
 
   @description('Optional. The connection of that private endpoint.')

@@ -2,9 +2,6 @@ metadata description = 'Private endpoints of storage and Key Vault, one after an
 
 import { addressesType, tagsType, zoneIdsType } from '../types.bicep'
 
-@description('Required. Begins the names.')
-param namePrefix string
-
 @description('Required. Name of the DNS zone groups.')
 param zoneGroupName string
 
@@ -41,8 +38,8 @@ var targets = [
 module endpoints 'private-endpoint.bicep' = [
   for target in targets: {
     params: {
-      name: '${namePrefix}-${target.groupId}'
-      connectionName: '${namePrefix}-${target.groupId}'
+      name: 'pe-${target.groupId}'
+      connectionName: 'psc-${target.groupId}'
       zoneGroupName: zoneGroupName
       location: location
       tags: tags

@@ -297,6 +297,9 @@ describe('8: monitoring and alerts', () => {
     expect(at(rule, 'properties.criteria.allOf.0')).toMatchObject({ operator: 'LessThan', threshold: 1 });
     expect(at(rule, 'properties.criteria.allOf.0.query')).toContain('"collectMetrics"');
     expect(readFileSync(join(root, 'src', 'functions', 'collect-metrics.ts'), 'utf8')).toContain("'collectMetrics'");
+    // Sampled, ten runs of a busy app could all be left out, and the rule would fire for nothing.
+    const host = JSON.parse(readFileSync(join(root, 'host.json'), 'utf8')) as unknown;
+    expect(at({ host }, 'host.logging.applicationInsights.samplingSettings.excludedTypes')).toMatch(/Request/);
   });
 
   test('geo-replication is watched where its metric is: on the secondary of Premium, on the cache when managed', () => {

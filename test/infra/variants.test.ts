@@ -1,8 +1,19 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { findTypes } from '../../scripts/bicep.cjs';
 import { snapshotMetadata } from '../../scripts/snapshot-arguments.cjs';
-import { at, bicepServer, describeWithBicep, ofType, only, type Resource, remembered, root } from './infra';
+import {
+  at,
+  bicepServer,
+  describeWithBicep,
+  ofType,
+  only,
+  type Resource,
+  readSnapshot,
+  remembered,
+  root,
+} from './infra';
 import { createTypeCheck } from './type-check';
 
 // What no committed parameter file asks for: the other branches of the template, evaluated and checked in the same way.
@@ -162,6 +173,40 @@ ${more}}
       expect(only(resources, 'Microsoft.Cache/redis').properties?.disableAccessKeyAuthentication).toBe(false);
       expectKeyInVaultOnly(resources);
     });
+  });
+
+  test('moving from Premium to managed in one group changes nothing that stays but the app’s settings', async () => {
+    const group = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-oversight-prod-saas-eastus';
+    const network = `${group}/providers/Microsoft.Network/virtualNetworks/vnet-oversight-prod`;
+    const addresses = ['cache: .9', 'blob: .5', 'queue: .6', 'table: .7', 'vault: .8'];
+    const moved = await evaluate('managed', [
+      [
+        /param network = \{[\s\S]*?\n\}\n/,
+        `param network = {
+  kind: 'existing'
+  virtualNetworkId: '${network}'
+  functionsSubnetId: '${network}/subnets/snet-functions'
+  endpointsSubnetId: '${network}/subnets/snet-endpoints'
+  endpointsSubnetPrefix: '10.20.5.0/24'
+  addresses: { ${addresses.map((each) => each.replace(/\.(\d)/, "'10.20.5.$1'")).join('\n')}\n }
+}
+param names = {
+  cache: 'redis-oversight-prod-managed'
+  privateEndpoint: 'pe-redis-managed'
+  privateConnection: 'psc-redis-managed'
+}
+`,
+      ],
+    ]);
+    const before = new Map(readSnapshot('premium').map((resource) => [resource.id, resource]));
+    const changed = moved
+      .filter(({ id }) => before.has(id))
+      .filter((resource) => !isDeepStrictEqual(resource, before.get(resource.id)));
+    expect(changed.map(({ type }) => type)).toEqual(['Microsoft.Web/sites/config']);
+    const addressOf = (endpoint: Resource) => at(endpoint, 'properties.ipConfigurations.0.properties.privateIPAddress');
+    const together = new Map([...before.values(), ...moved].map((resource) => [resource.id, resource]));
+    const taken = ofType([...together.values()], 'Microsoft.Network/privateEndpoints').map(addressOf);
+    expect(new Set(taken).size).toBe(taken.length);
   });
 
   test('what must be in order is: caches, both endpoints, then the link; a group is founded once only', async () => {
