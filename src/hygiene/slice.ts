@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock';
 import { DeadlineError, RedisUnavailableError } from '../redis';
 import { type GentleLimits, type StopReason, stopReason, temperedDuty } from './gentleness';
-import { nextCount, Pace } from './pace';
+import { Pace } from './pace';
 import type { NodeVitals, PassKind, PassRecordStore, Scanner, ShardSource, SweepQueue } from './ports';
 import type { QuietHours } from './quiet-hours';
 import type { PassName, ShardRecord, SweepMessage } from './record';
@@ -159,7 +159,7 @@ class Slice {
         if (met === 'restarted') continue;
       }
       this.#kind.add(this.#record.findings, page.found);
-      this.#record = paged(this.#record, page, nextCount(this.#record.count, page.micros));
+      this.#record = paged(this.#record, page, pace.nextCount(this.#record.count, page.micros));
       this.#examined += page.examined;
       this.#serverMicros += page.micros;
 
