@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Client, coerceError, createClient, createEntities, createSessionStore, readSettings } from '../src/index';
+import { type Client, coerceError, createClient, createEntities, readSettings } from '../src/index';
 import { jobsOf } from './once/jobs';
 import { runOnce } from './once/run';
 import { renderTable } from './once/table';
@@ -14,6 +14,7 @@ import { startServices } from './stack/services';
 import { stackEnvironment } from './stack/settings';
 import { summaryLine } from './stack/summary';
 import { startTraffic } from './web/traffic';
+import { sampleSessions } from './web/web-app';
 import { startWebServer, type WebServer } from './web/web-server';
 
 /**
@@ -56,7 +57,7 @@ async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string
   await client.migrate();
   const [host, web] = await Promise.all([
     startFunctionsHost({ env, onLine: console_.hostLine }),
-    startWebServer({ cache: client.cache, sessions: createSessionStore({ redis: client.redis }) }),
+    startWebServer({ cache: client.cache, sessions: sampleSessions(client.redis) }),
   ]);
   stops.push(
     () => host.process.stop(DRAIN_MS),

@@ -119,6 +119,7 @@ async function member(
         SENTINEL_PASSWORD: passwords.sentinel,
         TLS_DIR: options.tlsDir ?? '',
         DOWN_AFTER_MS: `${options.downAfterMs ?? 1_000}`,
+        FAILOVER_TIMEOUT_MS: '2000',
       },
       dir,
       graceMs: 2_000,

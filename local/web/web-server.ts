@@ -9,7 +9,7 @@ export interface WebServer {
 
 /** Serves the sample web app on a free port of the loopback. */
 export async function startWebServer(services: WebServices): Promise<WebServer> {
-  const app = createWebApp(services);
+  const app = await createWebApp(services);
   return new Promise((resolve, reject) => {
     const server = app.listen(0, '127.0.0.1', (error?: Error) => {
       if (error) {

@@ -123,6 +123,13 @@ describe('loading', () => {
     expect(host.other.join('\n')).toContain(message);
   });
 
+  test('a retry policy is refused, not ignored', async () => {
+    const retry = `{ strategy: 'fixedDelay', delayInterval: 1000, maxRetryCount: 2 }`;
+    const host = await start(`app.timer('t', { schedule: '0 0 * * * *', retry: ${retry}, handler() {} })`);
+    expect(await host.process.exited).toBe(1);
+    expect(host.other.join('\n')).toContain('t: this host knows no retry policies');
+  });
+
   test('nothing can be registered once the app is loaded', async () => {
     const host = await start(`app.http('late', { handler() { app.http('later', { handler() {} }); } });`);
     const answer = await fetch(`${await host.address()}/things/late`);
