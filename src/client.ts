@@ -9,7 +9,7 @@ import { type Counters, createCounters, createRedis, type RedisHandle } from './
 import { createDemand, type RunningDemand } from './refresh-ahead';
 import { readSettings, type Settings } from './settings';
 import { type StorageClients, storageClients } from './storage/clients';
-import { createStorageQueueJournal, type JournalConsumer } from './write-behind';
+import { createLimitedJournal, createStorageQueueJournal, type JournalConsumer } from './write-behind';
 
 /** The entities, or a function that makes them from what the process has. */
 export type EntitiesSource = readonly Entity[] | ((ports: { readonly pool: SqlPool }) => readonly Entity[]);
@@ -65,7 +65,8 @@ export function createClient(options: ClientOptions): Client {
     typeof options.entities === 'function' ? options.entities({ pool }) : options.entities,
   );
   const fence = createFence({ redis, logger, clock });
-  const journal = createStorageQueueJournal({ storage, settings, logger, clock, counters });
+  const queue = createStorageQueueJournal({ storage, settings, logger, clock, counters });
+  const journal = createLimitedJournal({ journal: queue, entities, settings, logger, clock, counters });
   const demand = createDemand({
     ...{ redis, entities, settings, counters, logger, clock },
     refresh: (keys) => cache.refresh(keys),

@@ -1,4 +1,4 @@
-import type { WriteRow } from '../entities/store';
+import type { SaveOutcome, WriteRow } from '../entities/store';
 
 /** What the cache needs of others. The implementations live in later layers and are passed in. */
 
@@ -8,7 +8,8 @@ import type { WriteRow } from '../entities/store';
  * and `E_WRITE_UNKNOWN` when it may be: repeating it with the same version is then safe.
  */
 export interface Journal {
-  append(write: JournalWrite): Promise<void>;
+  /** Answers the store's outcome where the write went straight to it, since the journal is full; else nothing. */
+  append(write: JournalWrite): Promise<SaveOutcome | undefined>;
   /** Sends what callers are waiting for, then resolves. Part of a clean exit. */
   close(): Promise<void>;
 }

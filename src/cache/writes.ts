@@ -157,11 +157,13 @@ export class Writes {
     const acceptedAt = clock.now();
     const version = options.version ?? (await versions.take(key));
     const row = this.#row(key, value, version);
-    await journal.append({ ...row, entity: entity.name, acceptedAt });
+    const outcome = await journal.append({ ...row, entity: entity.name, acceptedAt });
     changing(key);
     await this.#owe(key, async () => {
       const { policy, tags, least } = await this.#prepare(key, options, true);
-      await fence.publish(row, { ttlSeconds: policy.ttlSeconds, hardAgeSeconds, leastStampMs: least, tags });
+      const { ttlSeconds, graceSeconds } = policy;
+      if (outcome?.saved !== false) await fence.publish(row, { ttlSeconds, hardAgeSeconds, leastStampMs: least, tags });
+      if (outcome !== undefined) await fence.settle([{ row, outcome, ttlSeconds, graceSeconds }]);
       changed(key);
     });
     return version;

@@ -1,4 +1,4 @@
-import { whole } from './kinds';
+import { oneOf, whole } from './kinds';
 import { section } from './setting';
 
 export const writeBehindSettings = section('Write-behind', {
@@ -50,5 +50,37 @@ export const writeBehindSettings = section('Write-behind', {
       'How long writes of an entity (or in a message format) that this deployment does not know yet are kept in the journal before they become dead letters.',
     unit: 'hours',
     expected: 'a whole number from 1 to 720',
+  },
+  WRITE_BEHIND_SOFT_MESSAGES: {
+    schema: whole(5_000, 1),
+    meaning: 'Messages in the journal from which web processes warn, once, and count `journal_backlog|level=soft`.',
+    unit: 'messages',
+    expected: 'a whole number from 1',
+  },
+  WRITE_BEHIND_HARD_MESSAGES: {
+    schema: whole(100_000, 1),
+    meaning: 'Messages in the journal from which WRITE_BEHIND_WHEN_FULL applies.',
+    unit: 'messages',
+    expected: 'a whole number from 1',
+  },
+  WRITE_BEHIND_SOFT_AGE_SECONDS: {
+    schema: whole(300, 1),
+    meaning: 'Age of the oldest waiting write from which web processes warn, once.',
+    unit: 's',
+    expected: 'a whole number from 1',
+  },
+  WRITE_BEHIND_HARD_AGE_SECONDS: {
+    schema: whole(43_200, 1, 86_400),
+    meaning: 'Age of the oldest waiting write from which WRITE_BEHIND_WHEN_FULL applies.',
+    unit: 's',
+    expected: 'a whole number from 1 to 86400',
+    danger: 'A waiting write stays in the cache for a day; an older one could be missed by readers.',
+  },
+  WRITE_BEHIND_WHEN_FULL: {
+    schema: oneOf(['reject', 'write-through'], 'reject'),
+    meaning:
+      'What becomes of writes beyond a hard limit: `reject` refuses them (E_WRITE_REFUSED), `write-through` saves each at once by the same fenced statement.',
+    expected: 'reject or write-through',
+    danger: '`write-through` puts every single write on a database that may be the reason for the backlog.',
   },
 });

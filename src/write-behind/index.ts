@@ -3,5 +3,6 @@ export { createDeadLetters, type DeadLetters, type DeadLettersOptions } from './
 export { WriteRefusedError, WriteUnknownError } from './errors';
 export { createFlusher, type Delivery, type Flusher, type FlusherOptions } from './flusher';
 export type { JournalConsumer } from './journal';
+export { createLimitedJournal, type LimitedJournalOptions } from './limited-journal';
 export { createPoisonDrain, type PoisonDrainOptions } from './poison-drain';
 export { createStorageQueueJournal, type StorageQueueJournalOptions } from './storage-queue-journal';

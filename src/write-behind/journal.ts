@@ -18,6 +18,8 @@ export interface JournalConsumer {
   dropClaims(claims: readonly Claim[]): Promise<void>;
   /** Messages in the journal, those not yet visible included; approximately, as storage counts. */
   depth(): Promise<number>;
+  /** When the oldest of the writes at its head was accepted, in ms since 1970; undefined where nothing is visible. */
+  oldest(): Promise<number | undefined>;
 }
 
 /** Bytes of rows, commas included, that fit a message. */

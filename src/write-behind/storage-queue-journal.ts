@@ -11,7 +11,7 @@ import { WriteRefusedError, WriteUnknownError } from './errors';
 import { GroupCommit } from './group-commit';
 import { inTime } from './in-time';
 import { type JournalConsumer, ROW_BYTES } from './journal';
-import { encodeMessage, encodeRow, type JournalRow } from './message';
+import { decodeMessage, encodeMessage, encodeRow, type JournalRow } from './message';
 import { sendFailure } from './send-failure';
 
 export type JournalSettings = Pick<
@@ -117,6 +117,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
       let text = encodeRow(row);
       if (value !== null && Buffer.byteLength(text) > ROW_BYTES) text = await claimed({ ...row, value });
       await group.add(text, Buffer.byteLength(text));
+      return undefined;
     },
 
     close: () => group.close(),
@@ -135,6 +136,16 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
     async depth() {
       const queue = await storage.queue(settings.WRITE_BEHIND_QUEUE);
       return (await queue.getProperties()).approximateMessagesCount ?? 0;
+    },
+
+    async oldest() {
+      const queue = await storage.queue(settings.WRITE_BEHIND_QUEUE);
+      const { peekedMessageItems } = await queue.peekMessages({ numberOfMessages: 8 });
+      const accepted = peekedMessageItems.flatMap(({ messageText }) => {
+        const decoded = decodeMessage(Buffer.from(messageText, 'base64').toString('utf8'));
+        return decoded.kind === 'rows' ? decoded.message.rows.map((row) => row.acceptedAt) : [];
+      });
+      return accepted.length === 0 ? undefined : Math.min(...accepted);
     },
   };
 }

@@ -31,12 +31,13 @@ afterAll(async () => {
 });
 
 /** Some web apps and the flush job, on Redis, storage and a database of their own tables. */
-async function rig(webs = 1) {
+async function rig(webs = 1, environment: Record<string, string> = {}) {
   const id = randomUUID().replaceAll('-', '').slice(0, 8);
   const settings = readSettings({
     ...{ REDIS_URL: redis.url, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
     ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
     WRITE_BEHIND_RETRY_CAP_SECONDS: '1',
+    ...environment,
   });
   const make = () => {
     const client = createClient({ settings, entities: createEntities, logger: silentLogger });
@@ -210,4 +211,23 @@ it('an outage of Redis after the commit is made good by the next delivery', asyn
   await drain();
   expect(await stored(key)).toMatchObject({ value: { name: 'Ada' } });
   expect(await web.redis.client('cache').pttl(physicalKey(key))).toBeLessThanOrEqual(700_000);
+});
+
+it('beyond the hard limit a write goes straight to the database, and is not left dirty', async () => {
+  const { web, drain, stored, id } = await rig(1, {
+    WRITE_BEHIND_HARD_MESSAGES: '1',
+    WRITE_BEHIND_WHEN_FULL: 'write-through',
+  });
+  const keys = Array.from({ length: 50 }, (_, n) => `user:profile:${id}-${n}`);
+  let through: string | undefined;
+  for (const key of keys) {
+    await web.cache.writeBehind(key, { name: key });
+    if ((await stored(key)) === undefined) continue;
+    through = key;
+    break;
+  }
+  expect(through).toBeDefined();
+  expect(await web.cache.get(through as string)).toEqual({ name: through });
+  expect(await web.redis.client('cache').pttl(physicalKey(through as string))).toBeLessThanOrEqual(700_000);
+  await drain();
 });

@@ -93,6 +93,7 @@ export function journalInMemory(clock: Clock) {
       for (const { blob } of dropped) claims.delete(blob);
     },
     depth: async () => waiting.length,
+    oldest: async () => undefined,
   };
   return {
     ...journal,

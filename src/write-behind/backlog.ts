@@ -1,0 +1,74 @@
+import { type Clock, SECOND } from '../clock';
+import { errorCode } from '../errors';
+import type { Logger } from '../logger';
+import type { Counters } from '../redis/counters';
+import type { Settings } from '../settings';
+import type { JournalConsumer } from './journal';
+
+export type BacklogLevel = 'fine' | 'soft' | 'hard';
+
+export type BacklogSettings = Pick<
+  Settings,
+  | 'WRITE_BEHIND_SOFT_MESSAGES'
+  | 'WRITE_BEHIND_HARD_MESSAGES'
+  | 'WRITE_BEHIND_SOFT_AGE_SECONDS'
+  | 'WRITE_BEHIND_HARD_AGE_SECONDS'
+>;
+
+export interface BacklogOptions {
+  readonly journal: Pick<JournalConsumer, 'depth' | 'oldest'>;
+  readonly settings: BacklogSettings;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** A look costs two requests to storage, so it serves for this long, and only writers look. */
+const LOOK_EVERY_MS = 5 * SECOND;
+
+/** How far the journal is behind, as last seen. A write never waits for a look: it goes by the one before. */
+export function createBacklog(options: BacklogOptions) {
+  const { journal, settings, counters, logger, clock } = options;
+  let level: BacklogLevel = 'fine';
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let looking: Promise<void> | undefined;
+
+  async function look(): Promise<void> {
+    const [messages, oldest] = await Promise.all([journal.depth(), journal.oldest()]);
+    const ageSeconds = oldest === undefined ? 0 : Math.max(0, (clock.now() - oldest) / SECOND);
+    const beyond = (most: number, age: number) => messages >= most || ageSeconds >= age;
+    const before = level;
+    level = beyond(settings.WRITE_BEHIND_HARD_MESSAGES, settings.WRITE_BEHIND_HARD_AGE_SECONDS)
+      ? 'hard'
+      : beyond(settings.WRITE_BEHIND_SOFT_MESSAGES, settings.WRITE_BEHIND_SOFT_AGE_SECONDS)
+        ? 'soft'
+        : 'fine';
+    counters.set('journal_depth', {}, messages);
+    counters.set('journal_oldest_seconds', {}, Math.round(ageSeconds));
+    if (level !== before) {
+      counters.add('journal_backlog', { level });
+      logger[level === 'fine' ? 'info' : 'warn'](
+        { level, messages, ageSeconds: Math.round(ageSeconds) },
+        'write-behind backlog changed',
+      );
+    }
+  }
+
+  return {
+    /** At once. */
+    level(): BacklogLevel {
+      if (looking === undefined && clock.now() - lookedAt >= LOOK_EVERY_MS) {
+        lookedAt = clock.now();
+        looking = look()
+          // Storage that does not answer says nothing of the backlog; the append itself will tell.
+          .catch((error: unknown) => logger.debug({ error: errorCode(error) }, 'backlog not seen'))
+          .finally(() => {
+            looking = undefined;
+          });
+      }
+      return level;
+    },
+    /** Resolves when a look under way has ended. */
+    settled: () => looking ?? Promise.resolve(),
+  };
+}
