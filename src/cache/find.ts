@@ -14,20 +14,21 @@ export class Find extends Lookup {
     key: string,
     plan: Plan,
     strict: boolean,
-    private readonly report: (found: Found) => void,
+    private readonly report: (found: Found, index: number) => void,
+    private readonly index: number,
   ) {
     super(context, key, plan, strict);
   }
 
   protected override hit(value: unknown): void {
-    this.report({ kind: 'hit', value });
+    this.report({ kind: 'hit', value }, this.index);
   }
 
   protected override miss(unusable: string | undefined, stale: string | undefined): void {
-    this.report({ kind: 'miss', unusable, stale });
+    this.report({ kind: 'miss', unusable, stale }, this.index);
   }
 
   protected override away(error: unknown): void {
-    this.report({ kind: 'away', error });
+    this.report({ kind: 'away', error }, this.index);
   }
 }

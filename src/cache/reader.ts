@@ -20,7 +20,7 @@ const BATCH = 32;
 
 /**
  * Reads of one tick travel together, so that deadline and breaker cost once a batch: as MGETs on one server; on a
- * cluster, where slots differ, as single GETs behind corked sockets.
+ * cluster, where slots differ, as one pipeline a node.
  */
 export class Reader {
   #waiting: Read[] = [];

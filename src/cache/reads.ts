@@ -52,13 +52,19 @@ export class Reads {
   async getMany<V>(
     keys: readonly string[],
     source: BulkLoader<V> | Entity<V> | undefined,
-    options: CallOptions = {},
+    options?: CallOptions,
   ): Promise<ReadonlyMap<string, V>> {
     const distinct = [...new Set(keys)];
     const own = typeof source === 'function' ? loadingOfBulk(source) : undefined;
     const entity = typeof source === 'function' ? undefined : source;
-    const origins = distinct.map((key) => this.#origin(key, entity, own));
-    const policies = origins.map(({ plan }) => policyOf(plan.policy, options));
+    // One object for keys of one plan: a batch of thousands is felt by the garbage collector.
+    let last: Origin | undefined;
+    const origins = distinct.map((key) => {
+      const origin = this.#origin(key, entity, own, last);
+      last = origin;
+      return origin;
+    });
+    const policies = policiesOf(origins, options);
     const started = performance.now();
     const found = await this.#find(distinct, origins, policies);
     const values = new Map<string, V>();
@@ -79,7 +85,7 @@ export class Reads {
           plan,
           policies[index] as Policy,
           loading,
-          options.tags,
+          options?.tags,
           one,
           performance.now() - started,
         );
@@ -178,14 +184,15 @@ export class Reads {
     return new Promise((resolve) => {
       const found: Found[] = new Array(keys.length);
       let left = keys.length;
+      const report = (one: Found, index: number) => {
+        found[index] = one;
+        left -= 1;
+        if (left === 0) resolve(found);
+      };
       for (const [index, key] of keys.entries()) {
         const { plan } = origins[index] as Origin;
         const strict = policies[index]?.strict ?? false;
-        const find = new Find(this.options.lookup, key, plan, strict, (one) => {
-          found[index] = one;
-          left -= 1;
-          if (left === 0) resolve(found);
-        });
+        const find = new Find(this.options.lookup, key, plan, strict, report, index);
         this.options.reader.add(find);
       }
     });
@@ -204,7 +211,7 @@ export class Reads {
   }
 
   /** `entity`: brought along by the caller; `own`: the caller's loader. */
-  #origin(key: string, entity: Entity | undefined, own: Loading | undefined): Origin {
+  #origin(key: string, entity: Entity | undefined, own: Loading | undefined, last?: Origin): Origin {
     checkKey(key);
     const { plans } = this.options;
     if (entity !== undefined) {
@@ -220,8 +227,19 @@ export class Reads {
         `Expected no loader for ${plan.entity.name}: an entity with a store is loaded from it, with the version of the row`,
       );
     }
-    return { plan, loading: own ?? plan.loading };
+    return last?.plan === plan ? last : { plan, loading: own ?? plan.loading };
   }
+}
+
+/** Of each origin; most batches are of one plan. */
+function policiesOf(origins: readonly Origin[], options: CallOptions | undefined): Policy[] {
+  if (options === undefined) return origins.map(({ plan }) => plan.policy);
+  const known = new Map<Plan, Policy>();
+  return origins.map(({ plan }) => {
+    const policy = known.get(plan) ?? policyOf(plan.policy, options);
+    known.set(plan, policy);
+    return policy;
+  });
 }
 
 /** The convention is checked in full only where the fast look finds something odd. */
@@ -238,9 +256,16 @@ class Peek extends Find {
     private readonly found: (raw: string | undefined) => void,
     reject: (error: unknown) => void,
   ) {
-    super(context, key, plan, false, (one) => {
-      if (one.kind === 'away') reject(one.error);
-    });
+    super(
+      context,
+      key,
+      plan,
+      false,
+      (one) => {
+        if (one.kind === 'away') reject(one.error);
+      },
+      0,
+    );
   }
 
   override answered(raw: string | null): void {
