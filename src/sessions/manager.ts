@@ -1,4 +1,4 @@
-import type { Application, NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, Response, Router } from 'express';
 import session, { type SessionData } from 'express-session';
 import { SECOND } from '../clock';
 import { coerceError } from '../errors';
@@ -55,8 +55,8 @@ export class SessionManager {
     this.cookieName = secure && path === '/' && domain === undefined ? `__Host-${name}` : name;
   }
 
-  /** Reads the secrets and puts the session middleware into the app. Rejects where there is no secret. */
-  async initialize(app: Application): Promise<void> {
+  /** Reads the secrets and puts the session middleware into the app, or a router of it. Rejects where there is none. */
+  async initialize(app: Pick<Router, 'use'>): Promise<void> {
     await this.#readSecrets();
     const everyMs = (this.#options.secretsEverySeconds ?? 300) * SECOND;
     if (!isList(this.#options.secrets)) {
