@@ -214,11 +214,12 @@ it('an outage of Redis after the commit is made good by the next delivery', asyn
 });
 
 it('beyond the hard limit a write goes straight to the database, and is not left dirty', async () => {
-  const { web, drain, stored, id } = await rig(1, {
+  const { web, jobs, drain, stored, id } = await rig(1, {
     WRITE_BEHIND_HARD_MESSAGES: '1',
     WRITE_BEHIND_WHEN_FULL: 'write-through',
   });
   const keys = Array.from({ length: 50 }, (_, n) => `user:profile:${id}-${n}`);
+  await jobs.cache.writeBehind(`user:profile:${id}`, { name: 'in the journal' });
   let through: string | undefined;
   for (const key of keys) {
     await web.cache.writeBehind(key, { name: key });
