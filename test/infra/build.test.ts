@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { snapshotMetadata } from '../../scripts/snapshot-arguments.cjs';
 import type { Diagnostic } from './bicep-server';
 import { bicepServer, describeWithBicep, parameterFiles, remembered, root } from './infra';
@@ -77,6 +77,19 @@ describeWithBicep('infra/ builds', (bicep) => {
   });
 });
 
+describe('without a Bicep CLI', () => {
+  const bare = { PATH: dirname(process.execPath), HOME: join(root, '.cache', 'nowhere') };
+
+  test('the check is skipped with one visible line', async () => {
+    const said = await run(process.execPath, ['scripts/infra.mjs'], bare);
+    expect(said).toMatch(/^0: No Bicep CLI: .*BICEP_PATH\.$/);
+  });
+
+  test('and with CI=true that is a failure', async () => {
+    expect(await run(process.execPath, ['scripts/infra.mjs'], { ...bare, CI: 'true' })).toMatch(/^1: No Bicep CLI/);
+  });
+});
+
 test('nothing is suppressed without a reason beside it', () => {
   const bare = templates.flatMap((file) =>
     readFileSync(join(root, file), 'utf8')
@@ -109,9 +122,9 @@ use-description-type-properties use-description-types use-description-vars use-r
 use-user-defined-types what-if-short-circuiting`.split(/\s+/);
 
 /** Exit status and all that was said. */
-function run(command: string, args: readonly string[]): Promise<string> {
+function run(command: string, args: readonly string[], env = process.env): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root });
+    const child = spawn(command, args, { cwd: root, env });
     const said: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
