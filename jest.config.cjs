@@ -5,8 +5,11 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }],
+    'uPlot\\.iife\\.min\\.js$': '<rootDir>/scripts/jest-text.cjs',
     '\\.(lua|html|css)$': '<rootDir>/scripts/jest-text.cjs',
   },
+  // The chart library is embedded in the dashboard as text.
+  transformIgnorePatterns: ['/node_modules/(?!uplot/)'],
   moduleFileExtensions: ['ts', 'js', 'cjs', 'mjs', 'json', 'node', 'lua'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.cache'],
   testTimeout: 60_000,

@@ -1,12 +1,27 @@
 // Bundles what runs. `dist/main.js`, the Functions app, holds everything it needs: one file to read at a cold start
 // instead of thousands. The library, the command line, the local stack and the benches leave packages outside.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
+/** What a page embeds of a package is text, also where packages stay outside. */
+const embedded = {
+  name: 'embedded',
+  setup: ({ onResolve, onLoad }) => {
+    const require = createRequire(import.meta.url);
+    onResolve({ filter: /^uplot\/dist\// }, ({ path }) => ({ path: require.resolve(path), namespace: 'embedded' }));
+    onLoad({ filter: /./, namespace: 'embedded' }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8'),
+      loader: 'text',
+    }));
+  },
+};
+
 const shared = {
+  plugins: [embedded],
   bundle: true,
   platform: 'node',
   target: 'node22',

@@ -9,24 +9,16 @@ import {
   createPlatformMetrics,
   createTableSampleStore,
   latestBatches,
-  overviewOf,
   readHealth,
   renderPrometheus,
 } from './monitoring';
-import { renderPlainDashboard } from './monitoring/plain-dashboard';
+import { createPages, json, type Page } from './pages';
 import { redisHost } from './redis';
 import { createRefresher, createRefreshPlanner } from './refresh-ahead';
 import { createSelfCheck } from './self-check';
 import { SessionCore } from './sessions';
 import type { Settings } from './settings';
 import { createDeadLetters, createFlusher, createPoisonDrain, type Delivery } from './write-behind';
-
-/** An answer over HTTP. */
-export interface Page {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
 
 /** Everything the functions delegate to. A job's name is its function's name. */
 export interface App {
@@ -41,7 +33,10 @@ export interface App {
   notifyAlerts(message: unknown): Promise<JobReport>;
   health(): Promise<Page>;
   metrics(): Promise<Page>;
-  dashboard(): Promise<Page>;
+  /** The page; with a range, the figures it draws. */
+  dashboard(range: string | null): Promise<Page>;
+  /** What an administrator changes from the page. */
+  dashboardAction(body: unknown): Promise<Page>;
   selfCheck(): Promise<Page>;
   /** Counts a run and sends what was counted: on Flex Consumption the process may be gone a moment later. */
   jobEnded(job: string, outcome: 'ok' | 'failed', ms: number): Promise<void>;
@@ -97,6 +92,10 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
   });
 
   const alerts = createAlerts({ ...shared, samples });
+  const pages = createPages({
+    ...{ clock, samples, alerts, sweeps, deadLetters, journal },
+    cache: settings.CACHE_NAME,
+  });
 
   return {
     flushWrites: (message, delivery) => flusher.flush(message, delivery),
@@ -128,24 +127,8 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
         body: renderPrometheus(batches, baselines),
       };
     },
-    async dashboard() {
-      const [batches, state, passes] = await Promise.all([
-        latestBatches(samples, clock.now()),
-        alerts.state(),
-        sweeps.progress(),
-      ]);
-      const overview = Object.entries(overviewOf(batches)).map(([title, rows]) => ({
-        title,
-        rows: Object.entries<number | null>(rows),
-      }));
-      const firing = Object.values(state.alerts).filter((it) => it.state === 'firing');
-      const body = renderPlainDashboard(`Cache Steward: ${settings.CACHE_NAME}`, [
-        { title: 'firing alerts', rows: firing.map((it) => [it.rule, it.summary] as const) },
-        ...overview,
-        { title: 'sweeps', rows: passes.map((it) => [it.pass, JSON.stringify(it)] as const) },
-      ]);
-      return { status: 200, type: 'text/html; charset=utf-8', body };
-    },
+    dashboard: (range) => pages.dashboard(range),
+    dashboardAction: (body) => pages.dashboardAction(body),
     async selfCheck() {
       const sessions = new SessionCore({ redis });
       const report = await createSelfCheck({ host: redisHost(settings), cache, sessions }).run();
@@ -159,9 +142,3 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     close: () => client.close(),
   };
 }
-
-const json = (status: number, body: unknown): Page => ({
-  status,
-  type: 'application/json; charset=utf-8',
-  body: JSON.stringify(body),
-});

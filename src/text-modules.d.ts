@@ -10,3 +10,7 @@ declare module '*.css' {
   const text: string;
   export default text;
 }
+declare module 'uplot/dist/uPlot.iife.min.js' {
+  const text: string;
+  export default text;
+}

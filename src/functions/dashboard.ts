@@ -1,12 +1,28 @@
 import { app } from '@azure/functions';
+import { isSameSite } from '../monitoring';
 import { type AppSource, answer } from './run-job';
 
-/** What people look at. */
+/** What people look at: the page, and with `?data=<range>` the figures it draws. */
 export function registerDashboard(source: AppSource): void {
   app.http('dashboard', {
     methods: ['GET'],
     authLevel: 'function',
     route: 'dashboard',
-    handler: (_request, context) => answer(source, context, (it) => it.dashboard()),
+    handler: (request, context) => answer(source, context, (it) => it.dashboard(request.query.get('data'))),
+  });
+}
+
+/** What changes state: a second, administrator's key, and only from the page itself. */
+export function registerDashboardActions(source: AppSource): void {
+  app.http('dashboardActions', {
+    methods: ['POST'],
+    authLevel: 'admin',
+    route: 'dashboard/actions',
+    handler: async (request, context) => {
+      if (!isSameSite(request.headers, new URL(request.url).origin))
+        return { status: 403, jsonBody: { error: 'E_CROSS_SITE' } };
+      const body: unknown = await request.json().catch(() => undefined);
+      return answer(source, context, (it) => it.dashboardAction(body));
+    },
   });
 }

@@ -4,7 +4,7 @@ import type { EntitiesSource } from '../client';
 import { readSettings } from '../settings';
 import { registerCollectMetrics } from './collect-metrics';
 import { contextLogger } from './context-logger';
-import { registerDashboard } from './dashboard';
+import { registerDashboard, registerDashboardActions } from './dashboard';
 import { registerDrainPoison } from './drain-poison';
 import { registerEvaluateAlerts } from './evaluate-alerts';
 import { registerFlushWrites } from './flush-writes';
@@ -45,6 +45,7 @@ export function registerJobs({ entities }: RegisterJobsOptions): void {
     registerEvaluateAlerts,
     registerNotifyAlerts,
     registerDashboard,
+    registerDashboardActions,
     registerHealth,
     registerMetrics,
     registerSelfCheck,

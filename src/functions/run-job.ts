@@ -1,8 +1,9 @@
 import type { HttpResponseInit, InvocationContext, Timer } from '@azure/functions';
-import type { App, Page } from '../app';
+import type { App } from '../app';
 import { SECOND } from '../clock';
 import { coerceError, errorCode } from '../errors';
 import type { JobReport } from '../job';
+import type { Page } from '../pages';
 import { withInvocation } from './context-logger';
 
 /** How the functions reach the app: made at the first invocation, never at registration. */

@@ -1,5 +1,13 @@
 export { createPlatformMetrics, type PlatformMetrics } from './azure-monitor';
 export { type Collector, type CollectorOptions, createCollector } from './collector';
+export {
+  type AlertView,
+  createDashboard,
+  type Dashboard,
+  type DashboardData,
+  type DashboardOptions,
+} from './dashboard';
+export { ACTION_HEADER, isSameSite } from './dashboard/same-site';
 export { type Health, readHealth } from './health';
 export { latestBatches } from './latest';
 export { createMemorySampleStore } from './memory-store';

@@ -1,0 +1,43 @@
+import { DAY, HOUR, MINUTE } from '../../clock';
+import type { Resolution, SampleBatch, SampleStore } from '../samples';
+
+/** What the page can show, and at which resolution. */
+export const ranges = {
+  '1h': { ms: HOUR, resolution: 'minute', step: MINUTE },
+  '6h': { ms: 6 * HOUR, resolution: 'minute', step: MINUTE },
+  '24h': { ms: DAY, resolution: 'minute', step: 10 * MINUTE },
+  '7d': { ms: 7 * DAY, resolution: 'hour', step: HOUR },
+  '30d': { ms: 30 * DAY, resolution: 'hour', step: 6 * HOUR },
+  '90d': { ms: 90 * DAY, resolution: 'day', step: DAY },
+} as const satisfies Record<string, { ms: number; resolution: Resolution; step: number }>;
+
+export type RangeName = keyof typeof ranges;
+
+export const isRange = (name: string): name is RangeName => Object.hasOwn(ranges, name);
+
+/** The batches of equal spans of time: what charts are drawn from. */
+export interface Buckets {
+  /** Beginning of each, in ms since 1970. */
+  readonly times: readonly number[];
+  readonly batches: readonly (readonly SampleBatch[])[];
+  readonly stepMs: number;
+}
+
+/** Reads a range in buckets. What has not been rolled up yet, the present hour or day, is filled in from minutes. */
+export async function readBuckets(store: SampleStore, range: RangeName, now: number): Promise<Buckets> {
+  const { ms, resolution, step } = ranges[range];
+  const start = Math.floor((now - ms) / step) * step;
+  const all = [...(await store.read({ after: start - 1, until: now, resolution }))];
+  if (resolution !== 'minute') {
+    const rolledUntil = Math.max(start, ...all.map(({ at }) => at + (resolution === 'hour' ? HOUR : DAY)));
+    all.push(...(await store.read({ after: Math.max(rolledUntil - 1, now - 2 * HOUR), until: now })));
+  }
+  const times: number[] = [];
+  const batches: SampleBatch[][] = [];
+  for (let at = start; at <= now; at += step) {
+    times.push(at);
+    batches.push([]);
+  }
+  for (const batch of all) batches[Math.floor((batch.at - start) / step)]?.push(batch);
+  return { times, batches, stepMs: step };
+}

@@ -1,0 +1,174 @@
+import type { Clock } from '../../clock';
+import type { JobReport } from '../../job';
+import { latestBatches } from '../latest';
+import { type Overview, overviewOf } from '../overview';
+import { lastOf, type SampleBatch, type SampleStore } from '../samples';
+import { isRange, type RangeName, readBuckets } from './buckets';
+import { renderPage } from './page';
+import { type Panel, panelsOf } from './panels';
+import { type CommandRow, commandRows, type EntityRow, entityRows, fullAt, type JobRow, jobRows } from './tables';
+
+/** An alert as people see it. */
+export interface AlertView {
+  readonly alert: string;
+  readonly severity: string;
+  readonly state: 'firing' | 'pending';
+  /** ms since 1970. */
+  readonly since: number;
+  readonly summary: string;
+  readonly runbook: string;
+}
+
+export interface DeadLetterView {
+  readonly letterId: string;
+  readonly entity: string;
+  readonly reason: string;
+  readonly detail: string;
+  /** ms since 1970. */
+  readonly at: number;
+}
+
+export interface PassView {
+  readonly pass: string;
+  readonly status: string;
+  readonly percent: number;
+  readonly examined: number;
+}
+
+export interface DashboardOptions {
+  readonly cache: string;
+  readonly store: SampleStore;
+  readonly clock: Clock;
+  readonly alerts: () => Promise<readonly AlertView[]>;
+  readonly passes: () => Promise<readonly PassView[]>;
+  readonly deadLetters: {
+    list(): Promise<readonly DeadLetterView[]>;
+    /** False where there is none of that id. */
+    replay(letterId: string): Promise<boolean>;
+    discard(letterId: string): Promise<boolean>;
+  };
+}
+
+/** What the page draws. */
+export interface DashboardData {
+  readonly cache: string;
+  /** ms since 1970. */
+  readonly now: number;
+  readonly range: RangeName;
+  readonly alerts: readonly AlertView[];
+  readonly overview: Overview;
+  readonly nodes: { readonly up: number; readonly all: number };
+  /** When memory is full at the pace of the range, in ms since 1970; null where it isn't in sight. */
+  readonly memoryFullAt: number | null;
+  /** In seconds since 1970, as charts want them. */
+  readonly times: readonly number[];
+  readonly panels: readonly Panel[];
+  readonly entities: readonly EntityRow[];
+  readonly jobs: readonly JobRow[];
+  readonly commands: readonly CommandRow[];
+  readonly passes: readonly PassView[];
+  readonly deadLetters: readonly DeadLetterView[];
+  /** Parts that could not be read just now. */
+  readonly missing: readonly string[];
+}
+
+export interface Dashboard {
+  /** The page, whole. */
+  page(): string;
+  /** An unknown range is the shortest. */
+  data(range?: string | null): Promise<DashboardData>;
+  /** Changes a dead letter. For administrators only: the caller sees to that. */
+  act(action: DashboardAction): Promise<JobReport>;
+}
+
+export interface DashboardAction {
+  readonly action: 'replay' | 'discard';
+  readonly letterId: string;
+}
+
+const SLOWEST = 10;
+
+export function createDashboard(options: DashboardOptions): Dashboard {
+  const { cache, store, clock } = options;
+  let page: string | undefined;
+
+  return {
+    page: () => {
+      page ??= renderPage(cache);
+      return page;
+    },
+
+    data: async (wanted) => {
+      const range = wanted && isRange(wanted) ? wanted : '1h';
+      const now = clock.now();
+      const missing: string[] = [];
+      // One part that is away leaves the others on the page.
+      const part = async <T>(name: string, read: () => Promise<readonly T[]>): Promise<readonly T[]> => {
+        try {
+          return await read();
+        } catch {
+          missing.push(name);
+          return [];
+        }
+      };
+      const [buckets, latest, alerts, passes, deadLetters] = await Promise.all([
+        readBuckets(store, range, now),
+        latestBatches(store, now),
+        part('alerts', options.alerts),
+        part('sweeps', options.passes),
+        part('dead letters', options.deadLetters.list),
+      ]);
+      const all = buckets.batches.flat();
+      const panels = panelsOf(buckets).filter(({ lines }) => lines.length > 0);
+      return {
+        ...{ cache, now, range, missing, passes, deadLetters },
+        alerts: sorted(alerts),
+        overview: overviewOf(latest),
+        nodes: nodesOf(latest),
+        memoryFullAt: forecast(latest, panels, buckets.stepMs, now),
+        times: buckets.times.map((at) => at / 1_000),
+        panels,
+        entities: entityRows(all),
+        jobs: jobRows(all),
+        commands: commandRows(all, SLOWEST),
+      };
+    },
+
+    act: async ({ action, letterId }) => {
+      const done = await options.deadLetters[action](letterId);
+      const summary = done ? `dead letter ${action === 'replay' ? 'replayed' : 'discarded'}` : 'no such dead letter';
+      return { summary, figures: { changed: done ? 1 : 0 } };
+    },
+  };
+}
+
+const graveness: Readonly<Record<string, number>> = { critical: 0, warning: 1, info: 2 };
+
+/** Firing before pending, the gravest first, then the oldest. */
+function sorted(alerts: readonly AlertView[]): readonly AlertView[] {
+  const rank = ({ state, severity }: AlertView) => (state === 'firing' ? 0 : 10) + (graveness[severity] ?? 9);
+  return [...alerts].sort((a, b) => rank(a) - rank(b) || a.since - b.since);
+}
+
+function nodesOf(latest: readonly SampleBatch[]) {
+  const nodes = latest.filter(({ labels }) => labels.node !== undefined);
+  const up = nodes.filter(({ values }) => values.redis_up !== undefined && lastOf(values.redis_up) === 1);
+  return { up: up.length, all: nodes.length };
+}
+
+/** The node that is full first. */
+function forecast(
+  latest: readonly SampleBatch[],
+  panels: readonly Panel[],
+  stepMs: number,
+  now: number,
+): number | null {
+  const lines = panels.find(({ id }) => id === 'memory')?.lines ?? [];
+  const times = latest.flatMap(({ labels, values }) => {
+    const limit = values.redis_memory_max_bytes;
+    const line = lines.find(({ label }) => label === labels.node);
+    const at = limit !== undefined && line ? fullAt(line.values, lastOf(limit), stepMs, now) : null;
+    return at === null ? [] : [at];
+  });
+  return times.length === 0 ? null : Math.min(...times);
+}

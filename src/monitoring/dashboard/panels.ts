@@ -1,0 +1,143 @@
+import { countOf, maxOf, meanOf, parseSeriesKey, type SampleBatch, sumOf } from '../samples';
+import type { Buckets } from './buckets';
+
+export interface Line {
+  readonly label: string;
+  readonly values: readonly (number | null)[];
+}
+
+export interface Panel {
+  readonly id: string;
+  readonly title: string;
+  /** How numbers are shown: `bytes`, `share`, `ms`, `perSecond`, `count`, `seconds`. */
+  readonly unit: string;
+  readonly lines: readonly Line[];
+}
+
+type Batches = readonly SampleBatch[];
+
+/** Values of a metric in a bucket, by what `label` makes of batch and labels. */
+function valuesOf(batches: Batches, metric: string, label: (labels: Readonly<Record<string, string>>) => string) {
+  const found = new Map<string, { sum: number; mean: number; max: number; samples: number }>();
+  for (const batch of batches) {
+    for (const [key, value] of Object.entries(batch.values)) {
+      if (key !== metric && !key.startsWith(`${metric}|`)) continue;
+      const name = label({ ...batch.labels, ...parseSeriesKey(key).labels });
+      const sofar = found.get(name) ?? { sum: 0, mean: 0, max: Number.NEGATIVE_INFINITY, samples: 0 };
+      const samples = sofar.samples + countOf(value);
+      const mean = (sofar.mean * sofar.samples + meanOf(value) * countOf(value)) / samples;
+      found.set(name, { sum: sofar.sum + sumOf(value), mean, max: Math.max(sofar.max, maxOf(value)), samples });
+    }
+  }
+  return found;
+}
+
+const everything = () => 'all';
+
+/** What a counter has grown by in each bucket; null where nothing was collected. */
+export function growthIn(buckets: Buckets, metric: string): readonly (number | null)[] {
+  return buckets.batches.map((batches) => valuesOf(batches, metric, everything).get('all')?.sum ?? null);
+}
+
+/** A line a label value; `use` says which of a bucket's numbers. */
+function linesBy(buckets: Buckets, metric: string, by: string, use: 'mean' | 'max' | 'sum' | 'rate'): Line[] {
+  const perBucket = buckets.batches.map((batches) => valuesOf(batches, metric, (labels) => labels[by] ?? 'all'));
+  const labels = [...new Set(perBucket.flatMap((found) => [...found.keys()]))].sort().slice(0, MOST_LINES);
+  return labels.map((label) => ({
+    label,
+    values: perBucket.map((found) => {
+      const value = found.get(label);
+      if (value === undefined) return null;
+      return use === 'rate' ? value.sum / (buckets.stepMs / 1_000) : value[use];
+    }),
+  }));
+}
+
+const MOST_LINES = 12;
+
+const divided = (over: readonly (number | null)[], under: readonly (number | null)[], factor = 1) =>
+  over.map((top, index) => {
+    const bottom = under[index] ?? 0;
+    return top === null || bottom === 0 ? null : (top / bottom) * factor;
+  });
+
+const added = (a: readonly (number | null)[], b: readonly (number | null)[]) =>
+  a.map((value, index) => (value === null && (b[index] ?? null) === null ? null : (value ?? 0) + (b[index] ?? 0)));
+
+const named = (label: string, lines: readonly Line[]): Line[] =>
+  lines.slice(0, 1).map(({ values }) => ({ label, values }));
+
+/** The share of commands that took at most so long, from the cumulative counts of the latency histogram. */
+export function latencyQuantile(batches: Batches, share: number): number | null {
+  const counts = valuesOf(batches, 'redis_latency_calls', ({ us }) => us ?? '');
+  const sorted = [...counts].map(([us, { sum }]) => ({ us: Number(us), calls: sum })).sort((a, b) => a.us - b.us);
+  const total = sorted.at(-1)?.calls ?? 0;
+  if (total === 0) return null;
+  return (sorted.find(({ calls }) => calls >= share * total)?.us ?? Number.NaN) / 1_000;
+}
+
+/** The charts of the page. A chart without a line is left out by the page. */
+export function panelsOf(buckets: Buckets): readonly Panel[] {
+  const grown = (metric: string) => growthIn(buckets, metric);
+  const hits = grown('redis_keyspace_hits');
+  const latency = divided(grown('redis_command_seconds'), grown('redis_command_calls'), 1_000);
+  const p99 = buckets.batches.map((batches) => latencyQuantile(batches, 0.99));
+  const line = (label: string, values: readonly (number | null)[]): Line[] =>
+    values.every((value) => value === null) ? [] : [{ label, values }];
+  return [
+    {
+      ...{ id: 'memory', title: 'Memory', unit: 'bytes' },
+      lines: [
+        ...linesBy(buckets, 'redis_memory_used_bytes', 'node', 'mean'),
+        ...named('limit of a node', linesBy(buckets, 'redis_memory_max_bytes', 'cache', 'max')),
+      ],
+    },
+    {
+      ...{ id: 'hit-rate', title: 'Hit rate of the servers', unit: 'share' },
+      lines: line('all nodes', divided(hits, added(hits, grown('redis_keyspace_misses')))),
+    },
+    {
+      ...{ id: 'latency', title: 'Time of a command on the server', unit: 'ms' },
+      lines: [...line('mean', latency), ...line('99 % within', p99)],
+    },
+    {
+      ...{ id: 'commands', title: 'Commands', unit: 'perSecond' },
+      lines: linesBy(buckets, 'redis_commands', 'node', 'rate'),
+    },
+    {
+      ...{ id: 'keys-gone', title: 'Keys evicted and expired', unit: 'perSecond' },
+      lines: [
+        ...named('evicted', linesBy(buckets, 'redis_evicted_keys', 'cache', 'rate')),
+        ...named('expired', linesBy(buckets, 'redis_expired_keys', 'cache', 'rate')),
+      ],
+    },
+    {
+      ...{ id: 'connections', title: 'Connections', unit: 'count' },
+      lines: linesBy(buckets, 'redis_clients', 'node', 'max'),
+    },
+    {
+      ...{ id: 'lag', title: 'Oldest message waiting', unit: 'seconds' },
+      lines: linesBy(buckets, 'steward_queue_oldest_seconds', 'queue', 'max'),
+    },
+    {
+      ...{ id: 'backlog', title: 'Messages waiting', unit: 'count' },
+      lines: linesBy(buckets, 'steward_queue_messages', 'queue', 'max'),
+    },
+    {
+      ...{ id: 'refreshes', title: 'Refreshes', unit: 'count' },
+      lines: linesBy(buckets, 'steward_refresh_done', 'outcome', 'sum'),
+    },
+    {
+      ...{ id: 'sweeps', title: 'Keys examined by sweeps', unit: 'count' },
+      lines: linesBy(buckets, 'steward_sweep_keys_examined', 'pass', 'sum'),
+    },
+    {
+      ...{ id: 'cpu', title: 'Command thread busy', unit: 'share' },
+      lines: linesBy(buckets, 'redis_engine_cpu_seconds', 'node', 'rate'),
+    },
+    {
+      ...{ id: 'snapshot', title: 'Age of the newest snapshot', unit: 'seconds' },
+      lines: linesBy(buckets, 'redis_rdb_age_seconds', 'node', 'max'),
+    },
+  ];
+}

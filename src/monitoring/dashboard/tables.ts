@@ -1,0 +1,128 @@
+import { HOUR } from '../../clock';
+import { parseSeriesKey, type SampleBatch, sumOf } from '../samples';
+
+/** Growth of a counter over batches by one label, with other labels fixed. */
+export function grownBy(
+  batches: readonly SampleBatch[],
+  metric: string,
+  by: string,
+  where: Readonly<Record<string, string>> = {},
+): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const batch of batches) {
+    for (const [key, value] of Object.entries(batch.values)) {
+      if (key !== metric && !key.startsWith(`${metric}|`)) continue;
+      const { labels } = parseSeriesKey(key);
+      if (Object.entries(where).some(([name, wanted]) => labels[name] !== wanted)) continue;
+      const name = labels[by] ?? 'all';
+      sums.set(name, (sums.get(name) ?? 0) + sumOf(value));
+    }
+  }
+  return sums;
+}
+
+export interface EntityRow {
+  readonly entity: string;
+  readonly reads: number;
+  /** Of all reads, those that did not have to load. */
+  readonly hitRate: number | null;
+  readonly stale: number;
+  readonly loadMs: number | null;
+  readonly loadErrors: number;
+}
+
+/** What the library said of each entity. */
+export function entityRows(batches: readonly SampleBatch[]): readonly EntityRow[] {
+  const of = (metric: string) => grownBy(batches, `steward_cache_${metric}`, 'entity');
+  const [hits, local, misses, stale] = [of('hits'), of('local_hits'), of('misses'), of('stale')];
+  const [loads, loadMs, errors] = [of('loads'), of('load_ms'), of('load_errors')];
+  const entities = new Set([...hits.keys(), ...local.keys(), ...misses.keys()]);
+  return [...entities]
+    .map((entity) => {
+      const found = (hits.get(entity) ?? 0) + (local.get(entity) ?? 0);
+      const reads = found + (misses.get(entity) ?? 0);
+      const loaded = loads.get(entity) ?? 0;
+      return {
+        entity,
+        reads,
+        hitRate: reads === 0 ? null : found / reads,
+        stale: stale.get(entity) ?? 0,
+        loadMs: loaded === 0 ? null : (loadMs.get(entity) ?? 0) / loaded,
+        loadErrors: errors.get(entity) ?? 0,
+      };
+    })
+    .sort((a, b) => b.reads - a.reads);
+}
+
+export interface JobRow {
+  readonly job: string;
+  readonly runs: number;
+  readonly failures: number;
+  readonly meanMs: number | null;
+  /** The newest tick whose sample counted a run, in ms since 1970. */
+  readonly lastRun: number | null;
+}
+
+export function jobRows(batches: readonly SampleBatch[]): readonly JobRow[] {
+  const ok = grownBy(batches, 'steward_job_runs', 'job', { outcome: 'ok' });
+  const failed = grownBy(batches, 'steward_job_runs', 'job', { outcome: 'failed' });
+  const ms = grownBy(batches, 'steward_job_ms', 'job');
+  const last = new Map<string, number>();
+  for (const batch of batches) {
+    for (const [job, runs] of grownBy([batch], 'steward_job_runs', 'job')) {
+      if (runs > 0) last.set(job, Math.max(last.get(job) ?? 0, batch.at));
+    }
+  }
+  return [...new Set([...ok.keys(), ...failed.keys()])].sort().map((job) => {
+    const runs = (ok.get(job) ?? 0) + (failed.get(job) ?? 0);
+    const failures = failed.get(job) ?? 0;
+    return {
+      job,
+      runs,
+      failures,
+      meanMs: runs === 0 ? null : (ms.get(job) ?? 0) / runs,
+      lastRun: last.get(job) ?? null,
+    };
+  });
+}
+
+export interface CommandRow {
+  readonly command: string;
+  readonly calls: number;
+  readonly meanMs: number;
+  /** Of the time of all commands. */
+  readonly share: number;
+}
+
+/** The commands that took most of the servers' time. */
+export function commandRows(batches: readonly SampleBatch[], most: number): readonly CommandRow[] {
+  const calls = grownBy(batches, 'redis_command_calls', 'command');
+  const seconds = grownBy(batches, 'redis_command_seconds', 'command');
+  const total = [...seconds.values()].reduce((sum, value) => sum + value, 0);
+  return [...seconds]
+    .filter(([command]) => (calls.get(command) ?? 0) > 0)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, most)
+    .map(([command, spent]) => {
+      const count = calls.get(command) ?? 0;
+      return { command, calls: count, meanMs: (spent / count) * 1_000, share: total === 0 ? 0 : spent / total };
+    });
+}
+
+/**
+ * When memory reaches its limit if it goes on as in these values; null where it does not grow, or not within 30 days.
+ * `values` lie `stepMs` apart.
+ */
+export function fullAt(values: readonly (number | null)[], limit: number, stepMs: number, now: number): number | null {
+  const points = values.flatMap((value, index) => (value === null ? [] : [[index, value] as const]));
+  if (points.length < 3 || limit <= 0) return null;
+  const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length;
+  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length;
+  const slope =
+    points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) /
+    points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
+  if (!(slope > 0)) return null;
+  const current = meanY + slope * (values.length - 1 - meanX);
+  const ms = ((limit - current) / slope) * stepMs;
+  return ms > 30 * 24 * HOUR ? null : now + Math.max(0, ms);
+}

@@ -1,0 +1,83 @@
+import * as z from 'zod';
+import type { AlertState } from './alerting';
+import type { Clock } from './clock';
+import type { PassProgress } from './hygiene';
+import { type AlertView, createDashboard, type SampleStore } from './monitoring';
+import type { DeadLetters } from './write-behind';
+
+/** An answer over HTTP. */
+export interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+export const json = (status: number, body: unknown): Page => ({
+  status,
+  type: 'application/json; charset=utf-8',
+  body: JSON.stringify(body),
+});
+
+export interface PagesOptions {
+  readonly cache: string;
+  readonly samples: SampleStore;
+  readonly clock: Clock;
+  readonly alerts: { state(): Promise<AlertState> };
+  readonly sweeps: { progress(): Promise<readonly PassProgress[]> };
+  readonly deadLetters: DeadLetters;
+  readonly journal: Parameters<DeadLetters['replay']>[1];
+}
+
+export interface Pages {
+  /** The page; with a range, the figures it draws. */
+  dashboard(range: string | null): Promise<Page>;
+  /** Changes state: the caller has made sure that an administrator asks, from the page itself. */
+  dashboardAction(body: unknown): Promise<Page>;
+}
+
+const actionSchema = z.strictObject({ action: z.enum(['replay', 'discard']), letterId: z.string().min(1).max(2_000) });
+
+/** The dashboard over what the other parts know. */
+export function createPages(options: PagesOptions): Pages {
+  const { cache, samples, clock, deadLetters, journal } = options;
+  const dashboard = createDashboard({
+    ...{ cache, clock, store: samples },
+    alerts: async () => viewsOf(await options.alerts.state()),
+    passes: async () =>
+      (await options.sweeps.progress()).map(({ pass, status, percent, examined }) => ({
+        pass,
+        status,
+        percent,
+        examined,
+      })),
+    deadLetters: {
+      list: async () =>
+        (await deadLetters.list({ limit: 100 })).map(({ letterId, entity, reason, error, lastAt }) => ({
+          ...{ letterId, entity, reason },
+          detail: error,
+          at: lastAt,
+        })),
+      replay: (letterId) => deadLetters.replay(letterId, journal),
+      discard: (letterId) => deadLetters.discard(letterId),
+    },
+  });
+  return {
+    dashboard: async (range) =>
+      range === null
+        ? { status: 200, type: 'text/html; charset=utf-8', body: dashboard.page() }
+        : json(200, await dashboard.data(range)),
+    dashboardAction: async (body) => {
+      const parsed = actionSchema.safeParse(body);
+      if (!parsed.success) return json(400, { error: 'E_ACTION' });
+      return json(200, await dashboard.act(parsed.data));
+    },
+  };
+}
+
+function viewsOf(state: AlertState): AlertView[] {
+  return Object.values(state.alerts).flatMap(({ rule, labels, state: it, firedAt, activeAt, summary, runbook }) =>
+    it === 'inactive'
+      ? []
+      : [{ alert: rule, severity: labels.severity ?? '', state: it, since: firedAt ?? activeAt, summary, runbook }],
+  );
+}

@@ -1,0 +1,276 @@
+import { mkdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { DAY, HOUR, MINUTE } from '../../src/clock';
+import { createDashboard, type Dashboard, isSameSite } from '../../src/monitoring';
+import { createMemorySampleStore } from '../../src/monitoring/memory-store';
+import { maintain } from '../../src/monitoring/roll-up';
+import type { SampleStore } from '../../src/monitoring/samples';
+import { openBrowser } from './browser';
+
+const NODE = 'cache.example:6380';
+const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
+let store: SampleStore;
+let letters: { letterId: string; entity: string; reason: string; detail: string; at: number }[];
+let dashboard: Dashboard;
+
+/** Thirty days of a cache that grows, with a day’s rhythm. */
+async function thirtyDays(): Promise<SampleStore> {
+  const samples = createMemorySampleStore();
+  for (let at = NOW - 30 * DAY; at <= NOW; at += at < NOW - DAY ? 20 * MINUTE : MINUTE) {
+    const wave = 1 + Math.sin((at / DAY) * 2 * Math.PI) / 2;
+    const grown = 2e9 + ((at - NOW) / DAY) * 2e7;
+    await samples.write(
+      [
+        {
+          ...{ at, source: NODE, labels: { cache: 'redis', node: NODE }, info: { role: 'master' } },
+          values: {
+            ...{ redis_up: 1, redis_memory_used_bytes: grown, redis_memory_max_bytes: 4e9, redis_interval_seconds: 60 },
+            ...{ redis_commands: 60_000 * wave, redis_keyspace_hits: 900 * wave, redis_keyspace_misses: 100 },
+            ...{ redis_clients: Math.round(40 * wave), redis_evicted_keys: 0, redis_expired_keys: 30 * wave },
+            'redis_command_calls|command=get': 50_000 * wave,
+            'redis_command_seconds|command=get': 0.2 * wave,
+            'redis_latency_calls|us=4': 40_000,
+            'redis_latency_calls|us=33': 50_000,
+          },
+        },
+        {
+          ...{ at, source: 'app', labels: { cache: 'redis' }, info: {} },
+          values: {
+            'steward_queue_oldest_seconds|queue=write-behind': 3 * wave,
+            'steward_queue_messages|queue=write-behind': Math.round(20 * wave),
+            'steward_cache_hits|entity=user:profile': 90,
+            'steward_cache_misses|entity=user:profile': 10,
+            'steward_cache_loads|entity=user:profile': 10,
+            'steward_cache_load_ms|entity=user:profile': 120,
+            'steward_job_runs|job=collectMetrics,outcome=ok': 1,
+            'steward_job_ms|job=collectMetrics': 40,
+          },
+        },
+      ],
+      [],
+    );
+  }
+  await maintain(samples, { minute: 40, hour: 90, day: 800 }, NOW - 26 * DAY);
+  for (let day = 25; day >= 0; day -= 1) await maintain(samples, { minute: 40, hour: 90, day: 800 }, NOW - day * DAY);
+  return samples;
+}
+
+beforeAll(async () => {
+  store = await thirtyDays();
+}, 120_000);
+
+beforeEach(() => {
+  letters = [
+    {
+      letterId: 'l1',
+      entity: 'user:profile',
+      reason: 'refused',
+      detail: 'value <b>too long</b> for the column',
+      at: NOW - HOUR,
+    },
+    {
+      letterId: 'l2',
+      entity: 'product:catalog',
+      reason: 'clock',
+      detail: 'its version lies in the future',
+      at: NOW - 2 * HOUR,
+    },
+  ];
+  const gone = async (letterId: string) => {
+    const before = letters.length;
+    letters = letters.filter((it) => it.letterId !== letterId);
+    return letters.length < before;
+  };
+  const alert = {
+    since: NOW - 12 * MINUTE,
+    summary: `Node ${NODE} uses 91 % of its memory.`,
+    runbook: 'docs/runbooks/memory-high.md',
+  };
+  dashboard = createDashboard({
+    ...{ cache: 'redis', store, clock: { now: () => NOW } },
+    alerts: async () => [
+      { ...alert, alert: 'MemoryFullSoon', severity: 'warning', state: 'pending' },
+      { ...alert, alert: 'MemoryHigh', severity: 'warning', state: 'firing' },
+      { ...alert, alert: 'RedisDown', severity: 'critical', state: 'firing' },
+    ],
+    passes: async () => [{ pass: 'sessions', status: 'running', percent: 42, examined: 420_000 }],
+    deadLetters: { list: async () => letters, replay: gone, discard: gone },
+  });
+});
+
+test('what fires stands first, the gravest before the rest', async () => {
+  expect((await dashboard.data('1h')).alerts.map(({ alert }) => alert)).toEqual([
+    'RedisDown',
+    'MemoryHigh',
+    'MemoryFullSoon',
+  ]);
+});
+
+test('rates are sums divided by sums, and memory is foretold from the line through the range', async () => {
+  const data = await dashboard.data('24h');
+  const line = (id: string) => data.panels.find((panel) => panel.id === id)?.lines[0]?.values.at(-2);
+  expect(line('hit-rate')).toBeGreaterThan(0.8);
+  expect(line('latency')).toBeCloseTo(0.004, 5);
+  expect(data.panels.find(({ id }) => id === 'latency')?.lines[1]?.values.at(-2)).toBe(0.033);
+  expect(data.entities).toEqual([expect.objectContaining({ entity: 'user:profile', hitRate: 0.9, loadMs: 12 })]);
+  expect(data.memoryFullAt).toBeNull();
+  expect(data.nodes).toEqual({ up: 1, all: 1 });
+});
+
+test.each(['1h', '6h', '24h', '7d', '30d', '90d'])(
+  'the range %s has a line of memory from end to end',
+  async (range) => {
+    const { panels, times } = await dashboard.data(range);
+    const values = panels.find(({ id }) => id === 'memory')?.lines[0]?.values ?? [];
+    expect(values).toHaveLength(times.length);
+    expect(values.filter((value) => value !== null).length).toBeGreaterThan(range === '90d' ? 20 : times.length * 0.8);
+  },
+);
+
+test('a part that is away leaves the rest on the page, and is named', async () => {
+  const broken = createDashboard({
+    ...{ cache: 'redis', store, clock: { now: () => NOW } },
+    alerts: () => Promise.reject(new Error('503')),
+    passes: async () => [],
+    deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
+  });
+  const data = await broken.data('nonsense');
+  expect(data.missing).toEqual(['alerts']);
+  expect(data.range).toBe('1h');
+  expect(data.panels.length).toBeGreaterThan(5);
+});
+
+test.each([
+  ['the page itself', { 'x-steward-action': '1', 'sec-fetch-site': 'same-origin', origin: 'https://a.example' }, true],
+  ['a tool', { 'x-steward-action': '1' }, true],
+  ['another site', { 'x-steward-action': '1', 'sec-fetch-site': 'cross-site', origin: 'https://b.example' }, false],
+  ['another origin of an old browser', { 'x-steward-action': '1', origin: 'https://b.example' }, false],
+  ['a form, which can send no header', { 'sec-fetch-site': 'same-origin', origin: 'https://a.example' }, false],
+])('a change from %s', (_, headers, expected) => {
+  expect(isSameSite(new Headers(headers as Record<string, string>), 'https://a.example')).toBe(expected);
+});
+
+describe('in a browser', () => {
+  let browser: Browser | undefined;
+  let server: Server;
+  let origin: string;
+  let page: Page;
+  const posts: { key: string | undefined; same: boolean }[] = [];
+  const foreign: string[] = [];
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    browser = await openBrowser();
+    if (!browser)
+      console.warn(
+        'SKIPPED: Chromium can neither be found nor downloaded; the dashboard is not looked at in a browser.',
+      );
+    server = createServer(async (request, response) => {
+      const url = new URL(request.url ?? '/', origin);
+      if (request.method === 'POST') {
+        const key = request.headers['x-functions-key'] as string | undefined;
+        const same = isSameSite(new Headers(request.headers as Record<string, string>), origin);
+        posts.push({ key, same });
+        if (key !== 'admin-key' || !same) return void response.writeHead(401).end();
+        const chunks: Buffer[] = [];
+        for await (const chunk of request) chunks.push(chunk as Buffer);
+        return void response.end(JSON.stringify(await dashboard.act(JSON.parse(Buffer.concat(chunks).toString()))));
+      }
+      const range = url.searchParams.get('data');
+      if (range === null)
+        return void response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(dashboard.page());
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(await dashboard.data(range)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }, 240_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  async function open(options: Parameters<Browser['newPage']>[0] = {}, query = ''): Promise<Page> {
+    page = await (browser as Browser).newPage({
+      viewport: { width: 1280, height: 900 },
+      colorScheme: 'light',
+      ...options,
+    });
+    page.on('request', (it) => it.url().startsWith(origin) || it.url().startsWith('data:') || foreign.push(it.url()));
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    await page.goto(`${origin}/api/dashboard?code=k${query}`);
+    await page.waitForSelector('html[data-ready]');
+    return page;
+  }
+  afterEach(() => page?.close());
+
+  test('it is alive, whole, and loads nothing from elsewhere', async () => {
+    if (!browser) return;
+    await open();
+    expect(await page.locator('#alert-list article').first().textContent()).toContain('critical: RedisDown');
+    expect(await page.locator('.uplot').count()).toBeGreaterThanOrEqual(8);
+    expect(await page.locator('#chart-memory .plot').getAttribute('aria-label')).toMatch(
+      /^Memory\. cache\.example:6380: now 1\.9 GiB/,
+    );
+    expect(await page.locator('#letters').textContent()).toContain('value <b>too long</b> for the column');
+    expect(foreign).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  test('the keyboard chooses a range, and thirty days are there within a second', async () => {
+    if (!browser) return;
+    await open();
+    const began = performance.now();
+    await page.keyboard.press('5');
+    await page.waitForSelector('html[data-ready="30d"]');
+    const ms = performance.now() - began;
+    expect(await page.locator('#ranges button[aria-pressed="true"]').textContent()).toBe('30d');
+    console.info(`thirty days drawn in ${Math.round(ms)} ms`);
+  });
+
+  test('a dead letter is replayed with an administrator’s key, and not with another', async () => {
+    if (!browser) return;
+    await open();
+    await page.getByRole('button', { name: /replay the dead letter of user:profile/ }).click();
+    await page.locator('#key').fill('wrong');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.waitForFunction("document.getElementById('status').textContent.includes('not allowed')");
+    expect(letters).toHaveLength(2);
+    await page.getByRole('button', { name: /replay the dead letter of user:profile/ }).click();
+    await page.locator('#key').fill('admin-key');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.waitForFunction("document.getElementById('status').textContent === 'dead letter replayed'");
+    expect(letters.map(({ letterId }) => letterId)).toEqual(['l2']);
+    expect(posts).toEqual([
+      { key: 'wrong', same: true },
+      { key: 'admin-key', same: true },
+    ]);
+    faults.length = 0;
+  });
+
+  test.each([
+    ['light', { colorScheme: 'light' as const }],
+    ['dark', { colorScheme: 'dark' as const }],
+    ['phone', { viewport: { width: 390, height: 844 }, colorScheme: 'light' as const }],
+  ])('it fits: %s', async (name, options) => {
+    if (!browser) return;
+    await open(options, '&range=7d');
+    const overflow = await page.evaluate<number>(
+      'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+    );
+    expect(overflow).toBeLessThanOrEqual(0);
+    if (process.env.SCREENSHOTS) {
+      mkdirSync(process.env.SCREENSHOTS, { recursive: true });
+      await page.screenshot({
+        path: join(process.env.SCREENSHOTS, `dashboard-${name}.png`),
+        fullPage: name !== 'phone',
+      });
+    }
+  });
+});
