@@ -1,8 +1,8 @@
+import { inspect } from 'node:util';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle } from '../../src/redis';
 import { readSettings } from '../../src/settings';
-import { Browser, browserWith, type Site, startSite } from './site';
+import { Browser, browserWith, type Site, sidOf, startSite } from './site';
 
 /** Far beyond the deadline of 200 ms, far below ioredis' own patience. */
 const PATIENCE_MS = 5_000;
@@ -10,11 +10,14 @@ const PATIENCE_MS = 5_000;
 let server: RunningRedis;
 let redis: RedisHandle;
 let site: Site;
+const told: string[] = [];
+const tell = (fields: object, message: string) => void told.push(JSON.stringify(fields) + message);
+const logger = { debug: tell, info: tell, warn: tell, error: tell };
 beforeAll(async () => {
   server = await startRedis();
   const settings = readSettings({ REDIS_URL: server.url, REDIS_DEADLINE_MS: '200', REDIS_SOCKET_TIMEOUT_MS: '10000' });
-  redis = createRedis({ settings, logger: silentLogger, role: 'test' });
-  site = await startSite({ redis });
+  redis = createRedis({ settings, logger, role: 'test' });
+  site = await startSite({ redis, logger });
 });
 afterAll(async () => {
   await site.close();
@@ -101,4 +104,20 @@ test('a dead Redis is told by the events, and requests are served again when it 
   await until(async () => (await new Browser(site).post('/login?user=ann')).status === 200);
   expect(events.at(-1)).toBe('connect');
   expect((await browser.get('/me')).body).toEqual({}); // that server kept nothing
+});
+
+test('what is logged and thrown names no session', async () => {
+  const browser = new Browser(site);
+  await until(async () => (await browser.post('/login?user=ann')).status === 200);
+  const sid = sidOf(browser.cookie);
+  const { store } = site.manager;
+  const { keys } = store.core.rules;
+  await browser.post('/big?bytes=300000');
+  await server.kill('SIGSTOP');
+  const failed = await Promise.allSettled([store.get(sid), store.destroy(sid), store.users.list('ann')]);
+  await until(async () => told.some((line) => line.includes('still owed')));
+  await server.kill('SIGCONT');
+  const words = told.concat(failed.map((outcome) => inspect(outcome, { depth: 10 }))).join('\n');
+  expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  for (const secret of [sid, keys.idOf(sid), keys.generationOf('ann')]) expect(words).not.toContain(secret);
 });
