@@ -1,4 +1,12 @@
-import { type Cache, type CacheOptions, createCache, createFence, type Fence, type Journal } from './cache';
+import {
+  type Cache,
+  type CacheOptions,
+  cacheOptions,
+  createCache,
+  createFence,
+  type Fence,
+  type Journal,
+} from './cache';
 import { type Clock, SECOND, systemClock } from './clock';
 import type { Entity } from './entities/define-entity';
 import { type LazyPool, lazyPool, type SqlPool } from './entities/postgres';
@@ -73,7 +81,7 @@ export function createClient(options: ClientOptions): Client {
   });
   const cache: Cache = createCache({
     ...{ redis, entities, journal, demand, counters, logger, clock },
-    options: { deadlineMs: settings.REDIS_DEADLINE_MS, ...options.cache },
+    options: { ...cacheOptions(settings), ...options.cache },
   });
   const flushing = setInterval(() => void counters.flush(), COUNTERS_EVERY_MS).unref();
 

@@ -3,6 +3,7 @@ import type { Entities } from '../entities/registry';
 import type { Logger } from '../logger';
 import type { Counters } from '../redis/counters';
 import type { RedisHandle } from '../redis/types';
+import type { Settings } from '../settings';
 import type { Serializer } from './codec';
 import { CacheInputError } from './errors';
 import type { Demand, Journal } from './ports';
@@ -72,6 +73,23 @@ export const DEFAULTS = {
   hardAgeSeconds: 86_400,
   whenRedisIsAway: 'load' as WhenAway,
 } as const satisfies CacheOptions;
+
+export type CacheSettings = Pick<Settings, Extract<keyof Settings, `CACHE_${string}`> | 'REDIS_DEADLINE_MS'>;
+
+/** The options that are settings of an app. */
+export function cacheOptions(settings: CacheSettings): CacheOptions {
+  return {
+    prefixes: settings.CACHE_PREFIXES,
+    epochCacheMs: settings.CACHE_EPOCH_CACHE_MS,
+    skewMarginMs: settings.CACHE_SKEW_MARGIN_MS,
+    maxValueBytes: settings.CACHE_MAX_VALUE_BYTES,
+    deadlineMs: settings.REDIS_DEADLINE_MS,
+    whenRedisIsAway: settings.CACHE_WHEN_REDIS_IS_AWAY,
+    ...(settings.CACHE_LOCAL_BYTES > 0 && {
+      local: { maxBytes: settings.CACHE_LOCAL_BYTES, boundMs: settings.CACHE_LOCAL_BOUND_MS },
+    }),
+  };
+}
 
 /** Throws `E_CACHE_INPUT`. */
 export function checkOptions(options: CacheOptions): void {

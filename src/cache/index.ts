@@ -1,6 +1,6 @@
 export { createCache } from './cache';
 export { jsonSerializer, type Serializer } from './codec';
-export type { CacheDependencies, CacheOptions } from './context';
+export { type CacheDependencies, type CacheOptions, type CacheSettings, cacheOptions } from './context';
 export * from './errors';
 export { createFence, type Fence, type FenceOptions, type PublishOptions, type SettledRow } from './fence';
 export type * from './ports';
