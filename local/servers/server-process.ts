@@ -84,12 +84,19 @@ export class ServerProcess {
 
   /** Ends it, by force after the grace, and removes its folder. */
   async stop(): Promise<void> {
-    await this.end();
+    await this.#end();
     if (!this.spec.keepDir) await rm(this.spec.dir, { recursive: true, force: true });
+    // Last: should we die before, the guardian removes the folder.
+    this.#release();
   }
 
   /** Ends it and leaves its folder. */
   async end(): Promise<void> {
+    await this.#end();
+    this.#release();
+  }
+
+  async #end(): Promise<void> {
     if (this.running) {
       if (this.spec.graceMs > 0) {
         process.kill(this.pid, this.spec.stopSignal ?? 'SIGTERM');
@@ -102,6 +109,9 @@ export class ServerProcess {
       }
       await this.kill('SIGKILL');
     }
+  }
+
+  #release(): void {
     if (this.#child.pid !== undefined) unguard(this.pid);
   }
 
