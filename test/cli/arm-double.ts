@@ -67,7 +67,7 @@ export class ArmDouble {
     const send = (status: number, body: unknown, headers = {}) =>
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
     if (url.pathname === '/app/api/selfCheck') {
-      const known = request.method === 'POST' && request.headers['x-functions-key'] === 'the-key';
+      const known = request.method === 'GET' && request.headers['x-functions-key'] === 'the-key';
       return void send(known ? this.appStatus : 401, known ? this.report : {});
     }
     if (request.headers.authorization !== 'Bearer a-token') return void send(401, failure('AuthenticationFailed'));

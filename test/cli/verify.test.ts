@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { app } from '@azure/functions';
 import { Command } from 'commander';
 import { registerVerify } from '../../src/cli/commands/verify';
 import type { Finding } from '../../src/cli/doctor/finding';
+import { registerSelfCheck } from '../../src/functions/self-check';
 import { type ParameterFile, root } from '../infra/infra';
 import { ArmDouble, type Spoil } from './arm-double';
 
@@ -206,6 +208,18 @@ test.each<[string, ParameterFile, Spoil, string, RegExp]>([
   const wrong = (await findings(double, ['--expect', snapshotOf(name)])).filter(({ state }) => state === 'error');
   expect(wrong.map((finding) => finding.check)).toContain(check);
   expect(wrong.find((finding) => finding.check === check)?.detail).toMatch(detail);
+});
+
+test('the app’s function is registered as the command calls it: by GET, with a key', () => {
+  const http = jest.spyOn(app, 'http').mockImplementation(() => {});
+  registerSelfCheck(() => {
+    throw new Error('registering must not make the app');
+  });
+  expect(http).toHaveBeenCalledWith(
+    'selfCheck',
+    expect.objectContaining({ methods: ['GET'], authLevel: 'function', route: 'selfCheck' }),
+  );
+  http.mockRestore();
 });
 
 test('a name that resolves elsewhere is found by the app, from inside the network', async () => {

@@ -18,11 +18,13 @@ export async function checkApp(
   }
   const site = sites[0] as (typeof sites)[number];
   try {
-    const { default: key } = await arm.post<{ default: string }>(`${site.id}/functions/selfCheck/listkeys`, api.web);
+    const { default: key } = await arm.post<{ readonly default: string }>(
+      `${site.id}/functions/selfCheck/listkeys`,
+      api.web,
+    );
     const url = `https://${property(site, 'defaultHostName')}/api/selfCheck`;
     const response = await send(url, {
-      method: 'POST',
-      headers: { 'x-functions-key': key },
+      headers: { 'x-functions-key': key, 'cache-control': 'no-store' },
       signal: AbortSignal.timeout(SELF_CHECK_MS),
     });
     const text = await response.text();
