@@ -2,36 +2,11 @@ import { createFence } from '../../src/cache';
 import { systemClock } from '../../src/clock';
 import { defineEntity } from '../../src/entities/define-entity';
 import { companionKey, physicalKey } from '../../src/entities/key';
-import type { EntityStore, StoredRow, WriteRow } from '../../src/entities/store';
+import type { EntityStore, WriteRow } from '../../src/entities/store';
 import { isNewer, type Version, versionMs } from '../../src/entities/version';
 import { silentLogger } from '../../src/logger';
+import { memoryStore } from './memory-store';
 import { deferred, type Rig, startRig, topologies } from './rig';
-
-/** The fenced store in memory: what the contract says, and no more. */
-function memoryStore() {
-  const rows = new Map<string, WriteRow>();
-  const store: EntityStore<string> = {
-    async loadMany(keys) {
-      const found = new Map<string, StoredRow<string>>();
-      for (const key of keys) {
-        const row = rows.get(key);
-        if (row?.value === null) found.set(key, { deleted: true, version: row.version });
-        else if (row) found.set(key, { deleted: false, value: JSON.parse(row.value), version: row.version });
-      }
-      return found;
-    },
-    async saveMany(given) {
-      return given.map((row) => {
-        const stored = rows.get(row.key);
-        if (stored && !isNewer(row.version, stored.version)) return { saved: false, storedVersion: stored.version };
-        rows.set(row.key, row);
-        return { saved: true };
-      });
-    },
-    migrate: async () => {},
-  };
-  return { store, rows };
-}
 
 describe.each(topologies)('fence on %s', (topology) => {
   let rig: Rig;
