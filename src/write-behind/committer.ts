@@ -108,14 +108,14 @@ export class Commit {
     try {
       const value = isClaim(claim) ? await this.ports.journal.readClaim(claim) : claim;
       if (version > this.#newest) {
-        await this.#putAside(writes, 'clock', 'The version of the write lies in the future', value ?? null);
+        await this.#putAside(writes, 'clock', 'The version of the write lies in the future', value);
         return undefined;
       }
       if (typeof value === 'string' && isJson(value)) return { writes, row: { key, version, value } };
       // The blob goes when its write is done: so this is most likely a repeat, and the store knows.
       const stored = (await this.entity.store.loadMany([key])).get(key)?.version ?? NO_VERSION;
       if (isNewer(version, stored)) {
-        await this.#putAside(writes, 'claim', 'The blob that held the value is gone or not JSON', value ?? null);
+        await this.#putAside(writes, 'claim', 'The blob that held the value is gone or not JSON', value);
       } else {
         this.#fenced++;
         this.#finish(writes);
@@ -167,7 +167,12 @@ export class Commit {
   }
 
   /** Makes a dead letter of the newest write of a key; the next older one takes its place. */
-  async #putAside(writes: KeyWrites, reason: DeadLetterReason, error: string, payload: string | null): Promise<void> {
+  async #putAside(
+    writes: KeyWrites,
+    reason: DeadLetterReason,
+    error: string,
+    payload: string | null | undefined,
+  ): Promise<void> {
     const [newest, ...older] = writes.writes as [JournalRow, ...JournalRow[]];
     const { key, version, acceptedAt } = newest;
     const tries = this.#batch.find(({ row }) => row.key === key && row.version === version)?.attempts ?? 0;

@@ -23,8 +23,8 @@ export type NewDeadLetter =
       readonly key: string;
       readonly version: Version;
       readonly acceptedAt: number;
-      /** JSON text; null for a delete. */
-      readonly payload: string | null;
+      /** JSON text; null for a delete; undefined where the blob that held it is gone. */
+      readonly payload: string | null | undefined;
     })
   | (LetterBase & { readonly kind: 'message'; readonly payload: string });
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { TableClient } from '@azure/data-tables';
 import type { Journal } from '../cache/ports';
 import type { Clock } from '../clock';
+import { StewardError } from '../errors';
 import type { Logger } from '../logger';
 import type { Counters } from '../redis/counters';
 import type { StorageClients } from '../storage/clients';
@@ -17,11 +18,17 @@ export interface DeadLetters {
   show(letterId: string): Promise<DeadLetter | undefined>;
   /**
    * Puts it back into the journal as it was, version included, and takes it from here: the same fence decides, so a
-   * replay never overwrites what is newer. False where there is none of that id.
+   * replay never overwrites what is newer. False where there is none of that id. Throws `E_DEAD_LETTER` where its value
+   * is gone, and what the journal throws.
    */
   replay(letterId: string, journal: Pick<Journal, 'append'> & Pick<JournalConsumer, 'put'>): Promise<boolean>;
   /** Deletes it for good. False where there is none of that id. */
   discard(letterId: string): Promise<boolean>;
+}
+
+/** The dead letter can not be replayed. */
+export class DeadLetterError extends StewardError {
+  readonly code = 'E_DEAD_LETTER';
 }
 
 export interface DeadLettersOptions {
@@ -48,7 +55,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       const now = clock.now();
       const known = await find(table, partition, row);
       let blob = '';
-      if (letter.payload !== null && letter.payload.length > INLINE_CHARACTERS) {
+      if (letter.payload && letter.payload.length > INLINE_CHARACTERS) {
         blob = `${partition}/${row}`;
         const content = Buffer.from(letter.payload, 'utf8');
         const container = await storage.container(DEAD_LETTERS_CONTAINER);
@@ -91,7 +98,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       const at = parseId(letterId);
       const row = at && (await find(await storage.table(DEAD_LETTERS_TABLE), at.partition, at.row));
       if (!row) return undefined;
-      if (row.blob === '') return fromRow(row, row.isDelete ? null : row.payload);
+      if (row.blob === '') return fromRow(row, row.isLost ? undefined : row.isDelete ? null : row.payload);
       const container = await storage.container(DEAD_LETTERS_CONTAINER);
       return fromRow(row, (await container.getBlobClient(row.blob).downloadToBuffer()).toString('utf8'));
     },
@@ -101,6 +108,9 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       if (!letter) return false;
       if (letter.kind === 'write') {
         const { entity, key, version, payload, acceptedAt } = letter;
+        if (payload === undefined) {
+          throw new DeadLetterError('Expected a dead letter with its value, got one whose blob is gone; discard it');
+        }
         await journal.append({ entity, key, version, value: payload, acceptedAt });
       } else {
         await journal.put(Buffer.from(letter.payload, 'utf8').toString('base64'), 0);

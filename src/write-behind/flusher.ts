@@ -78,8 +78,9 @@ export function createFlusher(options: FlusherOptions): Flusher {
       const decoded = decodeMessage(message);
 
       if (decoded.kind === 'newer') {
-        if (isPatient(decoded.header)) {
-          await journal.put(encodeHeld(held(decoded.header), decoded.body), delay(decoded.header));
+        const again = encodeHeld(held(decoded.header), decoded.body);
+        if (again !== undefined && isPatient(decoded.header)) {
+          await journal.put(again, delay(decoded.header));
           tally.held('format', 1);
         } else {
           const error = `Expected a journal message of format 1, got ${decoded.format}`;
@@ -140,7 +141,7 @@ export function createFlusher(options: FlusherOptions): Flusher {
   async function unknownEntity(row: JournalRow, header: JournalHeader): Promise<void> {
     const { key, version, acceptedAt } = row;
     const payload =
-      typeof row.value === 'object' && row.value !== null ? ((await journal.readClaim(row.value)) ?? null) : row.value;
+      typeof row.value === 'object' && row.value !== null ? await journal.readClaim(row.value) : row.value;
     const error = 'Expected an entity that has a store in this deployment, got another';
     await deadLetters.put({
       ...{ kind: 'write', entity: entityOf(key), key, version, acceptedAt, payload },

@@ -16,6 +16,7 @@ export interface LetterRow {
   readonly firstAt: number;
   readonly lastAt: number;
   readonly isDelete: boolean;
+  readonly isLost: boolean;
   readonly payload: string;
   readonly payloadBytes: number;
   /** Where the payload is when it is too large for here; else empty. */
@@ -47,13 +48,14 @@ export function toRow(letter: NewDeadLetter, place: LetterPlace): LetterRow {
     firstAt: place.firstAt,
     lastAt: place.lastAt,
     isDelete: letter.payload === null,
+    isLost: letter.payload === undefined,
     payload: place.blob === '' ? (letter.payload ?? '') : '',
     payloadBytes: Buffer.byteLength(letter.payload ?? ''),
     blob: place.blob,
   };
 }
 
-export function fromRow(row: LetterRow, payload: string | null): DeadLetter {
+export function fromRow(row: LetterRow, payload: string | null | undefined): DeadLetter {
   const { reason, error, attempts, firstAt, lastAt, payloadBytes } = row;
   const facts = {
     letterId: `${row.partitionKey}/${row.rowKey}`,

@@ -66,9 +66,11 @@ const encodeHeader = ({ attempts, heldSince, drained }: JournalHeader): string =
 export const encodeMessage = (header: JournalHeader, rows: readonly string[]): string =>
   toBase64(`${encodeHeader(header)},"rows":[${rows.join(',')}]}`);
 
-/** A message of a newer format, kept whole for a deployment that knows it. */
-export const encodeHeld = (header: JournalHeader, body: unknown): string =>
-  toBase64(`${encodeHeader(header)},"body":${JSON.stringify(body)}}`);
+/** A message of a newer format, kept whole for a deployment that knows it; undefined where the two don't fit one. */
+export function encodeHeld(header: JournalHeader, body: unknown): string | undefined {
+  const text = `${encodeHeader(header)},"body":${JSON.stringify(body)}}`;
+  return Buffer.byteLength(text) <= MESSAGE_BYTES ? toBase64(text) : undefined;
+}
 
 const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 

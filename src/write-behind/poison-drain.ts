@@ -8,7 +8,7 @@ import type { Counters } from '../redis/counters';
 import type { StorageClients } from '../storage/clients';
 import type { DeadLetters } from './dead-letters';
 import type { JournalConsumer } from './journal';
-import { decodeMessage, encodeHeld, encodeMessage, encodeRow } from './message';
+import { decodeMessage, encodeMessage, encodeRow } from './message';
 
 export interface PoisonDrainOptions {
   readonly storage: StorageClients;
@@ -44,7 +44,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
     const decoded = decodeMessage(text);
     const error = 'Invocations were killed on it, or could not put it back, as often as the host allows';
     if (decoded.kind === 'newer') {
-      await journal.put(encodeHeld(decoded.header, decoded.body), 0);
+      await journal.put(Buffer.from(text, 'utf8').toString('base64'), 0);
       return 'again';
     }
     const undecodable = decoded.kind === 'undecodable' ? [decoded.undecodable] : decoded.undecodable;
@@ -63,7 +63,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
         continue;
       }
       const { key, version, acceptedAt, value } = row;
-      const payload = typeof value === 'object' && value !== null ? ((await journal.readClaim(value)) ?? null) : value;
+      const payload = typeof value === 'object' && value !== null ? await journal.readClaim(value) : value;
       await deadLetters.put({
         ...{ kind: 'write', entity: entityOf(key), key, version, acceptedAt, payload },
         ...{ reason: 'poison', error, attempts: header.attempts + 1 },
@@ -77,11 +77,18 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
     const queue = await storage.queue(`${name}${POISON}`);
     for (let taken = 0; taken < RUN_MESSAGES; ) {
       const page = await queue.receiveMessages({ numberOfMessages: PAGE, visibilityTimeout: VISIBILITY_SECONDS });
+      let failure: { readonly error: unknown } | undefined;
       for (const item of page.receivedMessageItems) {
-        await take(item);
-        await queue.deleteMessage(item.messageId, item.popReceipt);
-        counters.add('poison_drained', { queue: name });
+        try {
+          await take(item);
+          await queue.deleteMessage(item.messageId, item.popReceipt);
+          counters.add('poison_drained', { queue: name });
+        } catch (error) {
+          // It stays for the next run; those behind it need not wait for that.
+          failure ??= { error };
+        }
       }
+      if (failure) throw failure.error;
       taken += page.receivedMessageItems.length;
       if (page.receivedMessageItems.length === 0) return;
     }

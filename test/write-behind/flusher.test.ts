@@ -278,6 +278,13 @@ describe('bad input', () => {
     expect(rig.letters).toMatchObject([{ kind: 'message', reason: 'format', payload: JSON.stringify(message) }]);
   });
 
+  it('a message in a newer format that is too large to be held is a dead letter at once', async () => {
+    const rig = flushRig();
+    await rig.flusher.flush({ format: 2, text: 'x'.repeat(49_100) }, { dequeueCount: 1 });
+    expect(rig.letters).toMatchObject([{ kind: 'message', reason: 'format' }]);
+    expect(rig.journal.size()).toBe(0);
+  });
+
   it('no field of a message shadows what the host says of it', async () => {
     const rig = flushRig();
     rig.store.before = () => {
@@ -329,7 +336,7 @@ describe('a value in a blob', () => {
   it('that is gone before it was saved is a dead letter', async () => {
     const rig = flushRig();
     await rig.flush([['user:profile:a', version(rig, 1), claim, rig.clock.now()]]);
-    expect(rig.letters).toMatchObject([{ reason: 'claim', key: 'user:profile:a' }]);
+    expect(rig.letters).toMatchObject([{ reason: 'claim', key: 'user:profile:a', payload: undefined }]);
   });
 
   it('keeps its payload in the dead letter where the store refuses it', async () => {

@@ -135,6 +135,17 @@ describe('dead letters', () => {
     expect(await bodies(queues.writeBehind)).toEqual([JSON.parse(payload)]);
   });
 
+  it('whose value is gone are shown and discarded, but never replayed as a delete', async () => {
+    const { deadLetters, journal, queues, bodies } = rig();
+    await deadLetters.put({ ...letter('user:profile:1'), reason: 'claim', payload: undefined } as NewDeadLetter);
+    const [found] = await deadLetters.list();
+    const letterId = found?.letterId as string;
+    expect((await deadLetters.show(letterId))?.payload).toBeUndefined();
+    await expect(deadLetters.replay(letterId, journal)).rejects.toMatchObject({ code: 'E_DEAD_LETTER' });
+    expect(await bodies(queues.writeBehind)).toEqual([]);
+    expect(await deadLetters.discard(letterId)).toBe(true);
+  });
+
   it('that are not there are not found', async () => {
     const { deadLetters, journal } = rig();
     for (const letterId of ['', 'nothing', 'a/b', 'user:profile/x']) {
@@ -186,7 +197,7 @@ describe('the poison drain', () => {
     const { poison, send, bodies, queues } = rig();
     await send(`${queues.writeBehind}-poison`, { format: 2, parts: [] });
     await poison.drain();
-    expect(await bodies(queues.writeBehind)).toEqual([{ format: 1, attempts: 0, body: { format: 2, parts: [] } }]);
+    expect(await bodies(queues.writeBehind)).toEqual([{ format: 2, parts: [] }]);
   });
 
   it('drops and counts what other queues have, since their timers make it again', async () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { systemClock } from '../../clock';
+import { coerceError } from '../../errors';
 import { silentLogger } from '../../logger';
 import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
@@ -104,9 +105,13 @@ async function each(
   const letterIds = all ? (await deadLetters.list(every)).map(({ letterId }) => letterId) : given;
   let missing = 0;
   for (const letterId of letterIds) {
-    if (await act(letterId)) io.out(`${done} ${letterId}`);
+    const failure = await act(letterId).then(
+      (found) => (found ? undefined : `no dead letter ${letterId}`),
+      (error: unknown) => `${letterId}: ${coerceError(error).message}`,
+    );
+    if (failure === undefined) io.out(`${done} ${letterId}`);
     else {
-      io.err(`no dead letter ${letterId}`);
+      io.err(failure);
       missing++;
     }
   }
