@@ -41,6 +41,8 @@ export interface CensusPagerOptions {
   readonly deadlineMs: number;
 }
 
+/** So many strings of a group are measured on each page, so that a small group is measured whole and its bound is nothing. */
+const FIRST_MEASURED = 8;
 /** Keys are reported as big from here on until there are enough of them. */
 const BIG_FROM_BYTES = 1_024;
 
@@ -48,7 +50,17 @@ export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage
   const { redis, store, node, sessionPrefix, only, measures, measureEvery, deadlineMs } = options;
   const bar = bigBar();
   return async (cursor, count) => {
-    const args = [cursor, count, sessionPrefix, measures ? '1' : '0', measureEvery, bar.bytes, 10 * BIG_KEYS, only];
+    const args = [
+      cursor,
+      count,
+      sessionPrefix,
+      measures ? '1' : '0',
+      measureEvery,
+      bar.bytes,
+      10 * BIG_KEYS,
+      only,
+      FIRST_MEASURED,
+    ];
     const [next, examined, micros, found, big] = await redis.run(store, pageScript, [], args, {
       ...{ node, deadlineMs },
       buffers: true,
@@ -107,7 +119,7 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): P
         asks.push(['STRLEN', key]);
         asked.push({ key, type, tally, memory: false });
       }
-      if (measures && (type !== 'string' || strings % measureEvery === 0)) {
+      if (measures && (type !== 'string' || strings < FIRST_MEASURED || strings % measureEvery === 0)) {
         asks.push(['MEMORY', 'USAGE', key]);
         asked.push({ key, type, tally, memory: true });
       }

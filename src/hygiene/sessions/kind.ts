@@ -41,8 +41,9 @@ export interface SessionsFindings extends SessionCounts {
 
 export const SAMPLE_SIZE = 20;
 
-export const noCounts = (): SessionCounts =>
-  Object.fromEntries(COUNTS.map((name) => [name, 0])) as unknown as SessionCounts;
+const NONE = Object.freeze(Object.fromEntries(COUNTS.map((name) => [name, 0]))) as SessionCounts;
+
+export const noCounts = (): SessionCounts => ({ ...NONE });
 
 export const sessionsKind: PassKind<SessionsFindings, SessionsPage> = {
   name: 'sessions',

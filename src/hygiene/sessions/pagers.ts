@@ -7,7 +7,7 @@ import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
 import pageLua from './lua/sessions-page.lua';
 import { MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './options';
 
-type Reply = readonly [cursor: Buffer, examined: number, micros: number, ...rest: unknown[]];
+type Reply = Buffer | readonly [text: Buffer, elsewhere: Buffer[], sample: Buffer[]];
 
 const pageScript = defineScript<Reply>('sessions-page', { keys: 0, lua: pageLua, writes: true });
 
@@ -40,12 +40,12 @@ export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> 
   return async (cursor, count) => {
     const args = [cursor, count, ...fixed, wanted, MAX_PRUNED];
     const reply = await redis.run(store, pageScript, [], args, { node, deadlineMs, buffers: true });
-    const [next, examined, micros, ...rest] = reply;
+    const [text, elsewhere, hashes] = Buffer.isBuffer(reply) ? [reply, [], []] : reply;
+    const [next = '0', examined, micros, ...numbers] = text.toString('latin1').split(' ');
     const counts = noCounts();
     COUNTS.forEach((name, index) => {
-      counts[name] = Number(rest[index]);
+      counts[name] = Number(numbers[index]);
     });
-    const [elsewhere, hashes] = rest.slice(COUNTS.length) as [Buffer[], Buffer[]];
     const sample = hashes.map(String);
     wanted -= sample.length;
     if (elsewhere.length > 0) {
@@ -54,7 +54,7 @@ export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> 
       const moved = await fixSessions(elsewhere, options.routed, fixOptions(options));
       for (const name of COUNTS) counts[name] += moved.counts[name];
     }
-    return { cursor: String(next), examined, micros, found: { counts, sample } };
+    return { cursor: next, examined: Number(examined), micros: Number(micros), found: { counts, sample } };
   };
 }
 

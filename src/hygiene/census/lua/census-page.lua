@@ -4,16 +4,17 @@
 --        2 COUNT
 --        3 prefix of the sessions' keys
 --        4 '1': MEMORY USAGE may be asked
---        5 every n-th string of a group is measured; what is not a string always is
+--        5 every n-th string of a group is measured, besides its first ones; what is not a string always is
 --        6 a key is reported as big from here on, in bytes
 --        7 big keys wanted at most
 --        8 only keys that begin so are counted; empty: all
+--        9 so many strings of a group are measured first, so that a small group is measured whole
 -- Result cursor, keys examined, µs spent, { label, { numbers as in tally.ts }, sum of squares as text, ... },
 --        { big key, type, bytes, ... }
 local cursor, count, sessions = ARGV[1], ARGV[2], ARGV[3]
 local measures, nth = ARGV[4] == '1', tonumber(ARGV[5])
 local big_from, big_wanted = tonumber(ARGV[6]), tonumber(ARGV[7])
-local only = ARGV[8]
+local only, first_measured = ARGV[8], tonumber(ARGV[9])
 local call, sub, find, match = redis.pcall, string.sub, string.find, string.match
 
 local began = redis.call('TIME')
@@ -77,7 +78,7 @@ for i = 1, #keys do
     local at = TYPE_AT[kind] or OTHER_TYPE
     group[at] = group[at] + 1
     if kind == 'string' then
-      if strings[label] % nth == 0 and measures then
+      if measures and (strings[label] < first_measured or strings[label] % nth == 0) then
         local bytes = call('MEMORY', 'USAGE', key)
         if type(bytes) == 'number' then
           group[SAMPLED] = group[SAMPLED] + 1

@@ -12,8 +12,9 @@
 --       10 largest record that is not reported, in bytes
 --       11 hashes of changed keys wanted at most
 --       12 members of an index removed at most in one go
--- Result cursor, keys examined, µs spent, counts in the order of COUNTS in kind.ts, { keys that live elsewhere by
---        now }, { SHA-1 of some changed keys }
+-- Result one text, which a client reads faster than a list of numbers: cursor, keys examined, µs spent, and counts in
+--        the order of COUNTS in kind.ts, separated by spaces. Where there are such keys, a list of that text,
+--        { keys that live elsewhere by now } and { SHA-1 of some changed keys }
 local cursor, count, prefix, index_prefix = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local life, longest, dry = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 local nth, largest, wanted, members = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
@@ -117,8 +118,9 @@ local spent = tonumber(after[1]) * 1000000 + tonumber(after[2]) - now_us
 if not dry then
   given, capped = missing, over
 end
-return {
+local text = table.concat({
   page[1], #keys, spent,
   matched, missing, over, inspected, malformed, oversized, other_types, indexes, given, capped, pruned,
-  elsewhere, changed,
-}
+}, ' ')
+if #elsewhere == 0 and #changed == 0 then return text end
+return { text, elsewhere, changed }
