@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -258,9 +259,15 @@ describe('in a browser', () => {
     ['light', { colorScheme: 'light' as const }],
     ['dark', { colorScheme: 'dark' as const }],
     ['phone', { viewport: { width: 390, height: 844 }, colorScheme: 'light' as const }],
-  ])('it fits: %s', async (name, options) => {
+  ])('it fits, and axe finds nothing serious: %s', async (name, options) => {
     if (!browser) return;
     await open(options, '&range=7d');
+    await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
+    const found = await page.evaluate<{ id: string; impact: string; nodes: { target: string[] }[] }[]>(
+      'axe.run().then(({ violations }) => violations)',
+    );
+    const serious = found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    expect(serious.map(({ id, nodes }) => [id, nodes.map(({ target }) => target)])).toEqual([]);
     const overflow = await page.evaluate<number>(
       'document.documentElement.scrollWidth - document.documentElement.clientWidth',
     );

@@ -1,4 +1,4 @@
-import { DAY, HOUR, MINUTE } from '../../clock';
+import { DAY, HOUR, MINUTE, SECOND } from '../../clock';
 import type { Resolution, SampleBatch, SampleStore } from '../samples';
 
 /** What the page can show, and at which resolution. */
@@ -21,6 +21,8 @@ export interface Buckets {
   readonly times: readonly number[];
   readonly batches: readonly (readonly SampleBatch[])[];
   readonly stepMs: number;
+  /** How much of each has passed, in seconds: all of it, save for the last. */
+  readonly seconds: readonly number[];
 }
 
 /** Reads a range in buckets. What has not been rolled up yet, the present hour or day, is filled in from minutes. */
@@ -39,5 +41,6 @@ export async function readBuckets(store: SampleStore, range: RangeName, now: num
     batches.push([]);
   }
   for (const batch of all) batches[Math.floor((batch.at - start) / step)]?.push(batch);
-  return { times, batches, stepMs: step };
+  const seconds = times.map((at) => Math.max(MINUTE, Math.min(step, now - at)) / SECOND);
+  return { times, batches, stepMs: step, seconds };
 }

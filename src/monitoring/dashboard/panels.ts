@@ -45,10 +45,10 @@ function linesBy(buckets: Buckets, metric: string, by: string, use: 'mean' | 'ma
   const labels = [...new Set(perBucket.flatMap((found) => [...found.keys()]))].sort().slice(0, MOST_LINES);
   return labels.map((label) => ({
     label,
-    values: perBucket.map((found) => {
+    values: perBucket.map((found, index) => {
       const value = found.get(label);
       if (value === undefined) return null;
-      return use === 'rate' ? value.sum / (buckets.stepMs / 1_000) : value[use];
+      return use === 'rate' ? value.sum / (buckets.seconds[index] ?? Number.NaN) : value[use];
     }),
   }));
 }
