@@ -96,7 +96,6 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       alwaysOn: false
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       ipSecurityRestrictionsDefaultAction: 'Deny'
       ipSecurityRestrictions: [
         for (address, index) in app.allowedAddresses: {
@@ -131,12 +130,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
     properties: empty(app.?settings ?? {}) ? settings : { ...settings, ...app.settings! }
   }
 
-  // Publishing takes an Entra token, never a user name and a password.
-  resource ftpPassword 'basicPublishingCredentialsPolicies' = {
-    name: 'ftp'
-    properties: { allow: false }
-  }
-
+  // Publishing takes an Entra token, never a user name and a password. There is no FTP on Flex Consumption.
   resource scmPassword 'basicPublishingCredentialsPolicies' = {
     name: 'scm'
     properties: { allow: false }
