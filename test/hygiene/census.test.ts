@@ -190,6 +190,24 @@ test('a server without MEMORY USAGE: counts are exact, and nothing is said of by
   }
 });
 
+test('a user who may not ask for memory gets exact counts and no bytes', async () => {
+  const server = await startRedis();
+  const client = new Redis(server.url);
+  await client.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', '~*', '+@all', '-memory');
+  const environment = { REDIS_URL: server.url.replace('redis://', 'redis://sweeper:pw@') };
+  const redis = redisFor(environment);
+  try {
+    await client.mset({ 'app:1': '1', 'app:2': '2' });
+    const summary = await runPass('census', rig(redis, settingsFor(environment)));
+    expect(summary.figures).toMatchObject({ keys: 2 });
+    expect(summary.figures.bytes).toBeUndefined();
+  } finally {
+    await redis.close();
+    client.disconnect();
+    await server.stop();
+  }
+});
+
 test('of more groups than are kept, the smallest are added up, and no key is lost', () => {
   const findings: CensusFindings = { groups: {}, big: [], measured: true };
   let keys = 0;

@@ -56,6 +56,7 @@ export function censusReport(findings: CensusFindings): CensusReport {
   for (const { tally } of groups) addTally(all, tally);
   const { memory: _, ...total } = groupReport('total', all, false);
   const memories = groups.flatMap(({ report }) => report.memory ?? []);
+  const isWhole = memories.length === groups.length && findings.measured;
   const memory: Memory = {
     bytes: memories.reduce((sum, { bytes }) => sum + bytes, 0),
     // Groups are sampled independently, so their variances add up.
@@ -64,7 +65,7 @@ export function censusReport(findings: CensusFindings): CensusReport {
   };
   return {
     groups: groups.map(({ report }) => report),
-    total: findings.measured ? { ...total, memory } : total,
+    total: isWhole ? { ...total, memory } : total,
     big: findings.big,
   };
 }
@@ -81,8 +82,14 @@ function groupReport(label: string, tally: Tally, measured: boolean): GroupRepor
     withoutTtl: ttl.none,
     ttl,
     types,
-    ...(measured ? { memory: memoryOf(tally) } : {}),
+    ...(measured && hasAnswers(tally) ? { memory: memoryOf(tally) } : {}),
   };
+}
+
+/** A server may have MEMORY and an ACL that refuses it: then there is nothing to estimate from. */
+function hasAnswers(tally: Tally): boolean {
+  const [keys = 0, strings = 0] = [tally[0], tally[TYPE_AT]];
+  return (strings === 0 || (tally[SAMPLED] ?? 0) > 0) && (keys === strings || (tally[MEASURED] ?? 0) > 0);
 }
 
 /** Strings by their sample, all else as measured. */
