@@ -1,4 +1,4 @@
-import { createAlerts } from './alerting';
+import { createAlerts, firingsOf } from './alerting';
 import { createClient, type EntitiesSource } from './client';
 import { systemClock } from './clock';
 import { createSweeps } from './hygiene';
@@ -7,6 +7,7 @@ import type { Logger } from './logger';
 import {
   createCollector,
   createPlatformMetrics,
+  createReport,
   createTableSampleStore,
   latestBatches,
   readHealth,
@@ -31,6 +32,7 @@ export interface App {
   collectMetrics(at: Date): Promise<JobReport>;
   evaluateAlerts(at: Date): Promise<JobReport>;
   notifyAlerts(message: unknown): Promise<JobReport>;
+  reportPerformance(at: Date): Promise<JobReport>;
   health(): Promise<Page>;
   metrics(): Promise<Page>;
   /** The page; with a range, the figures it draws. */
@@ -92,6 +94,10 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
   });
 
   const alerts = createAlerts({ ...shared, samples });
+  const report = createReport({
+    ...{ storage, store: samples, cache: settings.CACHE_NAME },
+    alerts: async () => firingsOf(await alerts.state()),
+  });
   const pages = createPages({
     ...{ clock, samples, alerts, sweeps, deadLetters, journal },
     cache: settings.CACHE_NAME,
@@ -107,6 +113,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     collectMetrics: (at) => collector.collect(at),
     evaluateAlerts: (at) => alerts.evaluate(at),
     notifyAlerts: (message) => alerts.notify(message),
+    reportPerformance: (at) => report.write(at),
     async health() {
       const [health, passes] = await Promise.all([
         readHealth({ redis, store: samples, clock }),

@@ -1,4 +1,5 @@
 export { type Alerts, type AlertsOptions, createAlerts } from './alerts';
+export { firingsOf } from './episodes';
 export { evaluate } from './evaluate';
 export type { GroupMessage } from './message';
 export { toPrometheusRules } from './prometheus-rules';

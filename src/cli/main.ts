@@ -4,6 +4,7 @@ import { registerAlerts } from './commands/alerts';
 import { registerDeadLetters } from './commands/dead-letters';
 import { registerDoctor } from './commands/doctor';
 import { registerMetrics } from './commands/metrics';
+import { registerReport } from './commands/report';
 import { registerSecrets } from './commands/secrets';
 import { registerSweep } from './commands/sweep';
 import { registerVerify } from './commands/verify';
@@ -24,6 +25,7 @@ const program = new Command('cache-steward')
   .showHelpAfterError();
 
 for (const register of [
+  registerReport,
   registerAlerts,
   registerDeadLetters,
   registerDoctor,

@@ -14,6 +14,7 @@ import { registerNotifyAlerts } from './notify-alerts';
 import { registerPlanRefreshes } from './plan-refreshes';
 import { registerPlanSweep } from './plan-sweep';
 import { registerRefreshEntries } from './refresh-entries';
+import { registerReportPerformance } from './report-performance';
 import { registerSelfCheck } from './self-check';
 import { registerSweepShard } from './sweep-shard';
 
@@ -44,6 +45,7 @@ export function registerJobs({ entities }: RegisterJobsOptions): void {
     registerCollectMetrics,
     registerEvaluateAlerts,
     registerNotifyAlerts,
+    registerReportPerformance,
     registerDashboard,
     registerDashboardActions,
     registerHealth,

@@ -13,5 +13,7 @@ export { latestBatches } from './latest';
 export { createMemorySampleStore } from './memory-store';
 export { type Overview, overviewOf } from './overview';
 export { renderPrometheus } from './prometheus';
+export { createReport, type Report, type ReportOptions } from './report';
+export type { ReportAlert, ReportData } from './report/data';
 export type { SampleBatch, SampleStore } from './samples';
 export { createTableSampleStore } from './table-store';

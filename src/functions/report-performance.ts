@@ -1,0 +1,11 @@
+import { app } from '@azure/functions';
+import { type AppSource, runJob, tickOf } from './run-job';
+
+/** The report of the day, kept in blob storage. */
+export function registerReportPerformance(source: AppSource): void {
+  app.timer('reportPerformance', {
+    schedule: '%REPORT_SCHEDULE%',
+    handler: (timer, context) =>
+      runJob(source, 'reportPerformance', context, (it) => it.reportPerformance(tickOf(timer))),
+  });
+}

@@ -1,0 +1,48 @@
+import { DAY } from '../../clock';
+import type { JobReport } from '../../job';
+import type { StorageClients } from '../../storage/clients';
+import type { SampleStore } from '../samples';
+import { collectReport, type ReportAlert, type ReportData } from './data';
+import { renderReport } from './page';
+
+export interface ReportOptions {
+  readonly cache: string;
+  readonly store: SampleStore;
+  readonly storage: StorageClients;
+  /** Every firing that is still known, those that go on included. */
+  readonly alerts: () => Promise<readonly ReportAlert[]>;
+}
+
+export interface Report {
+  /** The report of the day before `at`, kept as a page and as JSON; repeating it replaces it. */
+  write(at: Date): Promise<JobReport>;
+  /** The report of any period, kept nowhere. `sinceMs` before `at`. */
+  make(at: Date, sinceMs: number): Promise<{ readonly data: ReportData; readonly html: string }>;
+}
+
+export function createReport({ cache, store, storage, alerts }: ReportOptions): Report {
+  const make = async (at: Date, sinceMs: number) => {
+    const data = await collectReport(store, cache, at.getTime(), sinceMs, await alerts());
+    return { data, html: renderReport(data) };
+  };
+  return {
+    make,
+    write: async (at) => {
+      const { data, html } = await make(at, DAY);
+      const container = await storage.container('reports');
+      const name = at.toISOString().slice(0, 10);
+      for (const [suffix, body, type] of [
+        ['json', JSON.stringify(data, null, 2), 'application/json'],
+        ['html', html, 'text/html; charset=utf-8'],
+      ] as const) {
+        await container
+          .getBlockBlobClient(`${name}.${suffix}`)
+          .upload(body, Buffer.byteLength(body), { blobHTTPHeaders: { blobContentType: type } });
+      }
+      return {
+        summary: `report of ${name}: ${data.advice[0]}`,
+        figures: { alerts: data.alerts.length, advice: data.advice.length, htmlBytes: Buffer.byteLength(html) },
+      };
+    },
+  };
+}
