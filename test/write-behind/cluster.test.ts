@@ -1,0 +1,65 @@
+import { type RunningAzurite, type RunningCluster, startAzurite, startRedisCluster } from '../../local/servers';
+import { type Client, createClient } from '../../src/client';
+import { systemClock } from '../../src/clock';
+import { defineEntity } from '../../src/entities/define-entity';
+import { physicalKey } from '../../src/entities/key';
+import { silentLogger } from '../../src/logger';
+import { createRefreshPlanner } from '../../src/refresh-ahead';
+import { readSettings } from '../../src/settings';
+import { createDeadLetters, createFlusher } from '../../src/write-behind';
+import { storeInMemory } from './support';
+
+let cluster: RunningCluster;
+let azurite: RunningAzurite;
+let client: Client;
+const store = storeInMemory();
+
+beforeAll(async () => {
+  [cluster, azurite] = await Promise.all([startRedisCluster({ masters: 3 }), startAzurite()]);
+  const entities = [
+    defineEntity({ name: 'user:profile', store, ttlSeconds: 600 }),
+    defineEntity({
+      name: 'page:home',
+      refreshAhead: {},
+      loadMany: async (keys) => new Map(keys.map((key) => [key, 1])),
+    }),
+  ];
+  const settings = readSettings({
+    ...{ REDIS_NODES: cluster.addresses.join(','), AzureWebJobsStorage: azurite.connectionString },
+    REDIS_DEADLINE_MS: '2000',
+  });
+  client = createClient({ settings, entities, logger: silentLogger });
+  await client.redis.ready(10_000);
+});
+afterAll(async () => {
+  await client.close();
+  await Promise.all([cluster.stop(), azurite.stop()]);
+});
+
+it('settles entries of every slot of a cluster', async () => {
+  const keys = Array.from({ length: 120 }, (_, n) => `user:profile:${n}`);
+  await Promise.all(keys.map((key) => client.cache.writeBehind(key, { key })));
+  const dirty = await Promise.all(keys.map((key) => client.redis.client('cache').pttl(physicalKey(key))));
+  expect(Math.min(...dirty)).toBeGreaterThan(80_000_000);
+
+  const flusher = createFlusher({ ...client, deadLetters: createDeadLetters({ ...client, clock: systemClock }) });
+  const queue = await client.storage.queue(client.settings.WRITE_BEHIND_QUEUE);
+  for (;;) {
+    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
+    if (receivedMessageItems.length === 0) break;
+    for (const { messageText, messageId, popReceipt } of receivedMessageItems) {
+      const message: unknown = JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'));
+      expect((await flusher.flush(message, { dequeueCount: 1 })).figures.putBack).toBe(0);
+      await queue.deleteMessage(messageId, popReceipt);
+    }
+  }
+  expect(store.rows.size).toBe(120);
+  const settled = await Promise.all(keys.map((key) => client.redis.client('cache').pttl(physicalKey(key))));
+  expect(Math.max(...settled)).toBeLessThanOrEqual(600_000);
+});
+
+it('keeps what waits for a refresh in one slot, and claims it', async () => {
+  for (let n = 0; n < 300; n++) client.demand.refreshNeeded(`page:home:${n}`, Date.now() + 700_000);
+  await client.demand.flush();
+  expect((await createRefreshPlanner(client).plan(new Date())).figures.queued).toBe(300);
+});
