@@ -162,6 +162,13 @@ export class Writes {
     await this.#owe(key, async () => {
       const { policy, tags, least } = await this.#prepare(key, options, true);
       const { ttlSeconds, graceSeconds } = policy;
+      if (clock.now() - acceptedAt > SHOWN_WITHIN_MS) {
+        // This process slept, or Redis was away: the write, and a newer one after it, may be saved and settled by now.
+        // Shown as dirty it would hide what the database has; so what is older goes, and readers load.
+        await fence.settle([{ row, outcome: outcome ?? { saved: true }, ttlSeconds, graceSeconds }]);
+        changed(key);
+        return;
+      }
       if (outcome?.saved !== false) await fence.publish(row, { ttlSeconds, hardAgeSeconds, leastStampMs: least, tags });
       if (outcome !== undefined) await fence.settle([{ row, outcome, ttlSeconds, graceSeconds }]);
       changed(key);
@@ -197,5 +204,8 @@ export class Writes {
     return { plan, policy, tags, least: await epochs.open(all, physicalMs(policy)) };
   }
 }
+
+/** A journalled write that could not be shown within this is not shown any more, in ms. */
+const SHOWN_WITHIN_MS = 10 * SECOND;
 
 const keysOf = (key: string): string[] => [physicalKey(key), companionKey(key, 'lease')];

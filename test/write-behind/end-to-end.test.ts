@@ -199,6 +199,31 @@ describe('a value the database refuses', () => {
   });
 });
 
+it('a process that slept between journal and cache does not show a write that a newer one has replaced', async () => {
+  const { jobs, web, drain, stored, id } = await rig();
+  const key = `user:profile:${id}`;
+  let asleepMs = 0;
+  const sleeper = createClient({
+    ...{ settings: web.settings, entities: createEntities, logger: silentLogger },
+    clock: { now: () => Date.now() + asleepMs },
+  });
+  open.push(sleeper);
+  const append = sleeper.journal.append.bind(sleeper.journal);
+  Object.assign(sleeper.journal, {
+    append: async (write: Parameters<typeof append>[0]) => {
+      await append(write);
+      await drain();
+      await web.cache.writeBehind(key, { name: 'newer' });
+      await drain();
+      await jobs.redis.client('cache').del(physicalKey(key));
+      asleepMs = 11_000;
+    },
+  });
+  await sleeper.cache.writeBehind(key, { name: 'older' });
+  expect(await stored(key)).toMatchObject({ value: { name: 'newer' } });
+  expect(await web.cache.get(key)).toEqual({ name: 'newer' });
+});
+
 it('an outage of Redis after the commit is made good by the next delivery', async () => {
   const { web, drain, stored, id, jobs } = await rig();
   const key = `user:profile:${id}`;
