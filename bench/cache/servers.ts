@@ -8,13 +8,13 @@ import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';
 
 /** A Redis for a bench, and how our client reaches it. */
-export async function benchRedis() {
-  const server = await startRedis();
+export async function benchRedis(args: readonly string[] = []) {
+  const server = await startRedis({ args });
   return { server, url: server.url, environment: { REDIS_URL: server.url }, stop: () => server.stop() };
 }
 
-export async function benchCluster() {
-  const cluster = await startRedisCluster({ masters: 3 });
+export async function benchCluster(args: readonly string[] = []) {
+  const cluster = await startRedisCluster({ masters: 3, args });
   const environment = { REDIS_NODES: cluster.addresses.join(',') };
   return { cluster, environment, stop: () => cluster.stop() };
 }

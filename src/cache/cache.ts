@@ -37,6 +37,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const gate = new Gate(dependencies.redis, logger, deadlineMs);
   const redis = guarded(dependencies.redis, gate);
   const telemetry = new Telemetry(counters, () => gate.isOpen);
+  telemetry.observe();
   const epochs = new Epochs({ redis, clock, cacheMs: epochCacheMs, skewMarginMs });
   const plans = new Plans({ entities, epochs, telemetry, prefixes, defaults });
   const versions = createVersions({

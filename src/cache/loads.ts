@@ -6,6 +6,7 @@ import { SerializeError, ValueTooLargeError } from './errors';
 import type { Flight, Flights, Stored } from './flights';
 import type { Leases } from './leases';
 import { type Loaded, loadWithin } from './loading';
+import { inLoadSpan } from './otel';
 
 export interface LoadsOptions {
   readonly logger: Logger;
@@ -30,7 +31,7 @@ export class Loads {
     let loaded: ReadonlyMap<string, Loaded>;
     try {
       const keys = grants.map(({ ask }) => ask.key);
-      loaded = await loadWithin(loading, keys, policy.hardTimeoutMs);
+      loaded = await inLoadSpan(plan.meter.entity, keys.length, () => loadWithin(loading, keys, policy.hardTimeoutMs));
     } catch (error) {
       plan.meter.loadErrors += grants.length;
       for (const { flight } of grants) flight.crash(error);
@@ -90,7 +91,9 @@ export class Loads {
     plan.meter.loads += opened.length;
     try {
       const keys = opened.map(({ ask }) => ask.key);
-      const loaded = await loadWithin(loading, keys, policy.hardTimeoutMs);
+      const loaded = await inLoadSpan(plan.meter.entity, keys.length, () =>
+        loadWithin(loading, keys, policy.hardTimeoutMs),
+      );
       plan.meter.loadMs += performance.now() - started;
       for (const { ask, flight } of opened) flight.land(loaded.get(ask.key) as Loaded);
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Counters } from '../redis/counters';
+import { observe } from './otel';
 
 /** Plain numbers in memory: all that a hit may cost. One set an entity. */
 export class Meter {
@@ -12,6 +13,9 @@ export class Meter {
   waits = 0;
   deadlineMisses = 0;
   foreign = 0;
+
+  /** What was handed to the counters already: OpenTelemetry wants totals. */
+  readonly flushed = new Map<string, number>();
 
   constructor(readonly entity: string) {}
 }
@@ -36,6 +40,7 @@ const FLUSH_MS = 5_000;
 export class Telemetry {
   readonly #meters = new Map<string, Meter>();
   readonly #timer: NodeJS.Timeout | undefined;
+  #endObserving = () => {};
 
   constructor(
     private readonly counters: Counters | undefined,
@@ -55,6 +60,11 @@ export class Telemetry {
     return meter;
   }
 
+  /** Lets OpenTelemetry ask for the totals, until `close`. */
+  observe(): void {
+    this.#endObserving = observe(Object.values(counterNames), (counter) => this.#totals(counter));
+  }
+
   async flush(): Promise<void> {
     const { counters } = this;
     if (counters === undefined) return;
@@ -62,15 +72,27 @@ export class Telemetry {
       for (const field of Object.keys(counterNames) as (keyof typeof counterNames)[]) {
         const since = meter[field];
         if (since === 0) continue;
+        const name = counterNames[field];
         meter[field] = 0;
-        counters.add(counterNames[field], { entity: meter.entity }, since);
+        meter.flushed.set(name, (meter.flushed.get(name) ?? 0) + since);
+        counters.add(name, { entity: meter.entity }, since);
       }
     }
     counters.set('cache_breaker_open', {}, this.isBreakerOpen() ? 1 : 0);
     await counters.flush();
   }
 
+  *#totals(counter: string): Generator<readonly [string, number]> {
+    const fields = Object.keys(counterNames) as (keyof typeof counterNames)[];
+    const field = fields.find((each) => counterNames[each] === counter);
+    if (field === undefined) return;
+    for (const meter of this.#meters.values()) {
+      yield [meter.entity, (meter.flushed.get(counter) ?? 0) + meter[field]] as const;
+    }
+  }
+
   async close(): Promise<void> {
+    this.#endObserving();
     clearInterval(this.#timer);
     await this.flush();
   }
