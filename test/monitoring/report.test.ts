@@ -60,7 +60,7 @@ test('a report compares the day with the day and the week before, and says what 
   expect(data.alerts.map(({ alert }) => alert)).toEqual(['HitRatioLow', 'MemoryFullSoon']);
   expect(Date.parse(data.memoryFullAt ?? '')).toBeGreaterThan(T0 + 12 * DAY);
   expect(data.advice).toEqual([
-    '1 alerts still fire: begin with MemoryFullSoon.',
+    'An alert still fires: begin with MemoryFullSoon.',
     expect.stringMatching(/^At this pace memory is full on 2026-12-0/),
     'The hit rate fell from 90 % to 60 %: what changed?',
     'hgetall takes 9.0 ms each time: every other command waits behind it.',

@@ -179,7 +179,10 @@ const percent = (share: number) => `${Math.round(share * 100)} %`;
 function adviceOf({ now, dayBefore, memoryFullAt, alerts, entities, commands }: Omit<ReportData, 'advice'>): string[] {
   const advice: string[] = [];
   const open = alerts.filter(({ resolvedAt }) => resolvedAt === null);
-  if (open.length > 0) advice.push(`${open.length} alerts still fire: begin with ${open[0]?.alert}.`);
+  if (open.length > 0)
+    advice.push(
+      `${open.length === 1 ? 'An alert still fires' : `${open.length} alerts still fire`}: begin with ${open[0]?.alert}.`,
+    );
   if ((now.rejectedConnections ?? 0) > 0)
     advice.push('Connections were refused: find the client that opens too many, or scale.');
   if (memoryFullAt !== null)
