@@ -19,7 +19,7 @@ type Turn = Awaited<ReturnType<Visitors['browse']>>;
 export const scenario: Scenario = {
   name: 'sessions',
   async run(args): Promise<BenchResult> {
-    const [rounds = 9, seconds = 2] = args.map(Number);
+    const [rounds = 21, seconds = 0.8] = args.map(Number);
     const redis = await startRedis();
     const processes: ChildProcess[] = [];
     try {

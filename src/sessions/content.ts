@@ -24,15 +24,19 @@ export class SessionText {
     return text;
   }
 
-  /** Undefined where the text can't be read, or isn't an object. */
-  async read(text: string): Promise<SessionContent | undefined> {
+  /** Undefined where the text can't be read, or isn't an object. A promise only where the serializer gives one. */
+  read(text: string): SessionContent | undefined | Promise<SessionContent | undefined> {
     try {
-      const parsed = await this.rules.serializer.parse(text);
-      return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-        ? (parsed as SessionContent)
-        : undefined;
+      const parsed = this.rules.serializer.parse(text);
+      return parsed instanceof Promise ? parsed.then(asContent, () => undefined) : asContent(parsed);
     } catch {
       return undefined;
     }
   }
+}
+
+function asContent(parsed: unknown): SessionContent | undefined {
+  return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+    ? (parsed as SessionContent)
+    : undefined;
 }

@@ -74,7 +74,8 @@ export class SessionLoader {
   ): Promise<LoadedSession | undefined> {
     if (this.#isOver(record)) return undefined;
     const current = guess ?? this.#generation(record.user);
-    const data = await this.text.read(record.payload);
+    const parsed = this.text.read(record.payload);
+    const data = parsed instanceof Promise ? await parsed : parsed;
     let generation = await current;
     if (data === undefined) return this.#damaged();
     const handle = handleOfRecord(id, key, record);
