@@ -9,6 +9,7 @@
 #   PORT               to listen on. Default: 6379, a sentinel's 26379.
 #   TLS_DIR            folder with ca.pem, cert.pem and key.pem: then TLS is the only way in. Default: no TLS.
 #   DOWN_AFTER_MS      silence after which a sentinel holds the primary for dead. Default: 3000.
+#   FAILOVER_TIMEOUT_MS  for one failover; another of the same primary waits twice as long. Default: 10000.
 #   REDIS_SERVER       the program. Default: redis-server.
 #
 # Its folder outlives it: whoever has been promoted since is the primary after a restart of all.
@@ -60,7 +61,7 @@ if [ ! -f "$conf" ]; then
         echo "sentinel monitor steward $(primary_host) $(primary_port) 2"
         echo "sentinel auth-pass steward $REDIS_PASSWORD"
         echo "sentinel down-after-milliseconds steward ${DOWN_AFTER_MS:-3000}"
-        echo "sentinel failover-timeout steward 10000"
+        echo "sentinel failover-timeout steward ${FAILOVER_TIMEOUT_MS:-10000}"
         echo "sentinel parallel-syncs steward 1"
       } > "$conf"
       ;;

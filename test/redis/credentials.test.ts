@@ -104,7 +104,7 @@ describe('one server', () => {
 
   test('tokens rotate under load without one failed command, the subscriber’s connection included', async () => {
     const before = directory.issued.length;
-    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(1_000) });
+    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(600) });
     const { redis } = open(source, { REDIS_URL: server.url });
     const subscriber = redis.dedicated('work', 'subscriber');
     await subscriber.subscribe('news');
@@ -120,7 +120,7 @@ describe('one server', () => {
   });
 
   test('a connection that was closed comes back with the newest token', async () => {
-    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(1_000) });
+    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(600) });
     const { redis } = open(source, { REDIS_URL: server.url });
     await redis.ready();
     const before = directory.issued.length;
@@ -217,7 +217,7 @@ test('on a cluster every node’s connection is signed in again, and new ones wi
   const cluster = await startRedisCluster({ masters: 3 });
   const directory = new Directory(cluster.nodes);
   try {
-    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(1_000) });
+    const source = entraCredentials({ objectId: USER, tokens: directory.tokens(600) });
     const { redis } = open(source, { REDIS_NODES: cluster.addresses.join(',') });
     const rotated = () => directory.issued.length >= 5;
     expect(await load(redis, rotated)).toBeGreaterThan(0);

@@ -41,6 +41,13 @@ test('all nodes are the primary and its replicas, each reached by itself', async
   }
 });
 
+test('a sentinel’s end disturbs nobody: its connection is made anew, and nothing is printed', async () => {
+  const [sentinel] = set.sentinels;
+  await sentinel?.kill('SIGKILL');
+  expect(await redis.run('cache', bump, ['disturbed'], [1])).toBe(1);
+  await sentinel?.restart();
+});
+
 test('a primary killed is followed by a replica, and callers within their deadline see no error', async () => {
   const before = await set.primary();
   const dead = set.servers.find(({ port }) => port === portOf(before));
@@ -63,13 +70,17 @@ test('asked to fail over, the old primary takes no more writes and the client mo
   while (answer !== 'OK' && Date.now() < end) answer = await set.failover().catch((error: Error) => error.message);
   expect(answer).toBe('OK');
   while ((await set.primary()) === before && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
-  const after = await set.primary();
-  expect(after).not.toBe(before);
-  let moved = '';
-  while (moved !== String(portOf(after)) && Date.now() < end) {
+  // On a busy machine a sentinel may fail over once more meanwhile: what counts is whom they name at the end.
+  const hasMoved = async () => {
+    const [node] = await redis.nodes('masters').catch(() => []);
+    const named = await set.primary();
+    return named !== before && node !== undefined && portOf(node.address) === portOf(named);
+  };
+  let moved = await hasMoved();
+  while (!moved && Date.now() < end) {
     await redis.run('cache', bump, ['asked'], [1]).catch(() => undefined);
-    moved = String(portOf((await redis.nodes('masters').catch(() => []))[0]?.address ?? ':0'));
+    moved = await hasMoved();
   }
-  expect(moved).toBe(String(portOf(after)));
+  expect(moved).toBe(true);
   expect(await redis.run('cache', bump, ['moved'], [1])).toBe(1);
 });
