@@ -159,15 +159,19 @@ export class Revocations {
   ): Promise<unknown> {
     const { redis, replicaWaitMs } = this.rules;
     this.#client ??= redis.dedicated('sessions', 'revocations');
-    const pipeline = this.#client.pipeline();
+    const client = this.#client;
+    const pipeline = client.pipeline();
     command(pipeline);
     pipeline.info('replication');
-    const [result, replication] = await this.#exec(pipeline);
+    const [result, replication] = await this.#exec(pipeline).catch((error: unknown) => {
+      this.#forget(client);
+      throw error;
+    });
     await done?.(result);
     if (!/^connected_slaves:[1-9]/m.test(String(replication))) return result;
     // EXISTS brings the pipeline to the key's node on a cluster.
-    const waiting = this.#client.pipeline().exists(key).call('WAIT', '1', replicaWaitMs);
-    const [, replicas] = await this.#exec(waiting, replicaWaitMs * 2);
+    const waiting = client.pipeline().exists(key).call('WAIT', '1', replicaWaitMs);
+    const [, replicas = 0] = await this.#exec(waiting, replicaWaitMs * 2).catch(() => []); // done, but unconfirmed
     if (Number(replicas) < 1) this.rules.counters?.add('sessions_unreplicated_revocations');
     return result;
   }
@@ -180,6 +184,12 @@ export class Revocations {
       }),
     );
     return this.rules.redis.within(replies, deadlineMs === undefined ? {} : { deadlineMs });
+  }
+
+  /** A frozen node keeps its connection open for ever; the next attempt asks anew who is there. */
+  #forget(client: RedisClient): void {
+    client.disconnect();
+    if (this.#client === client) this.#client = undefined;
   }
 
   /** Ends the connection. What is still owed is lost with the process. */
