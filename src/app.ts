@@ -6,6 +6,7 @@ import type { JobReport } from './job';
 import type { Logger } from './logger';
 import {
   createCollector,
+  createOtelObserver,
   createPlatformMetrics,
   createReport,
   createTableSampleStore,
@@ -84,6 +85,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     store: samples,
     cache: settings.CACHE_NAME,
     platform: createPlatformMetrics({ settings }),
+    observe: createOtelObserver(),
     deadLetters: async () => (await deadLetters.list({ limit: 1_000 })).length,
     limits: { maxClients: settings.REDIS_MAX_CLIENTS, maxMemoryBytes: settings.REDIS_MAX_MEMORY_BYTES },
     retention: {

@@ -1,4 +1,4 @@
-import type { Metric as AzureMetric } from '@azure/monitor-query';
+import type { Metric as AzureMetric, MetricsQueryClient } from '@azure/monitor-query';
 import { MINUTE } from '../clock';
 import type { Settings } from '../settings';
 import { type SampleBatch, seriesKey } from './samples';
@@ -76,18 +76,23 @@ export interface PlatformMetricsOptions {
   readonly settings: Pick<Settings, 'AZURE_REDIS_RESOURCE_ID' | 'AZURE_MONITOR_ENDPOINT' | 'CACHE_NAME'> & {
     readonly AzureWebJobsStorage__clientId: string | undefined;
   };
+  /** Another way to Azure Monitor than its endpoint and this process' identity. Default: none. */
+  readonly connection?: { readonly credential: Credential; readonly options: ClientOptions };
 }
 
+type Credential = ConstructorParameters<typeof MetricsQueryClient>[0];
+type ClientOptions = NonNullable<ConstructorParameters<typeof MetricsQueryClient>[1]>;
+
 /** Undefined where no resource id is set. The SDK is imported at the first read. */
-export function createPlatformMetrics({ settings }: PlatformMetricsOptions): PlatformMetrics | undefined {
+export function createPlatformMetrics({ settings, connection }: PlatformMetricsOptions): PlatformMetrics | undefined {
   const resource = settings.AZURE_REDIS_RESOURCE_ID;
   if (resource === undefined) return undefined;
   const queries = offerings[/\/redisenterprise\//i.test(resource) ? 'managed' : 'premium'];
-  let client: Promise<import('@azure/monitor-query').MetricsQueryClient> | undefined;
+  let client: Promise<MetricsQueryClient> | undefined;
 
   return {
     read: async (at) => {
-      client ??= connect(settings);
+      client ??= connect(settings, connection);
       const monitor = await client;
       const timespan = { startTime: new Date(at - LOOK_BACK), endTime: new Date(at) };
       const answers = await Promise.all(
@@ -110,7 +115,14 @@ export function createPlatformMetrics({ settings }: PlatformMetricsOptions): Pla
   };
 }
 
-async function connect(settings: PlatformMetricsOptions['settings']) {
+async function connect(
+  settings: PlatformMetricsOptions['settings'],
+  connection: PlatformMetricsOptions['connection'],
+): Promise<MetricsQueryClient> {
+  if (connection) {
+    const sdk = await import('@azure/monitor-query');
+    return new sdk.MetricsQueryClient(connection.credential, connection.options);
+  }
   const [{ MetricsQueryClient }, { DefaultAzureCredential, ManagedIdentityCredential }] = await Promise.all([
     import('@azure/monitor-query'),
     import('@azure/identity'),

@@ -11,6 +11,7 @@ export { ACTION_HEADER, isSameSite } from './dashboard/same-site';
 export { type Health, readHealth } from './health';
 export { latestBatches } from './latest';
 export { createMemorySampleStore } from './memory-store';
+export { createOtelObserver } from './otel';
 export { type Overview, overviewOf } from './overview';
 export { renderPrometheus } from './prometheus';
 export { createReport, type Report, type ReportOptions } from './report';
