@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { DeadlineError } from '../redis/errors';
 import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
-import type { Read } from './reader';
+import type { Read } from './read';
 
 /** A node says that the slot is elsewhere, or not served now: the cluster client knows what to do then. */
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/;

@@ -16,6 +16,12 @@ export interface ReadsOptions {
   readonly whenRedisIsAway: WhenAway;
 }
 
+/** Where a missing value comes from, and under which plan. */
+export interface Origin {
+  readonly plan: Plan;
+  readonly loading: Loading | undefined;
+}
+
 export function askOf(
   options: ReadsOptions,
   key: string,

@@ -1,5 +1,5 @@
 import { companionKey, encodeKey, logicalKey, physicalKey } from '../entities/key';
-import type { RedisHandle } from '../redis/types';
+import type { RedisHandle, RedisNode } from '../redis/types';
 import { CacheInputError } from './errors';
 import { dropScript } from './scripts';
 
@@ -23,26 +23,35 @@ const encodeGlob = (pattern: string): string => encodeKey(pattern);
 /**
  * Takes away what matches, entries and leases, on every master. Answers how many entries went. `issued`: the version
  * of the invalidation, so that it spares dirty entries that came after it; '' for now.
+ *
+ * Two passes, since a load may store while one runs: its lease is gone before the SCAN comes to it, its entry stands
+ * where the SCAN has been. After the first pass, over leases, no load that began before can store any more; the second
+ * finds all that was stored until then.
  */
 export async function dropPattern(redis: RedisHandle, pattern: string, issued = ''): Promise<number> {
   const glob = physicalGlob(pattern);
   const nodes = await redis.nodes('masters', 'cache');
   const counts = await Promise.all(
-    nodes.map(async ({ client }) => {
-      let dropped = 0;
-      let cursor = '0';
-      do {
-        const [next, found] = await redis.within(client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_COUNT));
-        cursor = next;
-        // An entry and its lease may both be on the page, or in pages far apart: either is enough to drop both.
-        const keys = new Set(found.map(ownKey).filter((key) => key !== undefined));
-        const results = await Promise.all([...keys].map((key) => drop(redis, key, issued)));
-        dropped += results.reduce((sum, one) => sum + one, 0);
-      } while (cursor !== '0');
-      return dropped;
+    nodes.map(async (node) => {
+      const refreshed = await dropOn(redis, node, `${glob.slice(0, -1)}:lease`, issued);
+      return refreshed + (await dropOn(redis, node, glob, issued));
     }),
   );
   return counts.reduce((sum, one) => sum + one, 0);
+}
+
+async function dropOn(redis: RedisHandle, { client }: RedisNode, glob: string, issued: string): Promise<number> {
+  let dropped = 0;
+  let cursor = '0';
+  do {
+    const [next, found] = await redis.within(client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_COUNT));
+    cursor = next;
+    // An entry and its lease may both be on the page, or in pages far apart: either is enough to drop both.
+    const keys = new Set(found.map(ownKey).filter((key) => key !== undefined));
+    const results = await Promise.all([...keys].map((key) => drop(redis, key, issued)));
+    dropped += results.reduce((sum, one) => sum + one, 0);
+  } while (cursor !== '0');
+  return dropped;
 }
 
 /** The logical key of an entry or a lease; a foreign key that merely begins like one is none. */

@@ -7,7 +7,7 @@ import type { Epochs } from './epochs';
 import { epochsOf, inspect } from './inspect';
 import type { Local } from './local';
 import { type Plan, prefixEpochs } from './plan';
-import type { Read } from './reader';
+import type { Read } from './read';
 import type { ServerTime } from './server-time';
 
 export interface LookupContext {

@@ -2,18 +2,7 @@ import { Cluster, type Redis } from 'ioredis';
 import type { RedisHandle } from '../redis/types';
 import type { Gate } from './gate';
 import { getEach, isWrongType } from './get-each';
-
-/** One read on its way. Exactly one of the two is called. */
-export interface Read {
-  /** Physical key. */
-  readonly physical: string;
-  /** When it was sent, by performance.now(); set by the reader. */
-  sentAt: number;
-  /** On a cluster, where reads are answered one by one: it has been told. Set by the reader. */
-  settled: boolean;
-  answered(raw: string | null): void;
-  failed(error: unknown): void;
-}
+import type { Read } from './read';
 
 /** More keys in one MGET than this delay each other. */
 const BATCH = 32;

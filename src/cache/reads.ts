@@ -1,22 +1,17 @@
 import type { Entity } from '../entities/define-entity';
 import { entityOf, parseKey } from '../entities/key';
 import type { Ask } from './ask';
-import { classify, expiresOf, FLAG_DIRTY, flagsOf } from './entry';
+import { expiresOf } from './entry';
 import { CacheInputError } from './errors';
 import { Find, type Found } from './find';
-import { answerAway, askOf, GetOne, type ReadsOptions } from './get-one';
+import { answerAway, askOf, GetOne, type Origin, type ReadsOptions } from './get-one';
 import { type Loading, loadingOfBulk, loadingOfLoader } from './loading';
 import type { Copy } from './local';
-import type { LookupContext } from './lookup';
 import { type Policy, policyOf } from './options';
+import { Peek } from './peek';
 import type { Plan } from './plan';
+import { refreshKeys } from './refresh';
 import type { BulkLoader, CallOptions, RefreshOutcome, Source } from './types';
-
-/** Where a missing value comes from, and under which plan. */
-interface Origin {
-  readonly plan: Plan;
-  readonly loading: Loading | undefined;
-}
 
 /** What reads a key, and loads it where it must. */
 export class Reads {
@@ -135,39 +130,9 @@ export class Reads {
     return (expiresOf(raw) - this.options.lookup.time.now()) / 1_000;
   }
 
-  async refresh(keys: readonly string[]): Promise<readonly RefreshOutcome[]> {
-    const outcomes = new Map<string, RefreshOutcome>();
-    const groups = new Map<Loading, Ask[]>();
-    await Promise.all(
-      [...new Set(keys)].map(async (key) => {
-        const { plan, loading } = this.#origin(key, undefined, undefined);
-        if (loading === undefined) {
-          outcomes.set(key, { key, outcome: 'unknown-entity' });
-          return;
-        }
-        try {
-          const raw = await new Promise<string | undefined>((resolve, reject) => {
-            this.options.reader.add(new Peek(this.options.lookup, key, plan, resolve, reject));
-          });
-          if (raw !== undefined && (flagsOf(raw) & FLAG_DIRTY) !== 0) {
-            outcomes.set(key, { key, outcome: 'superseded' });
-            return;
-          }
-          const found: Found = { kind: 'miss', unusable: raw, stale: undefined };
-          const ask = askOf(this.options, key, plan, plan.policy, loading, undefined, found, 0);
-          groups.set(loading, [...(groups.get(loading) ?? []), ask]);
-        } catch {
-          outcomes.set(key, { key, outcome: 'failed' });
-        }
-      }),
-    );
-    for (const asks of groups.values()) {
-      const stored = await this.options.misses.refresh(asks);
-      asks.forEach(({ key }, index) => {
-        outcomes.set(key, { key, outcome: 'failed', ...stored[index] });
-      });
-    }
-    return keys.map((key) => outcomes.get(key) as RefreshOutcome);
+  /** What the refresh job asks for: see {@link refreshKeys}. */
+  refresh(keys: readonly string[]): Promise<readonly RefreshOutcome[]> {
+    return refreshKeys(this.options, keys, (key) => this.#origin(key, undefined, undefined));
   }
 
   #findPlainly(keys: readonly string[]): Promise<Found[]> {
@@ -245,30 +210,4 @@ function policiesOf(origins: readonly Origin[], options: CallOptions | undefined
 /** The convention is checked in full only where the fast look finds something odd. */
 function checkKey(key: string): void {
   if (typeof key !== 'string' || key.length > 256 || key.includes('::') || key.endsWith(':')) parseKey(key);
-}
-
-/** Hands out the entry as it is, dead or alive, where it is one of ours. */
-class Peek extends Find {
-  constructor(
-    context: LookupContext,
-    key: string,
-    plan: Plan,
-    private readonly found: (raw: string | undefined) => void,
-    reject: (error: unknown) => void,
-  ) {
-    super(
-      context,
-      key,
-      plan,
-      false,
-      (one) => {
-        if (one.kind === 'away') reject(one.error);
-      },
-      0,
-    );
-  }
-
-  override answered(raw: string | null): void {
-    this.found(raw !== null && classify(raw) === 'ours' ? raw : undefined);
-  }
 }

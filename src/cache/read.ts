@@ -1,0 +1,11 @@
+/** One read on its way. Exactly one of the two is called. */
+export interface Read {
+  /** Physical key. */
+  readonly physical: string;
+  /** When it was sent, by performance.now(); set by the reader. */
+  sentAt: number;
+  /** On a cluster, where reads are answered one by one: it has been told. Set by the reader. */
+  settled: boolean;
+  answered(raw: string | null): void;
+  failed(error: unknown): void;
+}

@@ -1,0 +1,47 @@
+import type { Ask } from './ask';
+import { FLAG_DIRTY, flagsOf } from './entry';
+import type { Found } from './find';
+import { askOf, type Origin, type ReadsOptions } from './get-one';
+import type { Loading } from './loading';
+import { Peek } from './peek';
+import type { RefreshOutcome } from './types';
+
+/** Loads keys although they are cached, and stores them under the fence; each outcome is told. Never throws. */
+export async function refreshKeys(
+  options: ReadsOptions,
+  keys: readonly string[],
+  originOf: (key: string) => Origin,
+): Promise<readonly RefreshOutcome[]> {
+  const outcomes = new Map<string, RefreshOutcome>();
+  const groups = new Map<Loading, Ask[]>();
+  await Promise.all(
+    [...new Set(keys)].map(async (key) => {
+      const { plan, loading } = originOf(key);
+      if (loading === undefined) {
+        outcomes.set(key, { key, outcome: 'unknown-entity' });
+        return;
+      }
+      try {
+        const raw = await new Promise<string | undefined>((resolve, reject) => {
+          options.reader.add(new Peek(options.lookup, key, plan, resolve, reject));
+        });
+        if (raw !== undefined && (flagsOf(raw) & FLAG_DIRTY) !== 0) {
+          outcomes.set(key, { key, outcome: 'superseded' });
+          return;
+        }
+        const found: Found = { kind: 'miss', unusable: raw, stale: undefined };
+        const ask = askOf(options, key, plan, plan.policy, loading, undefined, found, 0);
+        groups.set(loading, [...(groups.get(loading) ?? []), ask]);
+      } catch {
+        outcomes.set(key, { key, outcome: 'failed' });
+      }
+    }),
+  );
+  for (const asks of groups.values()) {
+    const stored = await options.misses.refresh(asks);
+    asks.forEach(({ key }, index) => {
+      outcomes.set(key, { key, outcome: 'failed', ...stored[index] });
+    });
+  }
+  return keys.map((key) => outcomes.get(key) as RefreshOutcome);
+}
