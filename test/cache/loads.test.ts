@@ -52,7 +52,7 @@ describe.each(topologies)('loads on %s', (topology) => {
     await sleep(70);
     expect(await cache.get(key, () => Promise.reject(new Error('down')), options)).toBe('stale');
     const gate = deferred();
-    const slow = cache.get(key, () => gate.promise.then(() => 'fresh'), options);
+    const slow = cache.get(key, () => gate.promise.then(() => 'fresh'), { ...options, ttlSeconds: 60 });
     expect(await slow).toBe('stale');
     gate.resolve();
     // The load went on in the background: whoever comes now joins it, or reads what it stored.
