@@ -3,7 +3,6 @@ import { StewardError } from './errors';
 import { alertingSettings } from './settings/alerting';
 import { cacheSettings } from './settings/cache';
 import { databaseSettings } from './settings/database';
-import { httpSettings } from './settings/http';
 import { hygieneSettings } from './settings/hygiene';
 import { monitoringSettings } from './settings/monitoring';
 import { redisSettings } from './settings/redis';
@@ -27,7 +26,6 @@ export const sections = [
   hygieneSettings,
   monitoringSettings,
   alertingSettings,
-  httpSettings,
 ] as const satisfies readonly SettingsSection[];
 
 type Values<T> = { readonly [K in keyof T]: T[K] extends Setting<infer S extends z.ZodType> ? z.output<S> : never };
@@ -44,7 +42,6 @@ export type Settings = Values<
     typeof hygieneSettings.settings &
     typeof monitoringSettings.settings &
     typeof alertingSettings.settings &
-    typeof httpSettings.settings
 >;
 
 /** Thrown once, with every fault in its message, so that a wrong deployment is mended in one go. */

@@ -1,3 +1,0 @@
-import { section } from './setting';
-
-export const httpSettings = section('HTTP endpoints', {});
