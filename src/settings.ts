@@ -41,7 +41,7 @@ export type Settings = Values<
     typeof refreshAheadSettings.settings &
     typeof hygieneSettings.settings &
     typeof monitoringSettings.settings &
-    typeof alertingSettings.settings &
+    typeof alertingSettings.settings
 >;
 
 /** Thrown once, with every fault in its message, so that a wrong deployment is mended in one go. */
