@@ -29,7 +29,7 @@ export async function bentocachePeer(
   const config = { connection: connection as never };
   const store = options.local
     ? bentostore()
-        .useL1Layer(memoryDriver({ maxSize: '100mb' }))
+        .useL1Layer(memoryDriver({ maxItems: 10_000 }))
         .useL2Layer(redisDriver(config))
     : bentostore().useL2Layer(redisDriver(config));
   const bento = new BentoCache({ default: 'main', stores: { main: store }, ttl: TTL_MS });
