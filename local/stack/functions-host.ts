@@ -1,5 +1,5 @@
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { access, constants, realpath } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from '../servers/paths';
 import { freePort } from '../servers/ports';
@@ -89,16 +89,23 @@ async function isRunning(address: string): Promise<boolean> {
  */
 async function findFunc(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
   if (env.STEWARD_HOST === 'local') return undefined;
-  const shims = join(projectRoot, 'node_modules');
-  const onPath = (env.PATH ?? '').split(delimiter).filter((folder) => folder && !folder.startsWith(shims));
-  for (const folder of [join(shims, 'azure-functions-core-tools/bin'), ...onPath]) {
-    const path = join(folder, 'func');
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
+  const own = join(projectRoot, 'node_modules/azure-functions-core-tools/bin');
+  for (const folder of [own, ...(env.PATH ?? '').split(delimiter).filter(Boolean)]) {
+    const found = await binaryOf(join(folder, 'func'));
+    if (found) return found;
   }
   if (env.STEWARD_HOST === 'func') throw new Error('STEWARD_HOST=func: the binary of func was not found');
   return undefined;
+}
+
+/** The binary that a `func` is or, for a shim of the npm package, stands for; undefined where there is none. */
+export async function binaryOf(func: string): Promise<string | undefined> {
+  try {
+    const real = await realpath(func);
+    const binary = real.endsWith('.js') ? join(dirname(real), '..', 'bin', 'func') : real;
+    await access(binary, constants.X_OK);
+    return binary;
+  } catch {
+    return undefined;
+  }
 }
