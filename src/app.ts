@@ -78,7 +78,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
   });
   const planner = createRefreshPlanner(shared);
   const refresher = createRefresher({ ...shared, cache });
-  const sweeps = createSweeps(shared);
+  const sweeps = createSweeps({ ...shared, prefixes: settings.CACHE_PREFIXES });
   const samples = createTableSampleStore({ storage });
   const collector = createCollector({
     ...{ redis, storage, clock, logger, queues },
