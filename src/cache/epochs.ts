@@ -34,6 +34,8 @@ const SPARE_TTL_MS = 7 * 86_400_000;
 export class Epochs {
   readonly #tags = new Map<string, Epoch>();
   readonly #prefixes = new Map<string, Epoch>();
+  /** The greatest stamp given out: what was stored before an invalidation is killed by it, in whatever millisecond. */
+  #latestStamp = 0;
 
   constructor(private readonly options: EpochsOptions) {}
 
@@ -96,7 +98,9 @@ export class Epochs {
         return value;
       }),
     );
-    return Math.max(...values) + 1;
+    const least = Math.max(...values) + 1;
+    this.#latestStamp = Math.max(this.#latestStamp, least);
+    return least;
   }
 
   /** Makes all that was stamped until now a miss. */
@@ -104,7 +108,7 @@ export class Epochs {
     const { redis, skewMarginMs, clock } = this.options;
     const latest = redis.mode === 'cluster' ? await this.#latestTime() : 0;
     const sentAt = clock.now();
-    const args = [skewMarginMs, SPARE_TTL_MS, latest];
+    const args = [skewMarginMs, SPARE_TTL_MS, latest, this.#latestStamp];
     this.#learn(epoch, Number(await redis.run('cache', bumpEpochScript, [epoch.key], args)), sentAt);
   }
 

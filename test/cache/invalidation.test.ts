@@ -121,6 +121,18 @@ describe.each(topologies)('invalidation on %s', (topology) => {
     expect(await cache.get(`${entity.name}:2`)).toBe('other');
   });
 
+  test('an invalidation kills what was stored in its own millisecond, whichever tag is newest', async () => {
+    const cache = rig.cache();
+    const alive: number[] = [];
+    for (let round = 0; round < 150; round += 1) {
+      const name = rig.name();
+      await cache.set(`other:${name}:1`, round, { tags: [`${name}-a`, `${name}-b`] });
+      await cache.invalidateTag(`${name}-${round % 2 === 0 ? 'a' : 'b'}`);
+      if ((await cache.get(`other:${name}:1`)) !== undefined) alive.push(round);
+    }
+    expect(alive).toEqual([]);
+  });
+
   test('what an epoch has killed is reclaimed, and nothing else', async () => {
     const name = rig.name();
     const entity = defineEntity<string>({ name: `user:${name}` });
