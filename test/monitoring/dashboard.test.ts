@@ -241,12 +241,12 @@ describe('in a browser', () => {
     await page.getByRole('button', { name: /replay the dead letter of user:profile/ }).click();
     await page.locator('#key').fill('wrong');
     await page.getByRole('button', { name: 'Go on' }).click();
-    await page.waitForFunction("document.getElementById('status').textContent.includes('not allowed')");
+    await page.locator('#status', { hasText: 'not allowed' }).waitFor();
     expect(letters).toHaveLength(2);
     await page.getByRole('button', { name: /replay the dead letter of user:profile/ }).click();
     await page.locator('#key').fill('admin-key');
     await page.getByRole('button', { name: 'Go on' }).click();
-    await page.waitForFunction("document.getElementById('status').textContent === 'dead letter replayed'");
+    await page.locator('#status', { hasText: /^dead letter replayed$/ }).waitFor();
     expect(letters.map(({ letterId }) => letterId)).toEqual(['l2']);
     expect(posts).toEqual([
       { key: 'wrong', same: true },
