@@ -90,9 +90,10 @@ export class Epochs {
     const sentAt = this.options.clock.now();
     const ttlMs = entryTtlMs + SPARE_TTL_MS;
     const limit = deadlineMs === undefined ? {} : { deadlineMs };
+    const given = this.#latestStamp;
     const values = await Promise.all(
       epochs.map(async (epoch) => {
-        const args = [this.options.skewMarginMs, ttlMs];
+        const args = [this.options.skewMarginMs, ttlMs, Math.max(given, epoch.value ?? 0)];
         const value = Number(await this.options.redis.run('cache', openEpochScript, [epoch.key], args, limit));
         this.#learn(epoch, value, sentAt);
         return value;
