@@ -1,7 +1,8 @@
 import { createAlerts, firingsOf } from './alerting';
+import { readCensus } from './census-view';
 import { createClient, type EntitiesSource } from './client';
 import { systemClock } from './clock';
-import { createSweeps } from './hygiene';
+import { createSweeps, openRecords } from './hygiene';
 import type { JobReport } from './job';
 import type { Logger } from './logger';
 import {
@@ -96,12 +97,13 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
   });
 
   const alerts = createAlerts({ ...shared, samples });
+  const census = () => readCensus(openRecords(storage));
   const report = createReport({
-    ...{ storage, store: samples, cache: settings.CACHE_NAME },
+    ...{ storage, census, store: samples, cache: settings.CACHE_NAME },
     alerts: async () => firingsOf(await alerts.state()),
   });
   const pages = createPages({
-    ...{ clock, samples, alerts, sweeps, deadLetters, journal },
+    ...{ clock, samples, alerts, sweeps, census, deadLetters, journal },
     cache: settings.CACHE_NAME,
   });
 

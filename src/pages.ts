@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { AlertState } from './alerting';
 import type { Clock } from './clock';
 import type { PassProgress } from './hygiene';
-import { type AlertView, createDashboard, type SampleStore } from './monitoring';
+import { type AlertView, type CensusView, createDashboard, type SampleStore } from './monitoring';
 import type { DeadLetters } from './write-behind';
 
 /** An answer over HTTP. */
@@ -24,6 +24,7 @@ export interface PagesOptions {
   readonly clock: Clock;
   readonly alerts: { state(): Promise<AlertState> };
   readonly sweeps: { progress(): Promise<readonly PassProgress[]> };
+  readonly census: () => Promise<CensusView | undefined>;
   readonly deadLetters: DeadLetters;
   readonly journal: Parameters<DeadLetters['replay']>[1];
 }
@@ -41,7 +42,7 @@ const actionSchema = z.strictObject({ action: z.enum(['replay', 'discard']), let
 export function createPages(options: PagesOptions): Pages {
   const { cache, samples, clock, deadLetters, journal } = options;
   const dashboard = createDashboard({
-    ...{ cache, clock, store: samples },
+    ...{ cache, clock, store: samples, census: options.census },
     alerts: async () => viewsOf(await options.alerts.state()),
     passes: async () =>
       (await options.sweeps.progress()).map(({ pass, status, percent, examined }) => ({

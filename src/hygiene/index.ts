@@ -93,6 +93,7 @@ export function createSweeps(options: SweepsOptions): Sweeps {
 
 export { type CensusReport, censusReport, type GroupReport } from './census/report';
 export type { CensusFindings } from './census/tally';
+export type { PassRecordStore } from './ports';
 export type { PassProgress } from './progress';
 export type { HistoryLine, PassName, PassSummary } from './record';
 export type { HygieneSettings } from './settings';

@@ -1,4 +1,5 @@
 export { createPlatformMetrics, type PlatformMetrics } from './azure-monitor';
+export type { CensusGroup, CensusView, DatedCensus } from './census';
 export { type Collector, type CollectorOptions, createCollector } from './collector';
 export {
   type AlertView,

@@ -10,6 +10,7 @@ import { createMemorySampleStore } from '../../src/monitoring/memory-store';
 import { maintain } from '../../src/monitoring/roll-up';
 import type { SampleStore } from '../../src/monitoring/samples';
 import { openBrowser } from './browser';
+import { censusAt } from './support';
 
 const NODE = 'cache.example:6380';
 const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
@@ -98,6 +99,7 @@ beforeEach(() => {
       { ...alert, alert: 'RedisDown', severity: 'critical', state: 'firing' },
     ],
     passes: async () => [{ pass: 'sessions', status: 'running', percent: 42, examined: 420_000 }],
+    census: async () => censusAt(NOW - HOUR),
     deadLetters: { list: async () => letters, replay: gone, discard: gone },
   });
 });
@@ -119,6 +121,7 @@ test('rates are sums divided by sums, and memory is foretold from the line throu
   expect(data.entities).toEqual([expect.objectContaining({ entity: 'user:profile', hitRate: 0.9, loadMs: 12 })]);
   expect(data.memoryFullAt).toBeNull();
   expect(data.nodes).toEqual({ up: 1, all: 1 });
+  expect(data.census?.fullAt).toBe(NOW - HOUR + 10 * DAY);
 });
 
 test.each(['1h', '6h', '24h', '7d', '30d', '90d'])(
@@ -136,10 +139,12 @@ test('a part that is away leaves the rest on the page, and is named', async () =
     ...{ cache: 'redis', store, clock: { now: () => NOW } },
     alerts: () => Promise.reject(new Error('503')),
     passes: async () => [],
+    census: () => Promise.reject(new Error('503')),
     deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
   });
   const data = await broken.data('nonsense');
-  expect(data.missing).toEqual(['alerts']);
+  expect(data.missing).toEqual(['alerts', 'census']);
+  expect(data.census).toBeNull();
   expect(data.range).toBe('1h');
   expect(data.panels.length).toBeGreaterThan(5);
 });
@@ -220,6 +225,10 @@ describe('in a browser', () => {
       /^Memory\. cache\.example:6380: now 1\.9 GiB/,
     );
     expect(await page.locator('#letters').textContent()).toContain('value <b>too long</b> for the column');
+    const census = (await page.getByRole('region', { name: /^Census of/ }).textContent()) ?? '';
+    for (const said of ['user:profile1,20025 %5 MiB ± 256 KiB+12', 'sess:3000 %––', 'total1,50020 %–−7'])
+      expect(census).toContain(said);
+    expect(census).toMatch(/\+3 MiB a day; full in 10 days, on \d/);
     expect(foreign).toEqual([]);
     expect(faults).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { rollUp } from '../../src/monitoring/roll-up';
 import type { SampleStore } from '../../src/monitoring/samples';
 import { openBrowser } from './browser';
 import { batchOf } from './sample-store-conformance';
-import { azuriteStorage, T0 } from './support';
+import { azuriteStorage, censusAt, T0 } from './support';
 
 let azurite: Awaited<ReturnType<typeof azuriteStorage>>;
 beforeAll(async () => {
@@ -33,6 +33,8 @@ async function samples(): Promise<SampleStore> {
   return store;
 }
 
+const census = async () => censusAt(T0 - HOUR);
+
 const alerts: ReportAlert[] = [
   {
     alert: 'HitRatioLow',
@@ -51,6 +53,7 @@ test('a report compares the day with the day and the week before, and says what 
     store: await samples(),
     storage: azurite.fresh(),
     alerts: async () => alerts,
+    census,
   });
   const { data } = await report.make(new Date(T0), DAY);
   expect(data.now).toMatchObject({ hitRate: 0.6, commandsPerSecond: 10, mostConnections: 7, failedRuns: 24 });
@@ -70,7 +73,7 @@ test('a report compares the day with the day and the week before, and says what 
 
 test('the day’s page and figures lie in blob storage, and writing them again replaces them', async () => {
   const storage = azurite.fresh();
-  const report = createReport({ cache: 'redis', store: await samples(), storage, alerts: async () => alerts });
+  const report = createReport({ cache: 'redis', store: await samples(), storage, alerts: async () => alerts, census });
   await report.write(new Date(T0));
   await report.write(new Date(T0));
   const container = await storage.container('reports');
@@ -79,6 +82,11 @@ test('the day’s page and figures lie in blob storage, and writing them again r
   expect(names).toEqual(['2026-11-23.html', '2026-11-23.json']);
   const text = (await container.getBlockBlobClient('2026-11-23.html').downloadToBuffer()).toString();
   expect(text).toContain('&lt;b&gt;redis&lt;/b&gt;');
+  expect(text).toContain('<td>user:profile</td><td>1,200</td><td>25 %</td><td>5 MiB ± 0.25 MiB</td><td>+12</td>');
+  expect(text).toContain('<td>sess:</td><td>300</td><td>0 %</td><td>–</td><td>–</td>');
+  expect(text).toContain('+3 MiB a day; full in 10 days, on 2026-12-03.');
+  const json = JSON.parse((await container.getBlockBlobClient('2026-11-23.json').downloadToBuffer()).toString());
+  expect(json.census).toMatchObject({ total: { keys: 1_500 }, fullAt: Date.UTC(2026, 11, 3, 11) });
   expect(text).not.toMatch(/https?:\/\//);
 });
 
@@ -88,10 +96,13 @@ test('an empty store makes an empty report, not a failure', async () => {
     store: createMemorySampleStore(),
     storage: azurite.fresh(),
     alerts: async () => [],
+    census: async () => undefined,
   });
   const { data, html } = await report.make(new Date(T0), 7 * DAY);
   expect(data.now.hitRate).toBeNull();
   expect(data.advice).toEqual(['Nothing needs to be done.']);
+  expect(data.census).toBeNull();
+  expect(html).toContain('<h2>Census</h2><p>None yet.</p>');
   expect(html).toContain('Nothing needs to be done.');
 });
 
@@ -107,6 +118,7 @@ test('the page reads well in a browser: three charts, and nothing serious to axe
       store: await samples(),
       storage: azurite.fresh(),
       alerts: async () => alerts,
+      census,
     });
     const { html } = await report.make(new Date(T0), DAY);
     const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });

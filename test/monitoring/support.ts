@@ -1,10 +1,30 @@
 import { type RunningAzurite, type RunningRedis, startAzurite } from '../../local/servers';
 import { silentLogger } from '../../src/logger';
+import type { CensusView } from '../../src/monitoring';
 import { createRedis } from '../../src/redis';
 import { readSettings, type Settings } from '../../src/settings';
 import { storageClients } from '../../src/storage/clients';
 
 export const T0 = Date.UTC(2026, 10, 23, 12, 0, 0);
+
+/** A census of two groups that ended at `finishedAt`: memory is full ten days later. */
+export function censusAt(finishedAt: number): CensusView {
+  const group = { label: 'user:profile', keys: 1_200, withoutTtlShare: 0.25, keysPerDay: 12 };
+  return {
+    ...{ finishedAt, isComplete: true, usedBytesPerDay: 3 * 2 ** 20, daysUntilFull: 10 },
+    groups: [
+      { ...group, memoryBytes: 5 * 2 ** 20, memoryErrorBytes: 2 ** 18 },
+      {
+        ...{ label: 'sess:', keys: 300, withoutTtlShare: 0, keysPerDay: null },
+        ...{ memoryBytes: null, memoryErrorBytes: null },
+      },
+    ],
+    total: {
+      ...{ label: 'total', keys: 1_500, withoutTtlShare: 0.2, keysPerDay: -7 },
+      ...{ memoryBytes: null, memoryErrorBytes: null },
+    },
+  };
+}
 
 export const settingsFor = (over: Record<string, string>): Settings =>
   readSettings({ REDIS_URL: 'redis://127.0.0.1:1', AzureWebJobsStorage: 'UseDevelopmentStorage=true', ...over });

@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type AlertState, createBlobAlertState, firingsOf } from '../../alerting';
 import { DURATION, durationMs } from '../../alerting/duration';
+import { readCensus } from '../../census-view';
 import { systemClock } from '../../clock';
+import { openRecords } from '../../hygiene';
 import { createReport, createTableSampleStore } from '../../monitoring';
 import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
@@ -26,6 +28,7 @@ export function registerReport(program: Command, io: CliIo): void {
       const state = createBlobAlertState({ storage });
       const report = createReport({
         ...{ storage, cache: settings.CACHE_NAME, store: createTableSampleStore({ storage }) },
+        census: () => readCensus(openRecords(storage)),
         alerts: async () => {
           const stored = await state.read<AlertState>('state');
           return stored ? firingsOf(stored.value) : [];

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock';
 import type { JobReport } from '../../job';
+import { type CensusView, type DatedCensus, dated } from '../census';
 import { latestBatches } from '../latest';
 import { type Overview, overviewOf } from '../overview';
 import { lastOf, type SampleBatch, type SampleStore } from '../samples';
@@ -41,6 +42,8 @@ export interface DashboardOptions {
   readonly clock: Clock;
   readonly alerts: () => Promise<readonly AlertView[]>;
   readonly passes: () => Promise<readonly PassView[]>;
+  /** The newest census; undefined before the first. */
+  readonly census: () => Promise<CensusView | undefined>;
   readonly deadLetters: {
     list(): Promise<readonly DeadLetterView[]>;
     /** False where there is none of that id. */
@@ -67,6 +70,7 @@ export interface DashboardData {
   readonly jobs: readonly JobRow[];
   readonly commands: readonly CommandRow[];
   readonly passes: readonly PassView[];
+  readonly census: DatedCensus | null;
   readonly deadLetters: readonly DeadLetterView[];
   /** Parts that could not be read just now. */
   readonly missing: readonly string[];
@@ -103,26 +107,28 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       const now = clock.now();
       const missing: string[] = [];
       // One part that is away leaves the others on the page.
-      const part = async <T>(name: string, read: () => Promise<readonly T[]>): Promise<readonly T[]> => {
+      const part = async <T>(name: string, read: () => Promise<T>, otherwise: T): Promise<T> => {
         try {
           return await read();
         } catch {
           missing.push(name);
-          return [];
+          return otherwise;
         }
       };
-      const [buckets, latest, alerts, passes, deadLetters] = await Promise.all([
+      const [buckets, latest, alerts, passes, census, deadLetters] = await Promise.all([
         readBuckets(store, range, now),
         latestBatches(store, now),
-        part('alerts', options.alerts),
-        part('sweeps', options.passes),
-        part('dead letters', options.deadLetters.list),
+        part('alerts', options.alerts, []),
+        part('sweeps', options.passes, []),
+        part('census', options.census, undefined),
+        part('dead letters', options.deadLetters.list, []),
       ]);
       const all = buckets.batches.flat();
       const panels = panelsOf(buckets).filter(({ lines }) => lines.length > 0);
       return {
         ...{ cache, now, range, missing, passes, deadLetters },
         alerts: sorted(alerts),
+        census: dated(census),
         overview: overviewOf(latest),
         nodes: nodesOf(latest),
         memoryFullAt: forecast(latest, panels, buckets.stepMs, now),

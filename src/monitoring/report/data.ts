@@ -1,4 +1,5 @@
 import { DAY, HOUR, SECOND } from '../../clock';
+import { type CensusView, type DatedCensus, dated } from '../census';
 import {
   type CommandRow,
   commandRows,
@@ -56,6 +57,8 @@ export interface ReportData {
   readonly commands: readonly CommandRow[];
   readonly jobs: readonly JobRow[];
   readonly alerts: readonly ReportAlert[];
+  /** The newest census, whatever the period; null before the first. */
+  readonly census: DatedCensus | null;
   /** What to do next, the most urgent first. */
   readonly advice: readonly string[];
 }
@@ -73,7 +76,7 @@ export async function collectReport(
   cache: string,
   at: number,
   sinceMs: number,
-  alerts: readonly ReportAlert[],
+  { alerts, census }: { readonly alerts: readonly ReportAlert[]; readonly census: CensusView | undefined },
 ): Promise<ReportData> {
   const from = at - sinceMs;
   const [present, yesterday, lastWeek] = await Promise.all([
@@ -104,6 +107,7 @@ export async function collectReport(
     commands: commandRows(present, 10),
     jobs: jobRows(present),
     alerts: said,
+    census: dated(census),
   };
   return { ...data, advice: adviceOf(data) };
 }

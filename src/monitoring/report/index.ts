@@ -1,6 +1,7 @@
 import { DAY } from '../../clock';
 import type { JobReport } from '../../job';
 import type { StorageClients } from '../../storage/clients';
+import type { CensusView } from '../census';
 import type { SampleStore } from '../samples';
 import { collectReport, type ReportAlert, type ReportData } from './data';
 import { renderReport } from './page';
@@ -11,6 +12,8 @@ export interface ReportOptions {
   readonly storage: StorageClients;
   /** Every firing that is still known, those that go on included. */
   readonly alerts: () => Promise<readonly ReportAlert[]>;
+  /** The newest census; undefined before the first. */
+  readonly census: () => Promise<CensusView | undefined>;
 }
 
 export interface Report {
@@ -20,9 +23,10 @@ export interface Report {
   make(at: Date, sinceMs: number): Promise<{ readonly data: ReportData; readonly html: string }>;
 }
 
-export function createReport({ cache, store, storage, alerts }: ReportOptions): Report {
+export function createReport({ cache, store, storage, alerts, census }: ReportOptions): Report {
   const make = async (at: Date, sinceMs: number) => {
-    const data = await collectReport(store, cache, at.getTime(), sinceMs, await alerts());
+    const known = { alerts: await alerts(), census: await census() };
+    const data = await collectReport(store, cache, at.getTime(), sinceMs, known);
     return { data, html: renderReport(data) };
   };
   return {

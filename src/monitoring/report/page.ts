@@ -1,3 +1,4 @@
+import type { DatedCensus } from '../census';
 import type { ReportData, ReportFigures } from './data';
 
 const escaped = (text: string) =>
@@ -76,6 +77,7 @@ ${chart(
       ...[shown(it.loadMs, (value) => `${digits(value)} ms`), digits(it.loadErrors, 0)],
     ]),
   )}
+<h2>Census</h2>${censusOf(data.census)}
 <h2>Commands that took most of the servers’ time</h2>${table(
     ['Command', 'Calls', 'Mean time', 'Share of the time'],
     data.commands.map((it) => [
@@ -96,6 +98,30 @@ ${chart(
   )}
 </body></html>
 `;
+}
+
+function censusOf(census: DatedCensus | null): string {
+  if (!census) return '<p>None yet.</p>';
+  const { finishedAt, isComplete, groups, total, usedBytesPerDay, daysUntilFull, fullAt } = census;
+  const at = new Date(finishedAt).toISOString().slice(0, 16).replace('T', ' ');
+  const signed = (value: number | null, form: (value: number) => string) =>
+    value === null ? '–' : `${value > 0 ? '+' : ''}${form(value)}`;
+  const mib = (value: number) => `${digits(value / 2 ** 20, 2)} MiB`;
+  const lines = [...groups, total].map((it) => [
+    ...[it.label, digits(it.keys, 0), it.withoutTtlShare === null ? '–' : `${digits(it.withoutTtlShare * 100)} %`],
+    it.memoryBytes === null ? '–' : `${mib(it.memoryBytes)} ± ${mib(it.memoryErrorBytes ?? 0)}`,
+    signed(it.keysPerDay, (value) => digits(value, 0)),
+  ]);
+  const full =
+    fullAt === null || daysUntilFull === null
+      ? 'full is not in sight'
+      : `full in ${digits(daysUntilFull)} days, on ${new Date(fullAt).toISOString().slice(0, 10)}`;
+  const growth =
+    usedBytesPerDay === null
+      ? 'How memory grows is known a day after the first census'
+      : `Memory of the servers: ${signed(usedBytesPerDay, mib)} a day; ${full}`;
+  return `<p>Of ${at} UTC${isComplete ? '' : '; it may have missed keys'}. ${growth}.</p>
+${table(['Keys of', 'Keys', 'Without TTL', 'Memory', 'Keys a day'], lines)}`;
 }
 
 function table(heads: readonly string[], lines: readonly (readonly string[])[]): string {
