@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** Names of everything a session store keeps in Redis. One ACL pattern, `<prefix>*`, covers them all. */
 export interface SessionKeys {
@@ -20,7 +20,7 @@ export interface SessionKeys {
 
 /** 128 bits of SHA-256 would do against guessing; all 256 cost nothing more. 43 characters. */
 export function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
+  return hash('sha256', text, 'base64url');
 }
 
 /** 256 bits from the system's generator, and nothing else: no time, no counter. 43 characters. */
