@@ -37,7 +37,8 @@ export function registerReport(program: Command, io: CliIo): void {
       const made = await report.make(new Date(systemClock.now()), durationMs(since));
       if (html !== undefined) {
         await writeFile(html, made.html);
-        io.out(`written to ${html}`);
+        // Beside the object on standard output nothing else may stand.
+        if (!json) io.out(`written to ${html}`);
       }
       if (json) io.out(JSON.stringify(made.data, null, 2));
       else for (const line of made.data.advice) io.out(`- ${line}`);
