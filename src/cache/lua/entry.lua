@@ -18,14 +18,6 @@ local function read(key)
   return raw, kind_of(raw)
 end
 
--- The same of the header alone, for scripts that leave the payload as it is.
-local function read_header(key)
-  local raw = redis.pcall('GETRANGE', key, 0, HEADER - 1)
-  if type(raw) == 'table' then return false, 'foreign' end
-  if raw == '' then return false, 'none' end
-  return raw, kind_of(raw)
-end
-
 local function version_of(raw) return string.sub(raw, 3, 21) end
 local function stamp_of(raw) return tonumber(string.sub(raw, 22, 34)) end
 local function is_dirty(raw) return tonumber(string.sub(raw, 2, 2), 16) % 2 == 1 end

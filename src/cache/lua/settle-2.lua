@@ -4,23 +4,27 @@
 -- Result: entries that were dirty and are so no longer
 local cleared, leases = 0, {}
 local life = ms(now_ms + tonumber(ARGV[2]))
+-- Flags without the dirty bit. Nearly every row takes this way: it spares the others' checks and the conversions.
+local clean_of = { ['1'] = '0', ['3'] = '2', ['5'] = '4', ['7'] = '6', ['9'] = '8', B = 'A', D = 'C', F = 'E' }
+local call, pcall, sub, ttl = redis.call, redis.pcall, string.sub, ARGV[3]
 for row = 1, #KEYS / 2 do
   local entry, stored = KEYS[row * 2 - 1], ARGV[row + 3]
-  local raw, kind = read_header(entry)
-  if kind ~= 'ours' and kind ~= 'newer' then
-    -- A load under way may have read the row before the commit.
-    leases[#leases + 1] = KEYS[row * 2]
+  local raw = pcall('GETRANGE', entry, 0, HEADER - 1)
+  local is_it = type(raw) == 'string' and #raw == HEADER and sub(raw, 1, 1) == 'A' and sub(raw, 3, 21) == stored
+  local clean = is_it and clean_of[sub(raw, 2, 2)]
+  if clean then
+    call('SETRANGE', entry, 1, clean .. stored .. sub(raw, 22, 34) .. life)
+    call('PEXPIRE', entry, ttl)
+    cleared = cleared + 1
   else
-    local current = version_of(raw)
-    if current < stored then
-      redis.call('DEL', entry, KEYS[row * 2])
-    elseif current == stored and kind == 'ours' and is_dirty(raw) then
-      local clean = string.format('%X', tonumber(string.sub(raw, 2, 2), 16) - 1)
-      redis.call('SETRANGE', entry, 1, clean .. string.sub(raw, 3, 34) .. life)
-      redis.call('PEXPIRE', entry, ARGV[3])
-      cleared = cleared + 1
+    local kind = type(raw) == 'table' and 'foreign' or raw == '' and 'none' or kind_of(raw)
+    if kind ~= 'ours' and kind ~= 'newer' then
+      -- A load under way may have read the row before the commit.
+      leases[#leases + 1] = KEYS[row * 2]
+    elseif version_of(raw) < stored then
+      call('DEL', entry, KEYS[row * 2])
     end
   end
 end
-if #leases > 0 then redis.call('DEL', unpack(leases)) end
+if #leases > 0 then call('DEL', unpack(leases)) end
 return cleared
