@@ -5,7 +5,7 @@ import { SessionUnserializableError } from './errors';
 interface SavedSession {
   save(callback: (error?: unknown) => void): unknown;
 }
-type SessionRequest = IncomingMessage & { session?: SavedSession | undefined };
+type SessionRequest = IncomingMessage & { session?: SavedSession | undefined; sessionID?: string };
 
 /**
  * express-session sends the headers first and saves then, so a login that couldn't be saved would still be answered as
@@ -19,6 +19,7 @@ export function saveBeforeAnswering(
   fail: (error: unknown) => void,
 ): void {
   const end = response.end;
+  const idBefore = request.sessionID;
   let failed = false;
   let ended = false;
   response.end = function savedFirst(this: ServerResponse, ...args: unknown[]) {
@@ -28,7 +29,9 @@ export function saveBeforeAnswering(
       delete request.session; // express-session would try once more, and send the cookie of what isn't there
       return proceed();
     }
-    if (ended || session === undefined || this.headersSent || !isChanged(session, base)) return proceed();
+    if (ended || session === undefined || this.headersSent) return proceed();
+    // A regenerated session is a new record, even where it says word for word what the old one said.
+    if (request.sessionID === idBefore && !isChanged(session, base)) return proceed();
     ended = true;
     const failure = (error: unknown) => {
       failed = true;
