@@ -61,6 +61,17 @@ describe('the packed tarball in a foreign project', () => {
     expect(run(process.execPath, ['-e', host]).trim()).toMatch(/^1[0-9] true$/);
   });
 
+  test('what a store of the main entry throws is known to the others', () => {
+    const script = `
+      const { PermanentStoreError } = require('cache-steward');
+      const { entityStoreConformance } = require('cache-steward/testing');
+      const saveMany = async () => { throw new PermanentStoreError('no', 'x'); };
+      const store = () => ({ saveMany, loadMany: async () => new Map(), migrate: async () => {} });
+      const cases = entityStoreConformance({ store, entity: 'a:b', value: (n) => n, refused: '0' });
+      cases.find(({ title }) => title.includes('can never be saved')).run().then(() => console.log('known'));`;
+    expect(run(process.execPath, ['-e', script]).trim()).toBe('known');
+  });
+
   test('the Keyv adapter has an entry of its own', () => {
     const script = "console.log(Object.keys(require('cache-steward/keyv')).length > 0)";
     expect(run(process.execPath, ['-e', script]).trim()).toBe('true');
