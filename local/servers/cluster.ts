@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import type { Program } from './packages';
 import { type RedisOptions, type RunningRedis, startRedis, unverified } from './redis';
 
 export interface ClusterOptions extends Omit<RedisOptions, 'cluster'> {
   readonly masters: number;
   /** Replicas of each master. Default: 0. */
   readonly replicas?: number;
+  /** The program of each node, masters first. Default: `program` for all. */
+  readonly programs?: readonly Program[];
 }
 
 export interface RunningCluster {
@@ -21,10 +24,13 @@ const READY_MS = 30_000;
 
 /** A cluster on free ports; resolves when every node sees all slots served and every replica its master. */
 export async function startRedisCluster(options: ClusterOptions): Promise<RunningCluster> {
-  const { masters, replicas = 0, ...server } = options;
+  const { masters, replicas = 0, programs = [], ...server } = options;
   const count = masters * (1 + replicas);
   const started = await Promise.allSettled(
-    Array.from({ length: count }, () => startRedis({ ...server, cluster: true })),
+    Array.from({ length: count }, (_, index) => {
+      const program = programs[index];
+      return startRedis({ ...server, cluster: true, ...(program && { program }) });
+    }),
   );
   const nodes = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const stop = async () => {
@@ -73,19 +79,6 @@ async function join(clients: readonly Redis[], nodes: readonly RunningRedis[], m
   await eachNode(clients, (info) => /cluster_state:ok\r/.test(info) && info.includes(`cluster_size:${masters}\r`));
   for (const client of clients.slice(masters)) {
     await poll(async () => (await client.info('replication')).includes('master_link_status:up'));
-  }
-  if (clients.length > masters) await showReplicas(clients, masters);
-}
-
-/** CLUSTER SLOTS leaves out a replica until it has copied something and the node asked has heard of that. */
-async function showReplicas(clients: readonly Redis[], masters: number): Promise<void> {
-  // Goes to the replicas from an empty master too.
-  await Promise.all(clients.slice(0, masters).map((client) => client.flushall()));
-  for (const client of clients) {
-    await poll(async () => {
-      const ranges = (await client.call('CLUSTER', 'SLOTS')) as unknown[][];
-      return ranges.reduce((known, range) => known + range.length - 2, 0) === clients.length;
-    });
   }
 }
 

@@ -7,4 +7,4 @@ export { type RunningPostgres, startPostgres } from './postgres';
 export { findRedis, type RedisOptions, type RunningRedis, startRedis } from './redis';
 export { findRedis6 } from './redis6';
 export { type RunningSentinels, type SentinelMember, type SentinelOptions, startSentinels } from './sentinel';
-export { findValkey } from './valkey';
+export { skewedBy } from './skew';

@@ -27,8 +27,8 @@ export interface Ask {
 export interface Grant {
   readonly ask: Ask;
   readonly flight: Flight;
-  readonly token: string;
-  readonly stamp: string;
+  /** What stands in Redis: the stamp of the load and a token of its own. */
+  readonly lease: string;
   /** For a load whose source has no versions. */
   readonly version: string;
   /** Least stamp that no epoch kills, in ms. */

@@ -96,6 +96,12 @@ export function createCache(dependencies: CacheDependencies): Cache {
     clock,
   });
 
+  /** Copies are made once messages arrive. */
+  function reading(): Reads {
+    bus?.listen();
+    return reads;
+  }
+
   /** A reader is waiting: nothing here may throw or take long. */
   function onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void {
     demand?.read(key, expiresMs);
@@ -134,13 +140,10 @@ export function createCache(dependencies: CacheDependencies): Cache {
   }
 
   const cache: Cache = {
-    get: (key, source, callOptions) => {
-      bus?.listen();
-      return reads.get(key, source, callOptions);
-    },
-    getMany: (keys, source, callOptions) => reads.getMany(keys, source, callOptions),
-    multiGet: (keys) => reads.multiGet(keys),
-    has: (key) => reads.has(key),
+    get: (key, source, callOptions) => reading().get(key, source, callOptions),
+    getMany: (keys, source, callOptions) => reading().getMany(keys, source, callOptions),
+    multiGet: (keys) => reading().multiGet(keys),
+    has: (key) => reading().has(key),
     ttl: (key) => reads.ttl(key),
     refresh: (keys) => reads.refresh(keys),
     set: (key, value, writeOptions) => writes.set(key, value, writeOptions),

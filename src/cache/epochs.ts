@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import { type Clock, isWithin } from '../clock';
 import { CACHE_PREFIX } from '../entities/key';
 import type { RedisHandle } from '../redis/types';
 import { bumpEpochScript, openEpochScript } from './scripts';
@@ -63,7 +63,7 @@ export class Epochs {
   /** True where all of them were read recently enough to be believed. */
   areFresh(epochs: readonly Epoch[], now: number): boolean {
     const { cacheMs } = this.options;
-    for (const epoch of epochs) if (now - epoch.readAt >= cacheMs) return false;
+    for (const epoch of epochs) if (!isWithin(cacheMs, epoch.readAt, now)) return false;
     return true;
   }
 

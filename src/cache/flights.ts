@@ -27,11 +27,11 @@ export class Flight {
   }
 }
 
-/** The loads of this process: by their lease's token, or, while Redis is away, by their key. */
+/** The loads of this process: by their lease, or, while Redis is away, by their key. */
 export class Flights {
   readonly #process = randomBytes(9).toString('base64url');
   #count = 0;
-  readonly #byToken = new Map<string, Flight>();
+  readonly #byLease = new Map<string, Flight>();
   readonly #alone = new Map<string, Flight>();
 
   /** A token no other load has. */
@@ -40,15 +40,15 @@ export class Flights {
     return `${this.#process}.${this.#count.toString(36)}`;
   }
 
-  open(token: string): Flight {
+  open(lease: string): Flight {
     const flight = new Flight();
-    this.#byToken.set(token, flight);
-    void flight.stored.then(() => this.#byToken.delete(token));
+    this.#byLease.set(lease, flight);
+    void flight.stored.then(() => this.#byLease.delete(lease));
     return flight;
   }
 
-  withToken(token: string): Flight | undefined {
-    return this.#byToken.get(token);
+  withLease(lease: string): Flight | undefined {
+    return this.#byLease.get(lease);
   }
 
   /** A load without a lease that may be joined: begun after this process' last write or invalidation of the key. */

@@ -7,13 +7,13 @@ import { type Epoch, type Epochs, isKilled } from './epochs';
  */
 export type Verdict = 'live' | 'stale' | 'killed' | 'unsure' | 'unreadable';
 
-/** `now` is server time, `local` the time that epochs are read by, both in ms. */
+/** `now` is server time, `local` the time that epochs are read by, both in ms; undefined where they were just read. */
 export function inspect(
   raw: string,
   prefixes: readonly Epoch[],
   epochs: Epochs,
   now: number,
-  local: number,
+  local: number | undefined,
   strict: boolean,
 ): Verdict {
   if (!looksOurs(raw)) return 'unreadable';
@@ -21,7 +21,7 @@ export function inspect(
   if ((flagsOf(raw) & FLAG_DIRTY) !== 0) return 'live';
   const all = tagsLengthOf(raw) === 0 ? prefixes : epochsOf(raw, prefixes, epochs);
   if (all.length > 0) {
-    if (strict || !epochs.areFresh(all, local)) return 'unsure';
+    if (strict || (local !== undefined && !epochs.areFresh(all, local))) return 'unsure';
     if (isKilled(stampOf(raw), all)) return 'killed';
   }
   return expiresOf(raw) > now ? 'live' : 'stale';

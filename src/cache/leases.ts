@@ -15,6 +15,8 @@ import { isRedisAway, type Versions } from './versions';
 
 /** A lease outlives its load by this, so that the load's answer finds it. */
 export const LEASE_MARGIN_MS = 1_000;
+/** A lease begins with the stamp of its load. */
+const STAMP_LENGTH = 13;
 
 export interface LeasesOptions {
   readonly redis: RedisHandle;
@@ -28,7 +30,10 @@ export interface LeasesOptions {
 export class Leases {
   constructor(private readonly options: LeasesOptions) {}
 
-  /** One run of the script. `sent` is called just before it goes out. A grant has its flight opened. */
+  /**
+   * One run of the script. `sent` is called just before anything goes out: whoever comes later may have seen an
+   * invalidation that the epochs read here, or the lease, know nothing of. A grant has its flight opened.
+   */
   async acquire(
     ask: Ask,
     deadlineMs: number,
@@ -38,28 +43,29 @@ export class Leases {
     const { policy, key, unusable } = ask;
     const started = performance.now();
     const token = flights.token();
+    await Promise.resolve(); // those of the same tick share the answer
+    sent();
     const least = await epochs.open(ask.epochs, physicalMs(policy), deadlineMs);
     const left = Math.max(1, deadlineMs - (performance.now() - started));
     const leaseMs = policy.hardTimeoutMs + LEASE_MARGIN_MS;
     const args = [token, Math.ceil(leaseMs), unusable === undefined ? '' : headerOf(unusable), least, versions.writer];
-    sent();
     const reply = await redis.run('cache', acquireScript, keysOf(key), args, { deadlineMs: left });
     if (reply[0] !== 'lease') return reply;
-    return { ask, flight: flights.open(token), token, stamp: reply[1], version: reply[2], least };
+    return { ask, flight: flights.open(reply[1]), lease: reply[1], version: reply[2], least };
   }
 
   /** Stores what was loaded, if the lease is still there. Never throws. */
   async fill(grant: Grant, encoded: Encoded, costMs: number, gone: boolean, version: string): Promise<Stored> {
-    const { ask, token, stamp, least } = grant;
+    const { ask, lease, least } = grant;
     const lifeMs = lifeOf(ask.policy, gone);
     const reply = await this.#run(fillScript, ask, [
-      token,
+      lease,
       version,
       least,
       lifeMs,
       lifeMs + (gone ? 0 : Math.round(ask.policy.graceSeconds * SECOND)),
       encoded.flags.toString(16).toUpperCase(),
-      stamp,
+      lease.slice(0, STAMP_LENGTH),
       entryTail(costMs, ask.tags, encoded.payload),
     ]);
     if (reply?.[0] === 'filled') return { outcome: gone ? 'gone' : 'refreshed', expiresAt: Number(reply[1]) };
@@ -69,7 +75,7 @@ export class Leases {
 
   /** Gives the lease back. For `shareMs` others are told that the load failed. Never throws. */
   async release(grant: Grant, shareMs = 0, code = ''): Promise<void> {
-    await this.#run(releaseScript, grant.ask, [grant.token, shareMs, code]);
+    await this.#run(releaseScript, grant.ask, [grant.lease, shareMs, code]);
   }
 
   /** The value was loaded all the same, and the lease ends by itself: what goes wrong here is only told. */

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../clock';
+import { type Clock, isWithin } from '../clock';
 import type { LocalOptions } from './context';
 import { expiresOf, FLAG_DIRTY, flagsOf, stampOf } from './entry';
 import { type Epoch, type Epochs, isKilled } from './epochs';
@@ -15,8 +15,8 @@ export interface Copy {
   readonly epochs: readonly Epoch[];
   readonly dirty: boolean;
   readonly raw: string;
-  /** Local time until which it is believed without asking Redis. */
-  readonly until: number;
+  /** Local time at which the read was sent that it came from: for `boundMs` it is believed without asking Redis. */
+  readonly readAt: number;
   /** Of the connection that brings messages: copies of an earlier one are asked about first. */
   readonly era: number;
 }
@@ -53,7 +53,8 @@ export class Local {
     const copy = this.#copies.get(key);
     if (copy === undefined) return undefined;
     const now = this.clock.now();
-    if (copy.era !== this.#era || now >= copy.until || this.time.now() >= copy.expiresMs) return undefined;
+    if (copy.era !== this.#era || !isWithin(this.#boundMs, copy.readAt, now)) return undefined;
+    if (this.time.now() >= copy.expiresMs) return undefined;
     if (copy.epochs.length > 0 && !copy.dirty) {
       if (!this.epochs.areFresh(copy.epochs, now) || isKilled(copy.stampMs, copy.epochs)) return undefined;
     }
@@ -73,7 +74,15 @@ export class Local {
     return (this.#changes[slotOf(key)] as number) + this.#changesOfAll;
   }
 
-  put(key: string, raw: string, value: unknown, plan: Plan, epochs: readonly Epoch[], mark: number): void {
+  /** `ageMs`: since the read was sent. */
+  put(
+    key: string,
+    raw: string,
+    value: unknown,
+    plan: Plan,
+    epochs: readonly Epoch[],
+    { mark, ageMs }: { readonly mark: number; readonly ageMs: number },
+  ): void {
     if (!this.#told || this.mark(key) !== mark) return;
     const copy: Copy = {
       value: freeze(value),
@@ -83,7 +92,7 @@ export class Local {
       epochs,
       dirty: (flagsOf(raw) & FLAG_DIRTY) !== 0,
       raw,
-      until: this.clock.now() + this.#boundMs,
+      readAt: this.clock.now() - ageMs,
       era: this.#era,
     };
     this.#copies.set(key, copy, { size: raw.length + key.length });

@@ -16,8 +16,8 @@ export interface LookupContext {
   readonly time: ServerTime;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A live entry of an entity that refreshes ahead was read. */
   readonly local: Local | undefined;
+  /** A live entry of an entity that refreshes ahead was read. */
   onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void;
 }
 
@@ -84,7 +84,7 @@ export abstract class Lookup implements Read {
   #judgeOnce(raw: string): void {
     const { plan, key } = this;
     const { epochs, time } = this.context;
-    const verdict = inspect(raw, prefixEpochs(plan, key), epochs, time.now(), Number.NEGATIVE_INFINITY, false);
+    const verdict = inspect(raw, prefixEpochs(plan, key), epochs, time.now(), undefined, false);
     if (verdict === 'live') {
       this.#serve(raw);
       return;
@@ -115,7 +115,8 @@ export abstract class Lookup implements Read {
     this.plan.meter.hits += 1;
     const { local, epochs } = this.context;
     if (local !== undefined) {
-      local.put(this.key, raw, value, this.plan, epochsOf(raw, prefixEpochs(this.plan, this.key), epochs), this.#mark);
+      const since = { mark: this.#mark, ageMs: performance.now() - this.sentAt };
+      local.put(this.key, raw, value, this.plan, epochsOf(raw, prefixEpochs(this.plan, this.key), epochs), since);
     }
     const { refreshAt } = this.plan;
     if (refreshAt > 0) this.context.onRead(this.key, refreshAt, stampOf(raw), expiresOf(raw));

@@ -38,7 +38,7 @@ export interface MissesOptions {
 
 /** What happens after a read found nothing to serve (DESIGN, "Lease and fence"). */
 export class Misses {
-  /** Decisions whose script was not sent yet: whoever comes until then may share the answer. */
+  /** Decisions for which nothing was sent yet: whoever comes until then may share the answer. */
   readonly #deciding = new Map<string, Promise<Decision>>();
 
   constructor(private readonly options: MissesOptions) {}
@@ -147,7 +147,7 @@ export class Misses {
     return deciding;
   }
 
-  /** Asks Redis: an entry after all, the lease, or who has it. `sent` is called before the script goes out, or never will. */
+  /** Asks Redis: an entry after all, the lease, or who has it. `sent` is called before anything goes out, or never will. */
   async #ask(ask: Ask, sent: () => void): Promise<Decision> {
     const { epochs, flights, leases, time, now, deadlineMs } = this.options;
     const started = performance.now();
@@ -161,14 +161,14 @@ export class Misses {
         if (!Array.isArray(reply)) return { kind: 'lease', grant: reply };
         if (reply[0] === 'failed') return { kind: 'failed', code: reply[1] };
         if (reply[0] === 'loading') {
-          const flight = flights.withToken(reply[1]);
+          const flight = flights.withLease(reply[1]);
           return flight ? { kind: 'join', flight } : { kind: 'elsewhere' };
         }
         const raw = reply[1];
         if (inspect(raw, ask.epochs, epochs, time.now(), now(), true) === 'unsure') {
           await epochs.read(epochsOf(raw, ask.epochs, epochs));
         }
-        const verdict = inspect(raw, ask.epochs, epochs, time.now(), Number.NEGATIVE_INFINITY, false);
+        const verdict = inspect(raw, ask.epochs, epochs, time.now(), undefined, false);
         if (verdict === 'live' && (await this.#isReadable(raw))) return { kind: 'entry', raw };
         ask.unusable = raw;
         ask.stale = verdict === 'stale' ? raw : undefined;

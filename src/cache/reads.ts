@@ -146,6 +146,7 @@ export class Reads {
 
   #find(keys: readonly string[], origins: readonly Origin[], policies: readonly Policy[]): Promise<Found[]> {
     if (keys.length === 0) return Promise.resolve([]);
+    const { local } = this.options.lookup;
     return new Promise((resolve) => {
       const found: Found[] = new Array(keys.length);
       let left = keys.length;
@@ -157,6 +158,11 @@ export class Reads {
       for (const [index, key] of keys.entries()) {
         const { plan } = origins[index] as Origin;
         const strict = policies[index]?.strict ?? false;
+        const copy = strict ? undefined : local?.get(key);
+        if (copy !== undefined) {
+          report({ kind: 'hit', value: this.#serveCopy(key, copy) }, index);
+          continue;
+        }
         const find = new Find(this.options.lookup, key, plan, strict, report, index);
         this.options.reader.add(find);
       }

@@ -19,8 +19,8 @@ const onEpoch = <Result>(name: string, lua: string) => defineScript<Result>(name
 
 export type AcquireReply =
   | ['entry', string]
-  | ['lease', stampMs: string, version: string]
-  | ['loading', token: string]
+  | ['lease', lease: string, version: string]
+  | ['loading', lease: string]
   | ['failed', code: string];
 
 export const acquireScript = onEntry<AcquireReply>('acquire-2', acquireLua);

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { version } from '../../package.json';
 import { coerceError, errorCode } from '../errors';
 import { registerAlerts } from './commands/alerts';
 import { registerDeadLetters } from './commands/dead-letters';
@@ -23,7 +22,6 @@ const io: CliIo = {
 
 const program = new Command('cache-steward')
   .description('Keeps a Redis cache on Azure fast, clean and watched.')
-  .version(version)
   .showHelpAfterError();
 
 for (const register of [

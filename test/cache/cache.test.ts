@@ -103,4 +103,35 @@ describe.each(topologies)('cache-aside on %s', (topology) => {
       expect(await other.get(key, async () => 'new')).toBe(how === 'set' ? 'set' : 'new');
     },
   );
+
+  test.each(['delete', 'set', 'tag', 'prefix', 'pattern'] as const)(
+    'nobody who comes after a %s is given what a load read before it',
+    async (how) => {
+      const name = rig.name();
+      const entity = defineEntity<string>({ name: `user:${name}`, tags: () => [`tag-${name}`] });
+      const [one, other] = [rig.cache({ entities: [entity] }), rig.cache({ entities: [entity] })];
+      const key = `user:${name}:1`;
+      const [begun, gate] = [deferred(), deferred()];
+      const before = one.get(key, async () => {
+        begun.resolve();
+        await gate.promise;
+        return 'old';
+      });
+      await begun.promise;
+      const acts = {
+        delete: () => one.delete(key),
+        set: () => one.set(key, 'new'),
+        tag: () => one.invalidateTag(`tag-${name}`),
+        prefix: () => one.invalidatePrefix(`user:${name}`),
+        pattern: () => one.invalidatePattern(`user:${name}:*`),
+      };
+      await acts[how]();
+      const after = [one, other].map((cache) => cache.get(key, async () => 'new', { strict: true }));
+      // The old load is still under way: who joined it would be waiting.
+      expect(await Promise.all(after)).toEqual(['new', 'new']);
+      gate.resolve();
+      expect(await before).toBe('old');
+      expect(await other.get(key)).toBe('new');
+    },
+  );
 });

@@ -1,34 +1,111 @@
-import { acts, runHistory } from '../../bench/cache/history';
-import { defineEntity } from '../../src/entities/define-entity';
-import { type Rig, startRig, topologies } from './rig';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import { check } from '../../bench/history/check';
+import { Conductor } from '../../bench/history/conductor';
+import { acts } from '../../bench/history/plan';
+import { startHistoryServers, topologies } from '../../bench/history/servers';
 
 const EPOCH_CACHE_MS = 100;
-/** The cache of the epoch, and what a busy machine adds between a read's begin and its judgement. */
-const EPOCH_BOUND_MS = EPOCH_CACHE_MS + 100;
+const LOCAL_BOUND_MS = 250;
+/** The clocks that the client reads by have whole milliseconds. */
+const BOUNDS = { epochMs: EPOCH_CACHE_MS + 1, localMs: LOCAL_BOUND_MS + 1 };
+const ROUND = { operations: 1_500, concurrency: 8 };
 
-describe.each(topologies)('random interleavings on %s', (topology) => {
-  let rig: Rig;
-  beforeAll(async () => {
-    rig = await startRig(topology);
-  });
-  afterAll(() => rig?.close());
-
-  test.each([
-    ['all kinds', acts, 3],
-    ['epochs alone', ['tag', 'prefix'] as const, 3],
-    ['one key at a time', ['delete', 'set'] as const, 8],
-  ])('no read is older than an invalidation that had completed (%s)', async (_, mixed, keys) => {
-    const seed = Math.floor(Math.random() * 2 ** 32);
-    const name = `user:${rig.name()}`;
-    const entity = defineEntity<number>({ name, tags: () => [name], ttlSeconds: 60 });
-    const caches = Array.from({ length: 3 }, () => rig.cache({ entities: [entity], epochCacheMs: EPOCH_CACHE_MS }));
-    const result = await runHistory({
-      ...{ caches, entity: name, keys, operations: 2_500, concurrency: 16, seed, acts: mixed },
-      epochBoundMs: EPOCH_BOUND_MS,
+/** The scripts without the lease's check. */
+const forgetful: Plugin = {
+  name: 'forgetful',
+  setup({ onLoad }) {
+    onLoad({ filter: /fill-2\.lua$/ }, async ({ path }) => {
+      const lua = await readFile(path, 'utf8');
+      const contents = lua.replace(/^if redis\.call\('GET', KEYS\[2\]\) ~= ARGV\[2\] .*$/m, '');
+      if (contents === lua) throw new Error('expected the check of the lease in fill-2.lua');
+      return { contents, loader: 'text' };
     });
-    expect({ seed, stale: result.stale }).toEqual({ seed, stale: [] });
-    expect(result.reads).toBeGreaterThan(1_500);
-    expect(result.loads).toBeLessThan(result.reads);
-    for (const act of mixed) expect(result.writes[act]).toBeGreaterThan(0);
+  },
+};
+
+let folder: string;
+let script: string;
+let forgetfulScript: string;
+
+async function buildWorker(name: string, plugins: Plugin[] = []): Promise<string> {
+  const outfile = join(folder, `${name}.js`);
+  const contents = "import { historyWorker } from './worker'; void historyWorker();";
+  await build({
+    ...{ stdin: { contents, resolveDir: resolve('bench/history'), loader: 'ts' }, outfile, plugins, bundle: true },
+    ...{ platform: 'node', packages: 'external', loader: { '.lua': 'text' }, logLevel: 'error' },
+  });
+  return outfile;
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(resolve('.cache', 'history-'));
+  script = await buildWorker('worker');
+  forgetfulScript = await buildWorker('forgetful', [forgetful]);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const start = (environment: Readonly<Record<string, string>>, of = script) =>
+  Conductor.start({
+    ...{ script: of, processes: 3, environment, entities: ['history:few', 'history:many'] },
+    ...{ epochCacheMs: EPOCH_CACHE_MS, deadlineMs: 2_000, localBoundMs: LOCAL_BOUND_MS },
+  });
+
+test.each(topologies)(
+  'no read of three processes is older than an invalidation that was complete, on %s',
+  async (on) => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const servers = await startHistoryServers(on);
+    if (on === 'cluster' && servers.skewMs === 0)
+      console.warn('libfaketime could not be had: the masters share a clock');
+    const conductor = await start(servers.environment);
+    try {
+      for (const [entity, keys] of [['history:few', 3] as const, ['history:many', 20] as const]) {
+        const history = await conductor.round({ ...ROUND, entity, keys, seed });
+        expect({ seed, stale: check(history, BOUNDS).stale }).toEqual({ seed, stale: [] });
+        expect(history.reads.length).toBeGreaterThan(ROUND.operations / 2);
+        expect(history.loads).toBeLessThan(history.reads.length);
+        expect(new Set(history.writes.map(({ act }) => act))).toEqual(new Set(acts));
+      }
+    } finally {
+      await conductor.stop();
+      await servers.stop();
+    }
+  },
+  120_000,
+);
+
+test('the checker finds out a script that stores without its lease', async () => {
+  const servers = await startHistoryServers('standalone');
+  const conductor = await start(servers.environment, forgetfulScript);
+  try {
+    let found = 0;
+    for (let seed = 1; found === 0 && seed < 20; seed += 1) {
+      const history = await conductor.round({ ...ROUND, entity: 'history:few', keys: 3, seed });
+      found = check(history, BOUNDS).stale.length;
+    }
+    expect(found).toBeGreaterThan(0);
+  } finally {
+    await conductor.stop();
+    await servers.stop();
+  }
+}, 120_000);
+
+test('what a bound excuses, and what nothing does', () => {
+  const write = { act: 'tag', values: { 'a:b:0': 2 }, ended: 1_000, cache: '0.plain' } as const;
+  const read = { key: 'a:b:0', value: 1, began: 1_050, cache: '1.plain', strict: false };
+  const judged = (of: object, by: object = {}) =>
+    check({ reads: [{ ...read, ...of }], writes: [{ ...write, ...by }] }, { epochMs: 101, localMs: 251 });
+  expect(judged({})).toEqual({ stale: [], longestEpochLagMs: 50, longestLocalLagMs: 0 });
+  expect(judged({ value: 2 }).longestEpochLagMs).toBe(0);
+  expect(judged({ began: 999 }).longestEpochLagMs).toBe(0);
+  expect(judged({ began: 1_102 }).stale).toMatchObject([{ read: 1, expected: 2, by: 'tag', lagMs: 102 }]);
+  expect(judged({ strict: true }).stale).toHaveLength(1);
+  expect(judged({ cache: '0.plain' }).stale).toHaveLength(1);
+  expect(judged({}, { act: 'delete' }).stale).toHaveLength(1);
+  expect(judged({ cache: '1.local', began: 1_200 }, { act: 'delete' })).toMatchObject({
+    stale: [],
+    longestLocalLagMs: 200,
   });
 });

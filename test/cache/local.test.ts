@@ -40,6 +40,45 @@ describe.each(topologies)('the local layer on %s', (topology) => {
     expect(() => second!.deep.list.push(2)).toThrow(TypeError);
   });
 
+  test('batches take copies where there are some, strict readers take none', async () => {
+    const cache = rig.cache({ local });
+    const name = rig.name();
+    const [copied, other] = [`user:${name}:1`, `user:${name}:2`];
+    await cache.set(copied, { from: 'Redis' });
+    await listening(cache, copied);
+    const client = cache.redis.client('cache');
+    await client.del(physicalKey(copied));
+    const loadMany = async (keys: readonly string[]) => new Map(keys.map((key) => [key, { from: 'the source' }]));
+    const values = await cache.getMany([copied, other], loadMany);
+    expect([values.get(copied), values.get(other)]).toEqual([{ from: 'Redis' }, { from: 'the source' }]);
+    expect(await cache.multiGet([copied])).toEqual([{ key: copied, value: { from: 'Redis' } }]);
+    expect(await cache.has(copied)).toBe(true);
+    expect(await client.exists(physicalKey(copied))).toBe(0);
+    const strict = await cache.getMany([copied], loadMany, { strict: true });
+    expect(strict.get(copied)).toEqual({ from: 'the source' });
+  });
+
+  test('a batch makes copies, as a single read does', async () => {
+    const cache = rig.cache({ local });
+    const key = `user:${rig.name()}:1`;
+    await cache.set(key, { list: [1] });
+    await until(async () => {
+      const value = (await cache.getMany<object>([key])).get(key);
+      return value !== undefined && (await cache.getMany<object>([key])).get(key) === value;
+    });
+  });
+
+  test('a clock set back does not keep a copy alive', async () => {
+    const now = { ms: Date.now() };
+    const one = rig.cache({ local: { maxBytes: 1_000_000, boundMs: 5_000 }, clock: { now: () => now.ms } });
+    const key = `user:${rig.name()}:1`;
+    await one.set(key, { value: 'old' });
+    await listening(one, key);
+    await rig.cache().set(key, { value: 'new' });
+    now.ms -= 3_600_000;
+    expect(await one.get(key)).toEqual({ value: 'new' });
+  });
+
   test.each(['delete', 'set', 'tag', 'prefix', 'pattern'] as const)(
     'learns of a %s elsewhere by a message',
     async (how) => {

@@ -1,6 +1,6 @@
 -- Stores what was loaded, if the load still has the right to.
 -- KEYS[1] entry  KEYS[2] lease
--- ARGV[2] token  ARGV[3] version  ARGV[4] least stamp, ms: clean entries stamped before it are dead  ARGV[5] life, ms
+-- ARGV[2] lease  ARGV[3] version  ARGV[4] least stamp, ms: clean entries stamped before it are dead  ARGV[5] life, ms
 -- ARGV[6] physical time-to-live, ms  ARGV[7] flags  ARGV[8] stamp, ms  ARGV[9] cost, tags and payload
 -- Result: {'filled', end of life ms} | {'superseded'} | {'older'} | {'foreign'}
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {'superseded'} end
