@@ -117,8 +117,8 @@ export class Commit {
       if (isNewer(version, stored)) {
         await this.#putAside(writes, 'claim', 'The blob that held the value is gone or not JSON', value);
       } else {
-        this.#fenced++;
-        this.#finish(writes);
+        const row = { key, version, value: null };
+        await this.#settle([{ candidate: { writes, row }, outcome: { saved: false, storedVersion: stored } }]);
       }
     } catch (thrown) {
       this.#again(writes, thrown);

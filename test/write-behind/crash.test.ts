@@ -1,201 +1,153 @@
-import { HOUR, MINUTE } from '../../src/clock';
-import { defineEntity } from '../../src/entities/define-entity';
-import { entityRegistry } from '../../src/entities/registry';
-import { PermanentStoreError } from '../../src/entities/store-errors';
-import { versionAt } from '../../src/entities/version';
-import { silentLogger } from '../../src/logger';
-import type { NewDeadLetter } from '../../src/write-behind/dead-letter';
-import { createFlusher } from '../../src/write-behind/flusher';
-import { countersInMemory, fakeClock, journalInMemory, settings, storeInMemory } from './support';
+import type { DequeuedMessageItem } from '@azure/storage-queue';
+import { HOUR } from '../../src/clock';
+import { type Version, versionAt } from '../../src/entities/version';
+import { encodeMessage, encodeRow, type JournalRow } from '../../src/write-behind/message';
+import { makeWorld, type Servers, startServers, type World } from './crash-world';
+import { type Death, Mortal } from './mortal';
 
-/**
- * A process that dies at its n-th step, before the step has its effect or right after: from then on nothing it asks
- * for happens, and nothing it waits for comes.
- */
-class Mortal {
-  steps = 0;
-  dead = false;
-  constructor(
-    private readonly fatalStep: number,
-    private readonly when: 'before' | 'after',
-  ) {}
-
-  wrap<T extends object>(port: T): T {
-    const forever = () => new Promise<never>(() => {});
-    return new Proxy(port, {
-      get: (target, name) => {
-        const method = Reflect.get(target, name) as unknown;
-        if (typeof method !== 'function') return method;
-        return async (...args: unknown[]) => {
-          if (this.dead) return forever();
-          const fatal = ++this.steps === this.fatalStep;
-          if (fatal && this.when === 'before') {
-            this.dead = true;
-            return forever();
-          }
-          const settled = await Promise.resolve(method.apply(target, args)).then(
-            (value: unknown) => () => value,
-            (error: unknown) => () => {
-              throw error;
-            },
-          );
-          if (fatal) this.dead = true;
-          return this.dead ? forever() : settled();
-        };
-      },
-    });
-  }
-}
-
-/** What outlives a crash, and a flusher of a process that may die. */
-function world() {
-  const clock = fakeClock();
-  const store = storeInMemory();
-  const journal = journalInMemory(clock);
-  const letters = new Map<string, NewDeadLetter>();
-  const deadLetters = {
-    put: async (letter: NewDeadLetter) =>
-      void letters.set(letter.kind === 'write' ? `${letter.key} ${letter.version}` : letter.payload, letter),
-  };
-  /** The cache as the fence leaves it: version and dirtiness of each entry. */
-  const cache = new Map<string, { version: string; dirty: boolean }>();
-  const fence = {
-    async settle(
-      rows: readonly { row: { key: string; version: string }; outcome: { saved: boolean; storedVersion?: string } }[],
-    ) {
-      for (const { row, outcome } of rows) {
-        const stands = outcome.saved ? row.version : (outcome.storedVersion as string);
-        const entry = cache.get(row.key);
-        if (!entry) continue;
-        if (entry.version === stands) entry.dirty = false;
-        else if (entry.version < stands) cache.delete(row.key);
-      }
-    },
-    async discard(key: string, version: string) {
-      if (cache.get(key)?.version === version) cache.delete(key);
-    },
-  };
-  const entities = entityRegistry([
-    defineEntity({ name: 'user:profile', store }),
-    defineEntity({ name: 'shop:item', store }),
-  ]);
-  const flusherOf = (process: Mortal) =>
-    createFlusher({
-      entities: entityRegistry(
-        entities.all().map((entity) => ({ ...entity, store: process.wrap(store) })) as ReturnType<typeof entities.all>,
-      ),
-      fence: process.wrap(fence),
-      journal: process.wrap(journal),
-      deadLetters: process.wrap(deadLetters),
-      ...{ settings, counters: countersInMemory(), logger: silentLogger, clock },
-    });
-  return { clock, store, journal, letters, cache, flusherOf };
-}
-
-/** Runs a message in a process that dies, then in ones that live until the journal is empty. */
-async function crashAt(fatalStep: number, when: 'before' | 'after') {
-  const made = world();
-  const base = made.clock.now() * 1_000;
-  const v = (n: number) => versionAt(base + n, 0);
-  made.journal.claims.set('big', '"large"');
-  made.store.before = (rows) => {
-    if (rows.some(({ value }) => value === '"refused"')) throw new PermanentStoreError('refused', '23514');
-  };
-  const rows = [
-    ['user:profile:a', v(1), '"old"', made.clock.now()],
-    ['user:profile:a', v(2), '"new"', made.clock.now()],
-    ['user:profile:b', v(3), null, made.clock.now()],
-    ['user:profile:c', v(4), '"kept"', made.clock.now()],
-    ['user:profile:c', v(5), '"refused"', made.clock.now()],
-    ['user:profile:d', v(6), { blob: 'big', bytes: 7 }, made.clock.now()],
-    ['shop:item:e', v(7), '"other"', made.clock.now()],
-    ['not:here:f', v(8), '"held"', made.clock.now()],
-    ['user:profile:g', versionAt(base + HOUR * 1_000, 0), '"future"', made.clock.now()],
-    'nonsense',
-  ];
-  // Each acknowledged write is in the cache, dirty, as the writer left it.
-  for (const [key, version] of rows.filter((row) => Array.isArray(row)) as [string, string][]) {
-    made.cache.set(key, { version, dirty: true });
-  }
-  const message = { format: 1, attempts: 0, rows };
-
-  const mortal = new Mortal(fatalStep, when);
-  const run = made.flusherOf(mortal).flush(message, { dequeueCount: 1 });
-  const died = await Promise.race([run.then(() => false), untilDead(mortal)]);
-  if (died) {
-    // The host has not deleted the message: another process gets it.
-    await made.flusherOf(new Mortal(0, 'before')).flush(message, { dequeueCount: 2 });
-  }
-  for (let hours = 0; hours < 30; hours++) {
-    made.clock.forward(HOUR);
-    for (const again of made.journal.take()) {
-      await made.flusherOf(new Mortal(0, 'before')).flush(again.message, { dequeueCount: 1 });
-    }
-  }
-  return { ...made, died, v };
-}
-
-async function untilDead(process: Mortal): Promise<boolean> {
-  for (let turns = 0; turns < 300; turns++) {
-    if (process.dead) {
-      // Let what is still under way come to rest.
-      for (let more = 0; more < 20; more++) await new Promise((resolve) => setImmediate(resolve));
-      return true;
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return new Promise(() => {});
-}
-
-it.each(['before', 'after'] as const)(
-  'a crash %s any step of a flush loses, reorders and doubles nothing',
-  async (when) => {
-    let crashes = 0;
-    for (let step = 1; ; step++) {
-      const { store, letters, cache, journal, died, v } = await crashAt(step, when);
-      if (!died) break;
-      crashes++;
-      const stored = Object.fromEntries([...store.rows].map(([key, { value, version }]) => [key, [value, version]]));
-      expect({ step, stored }).toEqual({
-        step,
-        stored: {
-          'user:profile:a': ['"new"', v(2)],
-          'user:profile:b': [null, v(3)],
-          'user:profile:c': ['"kept"', v(4)],
-          'user:profile:d': ['"large"', v(6)],
-          'shop:item:e': ['"other"', v(7)],
-        },
-      });
-      const reasons = [...letters.values()].map(
-        (letter) => `${letter.reason} ${letter.kind === 'write' ? letter.key : ''}`,
-      );
-      expect({ step, reasons: reasons.sort() }).toEqual({
-        step,
-        reasons: ['clock user:profile:g', 'entity not:here:f', 'refused user:profile:c', 'undecodable '],
-      });
-      // The cache agrees: nothing dirty is left, nothing shows another version than the store's.
-      for (const [key, entry] of cache) {
-        expect({ step, key, ...entry }).toEqual({ step, key, version: store.rows.get(key)?.version, dirty: false });
-      }
-      expect({ step, waiting: journal.size(), blobs: journal.claims.size }).toEqual({ step, waiting: 0, blobs: 0 });
-    }
-    // Enumerated, not sampled: the last step of all was passed without a crash.
-    expect(crashes).toBeGreaterThanOrEqual(12);
-  },
-);
-
-it('a crash of the writer after the append leaves a write that is saved, and never half of one', async () => {
-  const made = world();
-  const version = versionAt(made.clock.now() * 1_000, 0);
-  made.cache.set('user:profile:a', { version: versionAt(made.clock.now() * 1_000 - 5, 0), dirty: false });
-  // Appended, and the process died before it could publish.
-  await made
-    .flusherOf(new Mortal(0, 'before'))
-    .flush(
-      { format: 1, attempts: 0, rows: [['user:profile:a', version, '"x"', made.clock.now()]] },
-      { dequeueCount: 1 },
-    );
-  made.clock.forward(MINUTE);
-  expect(made.store.rows.get('user:profile:a')?.version).toBe(version);
-  expect(made.cache.has('user:profile:a')).toBe(false);
+let servers: Servers;
+beforeAll(async () => {
+  servers = await startServers();
 });
+afterAll(() => servers.stop());
+
+/** Runs `scenario` with a process that dies at its first request, its second and so on, until one lives. */
+async function enumerate(death: Death, scenario: (mortal: Mortal) => Promise<void>): Promise<string[]> {
+  for (let fatal = 1; ; fatal++) {
+    const mortal = new Mortal(fatal, death);
+    try {
+      await scenario(mortal);
+    } catch (error) {
+      throw new Error(`${death} at request ${fatal}, ${mortal.requests[fatal - 1]}`, { cause: error });
+    } finally {
+      mortal.bury();
+    }
+    if (mortal.requests.length < fatal) return mortal.requests;
+  }
+}
+
+const counted = (names: readonly string[]) => {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+};
+
+/** One epoch of the write's tag, one of its entity. */
+const shown = ['redis open-epoch-1', 'redis open-epoch-1', 'redis put-2'];
+
+describe.each(['lost', 'done'] as const)('a crash at a request that is %s', (death) => {
+  it.each([
+    ['a value', 'new', ['open queue', 'queue sendMessage', ...shown]],
+    [
+      'a value in a blob',
+      'new'.repeat(20_000),
+      ['open container', 'container upload', 'open queue', 'queue sendMessage', ...shown],
+    ],
+  ])('of an append of %s leaves the write or nothing of it, and the cache as the database', async (_, value, after) => {
+    const requests = await enumerate(death, async (mortal) => {
+      const world = await makeWorld(servers);
+      const key = `user:profile:${world.id}`;
+      await world.survivor.cache.writeBehind(key, 'old');
+      await world.drain();
+
+      const writer = world.processOf(mortal);
+      const told = writer.cache.writeBehind(key, value, { tags: ['team:1'] }).then(() => true);
+      const acknowledged = await Promise.race([told, mortal.died.then(() => false)]);
+      await world.drain();
+
+      const sent = mortal.requests.slice(0, death === 'lost' && !acknowledged ? -1 : undefined);
+      const durable = sent.includes('queue sendMessage');
+      if (acknowledged) expect(durable).toBe(true);
+      const { stored, cached, blobs, letters, waiting } = await world.left([key]);
+      const [now, version] = stored[key] ?? [];
+      expect(now).toBe(durable ? value : 'old');
+      if (cached[key]) expect(cached[key]).toEqual({ version, dirty: false });
+      expect(await world.survivor.cache.get(key)).toBe(now);
+      // A blob whose write never came into the journal is all that may be left.
+      expect(blobs).toHaveLength(!durable && sent.includes('container upload') ? 1 : 0);
+      expect({ letters, waiting }).toEqual({ letters: [], waiting: 0 });
+    });
+    // A request that is made from now on belongs here, so that it is thought of.
+    expect(requests).toEqual(['redis take-version-2', ...after]);
+  });
+
+  it('of a flush loses, reorders and doubles nothing', async () => {
+    const requests = await enumerate(death, async (mortal) => {
+      const world = await makeWorld(servers);
+      const { rows, keys, v } = await rowsOfAllKinds(world);
+      await world.survivor.journal.put(encodeMessage({ attempts: 0 }, [...rows.map(encodeRow), '"nonsense"']), 0);
+      const [item] = (await world.receive()) as [DequeuedMessageItem];
+      await Promise.race([world.processOf(mortal).deliver(item), mortal.died]);
+      await world.release(item);
+
+      // Once the table is there, all of it can be decided.
+      await servers.pool.query(`create table late_${world.id} (key text primary key, value jsonb, version bigint,
+        deleted boolean, updated_at timestamptz)`);
+      await world.drain();
+
+      const { stored, cached, ...rest } = await world.left(keys);
+      const at = (id: string) => `${id}:${world.id}`;
+      expect(stored).toEqual({
+        [at('user:profile:a')]: ['new', v(2)],
+        [at('user:profile:b')]: [null, v(3)],
+        [at('user:profile:c')]: ['kept', v(4)],
+        [at('user:profile:d')]: ['large', v(6)],
+        [at('user:profile:e')]: ['saved before', v(7)],
+        [at('shop:item:f')]: ['other', v(9)],
+        [at('shop:order:g')]: ['late', v(10)],
+      });
+      for (const [key, entry] of Object.entries(cached)) {
+        expect({ key, ...entry }).toEqual({ key, version: stored[key]?.[1], dirty: false });
+      }
+      expect(rest).toEqual({
+        ...{ blobs: [], waiting: 0 },
+        letters: [
+          `claim ${at('user:profile:x')}`,
+          `clock ${at('user:profile:y')}`,
+          `entity ${at('not:here:z')}`,
+          `refused ${at('user:profile:c')}`,
+          'undecodable ',
+        ],
+      });
+    });
+    // As above: a request more, or one less, has to be thought of here.
+    expect(counted(requests)).toEqual({
+      ...{ 'open container': 4, 'container downloadToBuffer': 3, 'container deleteIfExists': 3 },
+      ...{ 'open table': 4, 'table getEntity': 4, 'table upsertEntity': 4 },
+      ...{ 'sql insert': 8, 'sql select': 2, 'redis settle-2': 4, 'redis drop-2': 3 },
+      ...{ 'open queue': 3, 'queue sendMessage': 2, 'queue deleteMessage': 1 },
+    });
+  }, 300_000);
+});
+
+/** Rows that take every way there is through a flush, shown in the cache as their writers left them. */
+async function rowsOfAllKinds({ id, survivor, claims }: World) {
+  const base = Date.now() * 1_000;
+  const v = (n: number) => versionAt(base + n, 0);
+  const row = (name: string, version: Version, value: JournalRow['value']): JournalRow => {
+    return { key: `${name}:${id}`, version, value, acceptedAt: Date.now() };
+  };
+  const large = await claims.keep(`user:profile:d:${id}`, v(6), '"large"', AbortSignal.timeout(20_000));
+  const gone = { blob: 'gone', bytes: 7 };
+  const inAYear = versionAt(base + 365 * 24 * HOUR * 1_000, 0);
+  const rows = [
+    row('user:profile:a', v(1), '"old"'),
+    row('user:profile:a', v(2), '"new"'),
+    row('user:profile:b', v(3), null),
+    row('user:profile:c', v(4), '"kept"'),
+    row('user:profile:c', v(5), '"refused: \\u0000"'),
+    row('user:profile:d', v(6), large),
+    row('user:profile:e', v(7), gone),
+    row('user:profile:x', v(8), gone),
+    row('shop:item:f', v(9), '"other"'),
+    row('shop:order:g', v(10), '"late"'),
+    row('user:profile:y', inAYear, '"from the future"'),
+    row('not:here:z', v(11), '"unknown"'),
+  ];
+  const before = { key: `user:profile:e:${id}`, version: v(7), value: '"saved before"' };
+  await survivor.entities.of(before.key)?.store?.saveMany([before]);
+  for (const { key, version, value } of rows) {
+    await survivor.fence.publish({ key, version, value: typeof value === 'string' ? value : null }, { ttlSeconds: 60 });
+  }
+  return { rows, keys: [...new Set(rows.map(({ key }) => key))], v };
+}
