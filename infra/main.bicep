@@ -258,7 +258,8 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     sku: storageSku
-    containerNames: ['app-package', 'steward-claims']
+    containerNames: ['app-package']
+    claimsContainerName: 'steward-claims'
     queueNames: ['write-behind', 'refresh-ahead', 'sweep', 'alert-notifications']
     diagnosticsName: named.diagnostics
     workspaceId: observability.outputs.workspaceId

@@ -17,6 +17,7 @@ var roles = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
   storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  storageQueueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
   storageQueueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
@@ -141,7 +142,7 @@ resource app_managed 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (
   }
 }
 
-// A web app appends to one queue, puts large values into one container and reads secrets.
+// A web app appends to one queue and sees its length, puts large values into one container and reads secrets.
 
 resource client_journal 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for principalId in work.?clientPrincipalIds ?? []: {
@@ -155,6 +156,19 @@ resource client_journal 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
         roles.storageQueueDataMessageSender
       )
       description: 'Appends to the journal of write-behind.'
+    }
+  }
+]
+
+resource client_backlog 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for principalId in work.?clientPrincipalIds ?? []: {
+    scope: journal
+    name: guid(journal.id, principalId, roles.storageQueueDataReader)
+    properties: {
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageQueueDataReader)
+      description: 'Sees how far the journal is behind: a writer keeps to its limits.'
     }
   }
 ]

@@ -17,6 +17,9 @@ param sku 'Standard_LRS' | 'Standard_ZRS'
 @description('Required. Containers.')
 param containerNames string[]
 
+@description('Required. The container of values too large for a message. What was left there goes after 365 days, which is how long the journal promises to keep them.')
+param claimsContainerName string
+
 @description('Required. Queues.')
 param queueNames string[]
 
@@ -57,12 +60,33 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
 }
 
 resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = [
-  for container in containerNames: {
+  for container in [...containerNames, claimsContainerName]: {
     parent: account::blobs
     name: container
     properties: { publicAccess: 'None' }
   }
 ]
+
+// A flush deletes a value when its write is done; a crash between the two leaves it behind.
+resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'expire-claims'
+          type: 'Lifecycle'
+          enabled: true
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['${claimsContainerName}/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: 365 } } }
+          }
+        }
+      ]
+    }
+  }
+}
 
 resource queueList 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [
   for queue in queueNames: {

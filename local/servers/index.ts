@@ -8,3 +8,4 @@ export { findRedis, type RedisOptions, type RunningRedis, startRedis } from './r
 export { findRedis6 } from './redis6';
 export { type RunningSentinels, type SentinelMember, type SentinelOptions, startSentinels } from './sentinel';
 export { skewedBy } from './skew';
+export { findValkey } from './valkey';

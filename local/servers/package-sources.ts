@@ -9,17 +9,22 @@ interface Source {
 
 const FOLDER = '/etc/apt';
 
+/** What newer programs are ported back to; see {@link sourcesOf}. */
+export const BACKPORTS = 'backports';
+
 /**
  * Lines of a sources.list for another release, such as `bullseye`: the servers that give this system its own release
- * give that one as well. Throws where the system's sources can't be made out.
+ * give that one as well. `BACKPORTS` gives the system's own release and what was ported back to it, which leans on it.
+ * Throws where the system's sources can't be made out.
  */
 export async function sourcesOf(release: string): Promise<string[]> {
   const codename = /^VERSION_CODENAME=(.*)$/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
   const own = (await systemSources()).filter(({ suite }) => suite === codename || suite === `${codename}-security`);
   if (own.length === 0) throw new Error(`Expected sources of ${codename} below ${FOLDER}, found none`);
-  return own.map(({ uri, suite, key }) => {
-    const other = suite.replace(String(codename), release);
-    return `deb ${key ? `[signed-by=${key}] ` : ''}${uri} ${other} main`;
+  return own.flatMap(({ uri, suite, key }) => {
+    const suites =
+      release === BACKPORTS ? [suite, `${codename}-backports`] : [suite.replace(String(codename), release)];
+    return suites.map((other) => `deb ${key ? `[signed-by=${key}] ` : ''}${uri} ${other} main`);
   });
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, mkdir, readdir } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
@@ -12,7 +12,7 @@ export interface RunningPostgres {
   /** `postgres://postgres@127.0.0.1:port/postgres` */
   readonly url: string;
   readonly pid: number;
-  /** Sends a signal to the postmaster; SIGSTOP freezes only that, not the sessions. */
+  /** Sends a signal to the server and all its sessions; SIGKILL resolves when the server is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port and data, after `kill`. */
   restart(): Promise<void>;
@@ -53,7 +53,7 @@ export async function startPostgres(): Promise<RunningPostgres | undefined> {
         get pid() {
           return server.pid;
         },
-        kill: (signal) => server.kill(signal),
+        kill: (signal) => signalAll(server, signal),
         restart: async () => {
           await server.end();
           server = await launch();
@@ -96,6 +96,32 @@ async function launchPostgres(
     await server.end();
     throw error;
   }
+}
+
+/**
+ * A killed postmaster alone would leave sessions that go on, and that keep the next one from starting; a frozen one
+ * alone would freeze nobody. It is stopped first, so that it begins no more of them meanwhile.
+ */
+async function signalAll(server: ServerProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  if (!server.running) return;
+  if (signal === 'SIGKILL') await server.kill('SIGSTOP');
+  else await server.kill(signal);
+  for (const session of await childrenOf(server.pid)) {
+    try {
+      process.kill(session, signal);
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  if (signal === 'SIGKILL') await server.kill(signal);
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const list =
+    process.platform === 'linux'
+      ? await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      : (await run('pgrep', ['-P', `${pid}`])).stdout;
+  return list.split(/\s+/).filter(Boolean).map(Number);
 }
 
 /** It is ours only if its data are: another process may have won the port. */

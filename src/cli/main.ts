@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { version } from '../../package.json';
 import { coerceError, errorCode } from '../errors';
 import { registerAlerts } from './commands/alerts';
 import { registerDeadLetters } from './commands/dead-letters';
@@ -22,6 +23,7 @@ const io: CliIo = {
 
 const program = new Command('cache-steward')
   .description('Keeps a Redis cache on Azure fast, clean and watched.')
+  .version(version)
   .showHelpAfterError();
 
 for (const register of [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { EntityStore, WriteRow } from './store';
-import { PermanentStoreError } from './store-errors';
+import { isPermanentStoreError } from './store-errors';
 import { NO_VERSION, type Version, versionAt } from './version';
 
 export interface StoreConformanceOptions {
@@ -119,7 +119,7 @@ export function entityStoreConformance(options: StoreConformanceOptions): readon
       const [good, bad] = [key(), key()];
       await assert.rejects(
         store.saveMany([put(good, at(1), 1), { key: bad, version: at(1), value: refused }]),
-        PermanentStoreError,
+        isPermanentStoreError,
       );
       assert.equal((await store.loadMany([good, bad])).size, 0);
     };

@@ -17,3 +17,11 @@ export class PermanentStoreError extends StewardError {
     super(message, options);
   }
 }
+
+/**
+ * By its code: the bundles `cache-steward`, `cache-steward/functions` and `cache-steward/testing` each have a class of
+ * their own, and a store that throws one of them may serve the jobs of another.
+ */
+export function isPermanentStoreError(thrown: unknown): thrown is PermanentStoreError {
+  return thrown instanceof Error && (thrown as Partial<PermanentStoreError>).code === 'E_STORE_PERMANENT';
+}

@@ -1,6 +1,6 @@
 import type { Journal } from '../cache/ports';
 import type { Entities } from '../entities/registry';
-import { PermanentStoreError } from '../entities/store-errors';
+import { isPermanentStoreError } from '../entities/store-errors';
 import type { Settings } from '../settings';
 import { type BacklogOptions, type BacklogSettings, createBacklog } from './backlog';
 import { WriteRefusedError, WriteUnknownError } from './errors';
@@ -32,7 +32,7 @@ export function createLimitedJournal(options: LimitedJournalOptions): Journal & 
         counters.add('journal_written_through', { entity: write.entity });
         return outcome;
       } catch (error) {
-        if (error instanceof PermanentStoreError) {
+        if (isPermanentStoreError(error)) {
           throw new WriteRefusedError('Expected the store to take the write, got a refusal for good', { cause: error });
         }
         throw new WriteUnknownError('Expected the store to answer, got none: the write may be in it or not', {

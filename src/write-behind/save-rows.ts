@@ -1,5 +1,5 @@
 import type { EntityStore, SaveOutcome, WriteRow } from '../entities/store';
-import { PermanentStoreError } from '../entities/store-errors';
+import { isPermanentStoreError, type PermanentStoreError } from '../entities/store-errors';
 import { coerceError } from '../errors';
 
 export type RowFate =
@@ -22,7 +22,7 @@ export async function saveRows(store: Pick<EntityStore, 'saveMany'>, rows: reado
       const outcomes = await store.saveMany(part);
       return part.map((_, at) => ({ fate: 'decided', outcome: outcomes[at] as SaveOutcome }));
     } catch (thrown) {
-      if (!(thrown instanceof PermanentStoreError)) {
+      if (!isPermanentStoreError(thrown)) {
         away = coerceError(thrown);
         return save(part);
       }

@@ -5,8 +5,13 @@ export interface TcpProxy {
   readonly port: number;
   /** New connections go there from now on. */
   target(port: number): void;
-  /** Ends every connection, in the middle of whatever it does. */
+  /** Ends every connection, whatever it does. */
   cut(): void;
+  /**
+   * From now on ends each connection in mid-request: half of a `request` arrives, or all of it and no `answer` comes
+   * back. Undefined: no more.
+   */
+  cutOff(what: 'request' | 'answer' | undefined): void;
   /** Passes nothing on in either direction, until `thaw`. */
   freeze(): void;
   thaw(): void;
@@ -16,6 +21,7 @@ export interface TcpProxy {
 export async function tcpProxy(targetPort: number): Promise<TcpProxy> {
   let to = targetPort;
   let frozen = false;
+  let cutting: 'request' | 'answer' | undefined;
   const sockets = new Set<Socket>();
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -28,8 +34,14 @@ export async function tcpProxy(targetPort: number): Promise<TcpProxy> {
     for (const socket of [inbound, outbound]) keep(socket);
     inbound.on('close', () => outbound.destroy());
     outbound.on('close', () => inbound.destroy());
-    inbound.on('data', (chunk) => outbound.write(chunk));
-    outbound.on('data', (chunk) => inbound.write(chunk));
+    inbound.on('data', (chunk: Buffer) => {
+      if (cutting !== 'request') outbound.write(chunk);
+      else outbound.write(chunk.subarray(0, chunk.length / 2), () => inbound.destroy());
+    });
+    outbound.on('data', (chunk) => {
+      if (cutting !== 'answer') inbound.write(chunk);
+      else inbound.destroy();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -38,6 +50,9 @@ export async function tcpProxy(targetPort: number): Promise<TcpProxy> {
       to = port;
     },
     cut: () => sockets.forEach((socket) => void socket.destroy()),
+    cutOff: (what) => {
+      cutting = what;
+    },
     freeze: () => {
       frozen = true;
       for (const socket of sockets) socket.pause();

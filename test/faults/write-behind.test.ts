@@ -11,11 +11,9 @@ it(`write-behind loses and reorders nothing under ${FAULTS} faults (seed ${SEED}
     return;
   }
   const { faults, findings, ...counts } = report;
-  const many = Object.values(faults).reduce((sum, count) => sum + count, 0);
-  console.info(
-    JSON.stringify({ faults: many, ...counts, regressed: findings.filter((one) => one.includes('went back')).length }),
-  );
+  const made = Object.values(faults).reduce((sum, count) => sum + count, 0);
+  console.info(JSON.stringify({ faults: made, ...counts, of: faults }, null, 1));
   expect(findings.slice(0, 20)).toEqual([]);
-  expect(report.lost).toBe(0);
+  expect({ made, lost: report.lost, regressed: report.regressed }).toEqual({ made: FAULTS, lost: 0, regressed: 0 });
   expect(report.acknowledged).toBeGreaterThan(FAULTS * 10);
-}, 1_800_000);
+}, 3_600_000);

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readSettings } from '../../src/settings';
+import { CLAIMS_CONTAINER } from '../../src/write-behind/claims';
 import { at, ofType, only, readSnapshot, root } from './infra';
 
 // The acceptance criteria of the story, one by one, and what the issue adds to them.
@@ -191,6 +193,24 @@ describe('5 and 6: the app', () => {
     expect(queues.map(({ name }) => name.split('/').at(-1)).sort()).toEqual(
       ['write-behind', 'refresh-ahead', 'sweep', 'alert-notifications'].sort(),
     );
+  });
+
+  test('deletes what a journal has left of large values after a year, and nothing else', () => {
+    const { policy } = only(managed, 'Microsoft.Storage/storageAccounts/managementPolicies').properties as {
+      policy: unknown;
+    };
+    const container = `${readSettings({}).STORAGE_NAME_PREFIX}-${CLAIMS_CONTAINER}`;
+    expect(policy).toEqual({
+      rules: [
+        {
+          ...{ name: 'expire-claims', type: 'Lifecycle', enabled: true },
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: [`${container}/`] },
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: 365 } } },
+          },
+        },
+      ],
+    });
   });
 
   test('keeps its secrets in a vault that gives nothing to those without a role, and is not purged', () => {

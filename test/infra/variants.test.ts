@@ -140,7 +140,7 @@ ${more}}
       }
     });
 
-    test('the web app may append to the journal, put its values, read secrets and use Redis, no more', () => {
+    test('the web app may append to the journal and see its length, put its values, read secrets and use Redis, no more', () => {
       const scopes = ofType(resources, 'Microsoft.Authorization/roleAssignments')
         .filter(({ properties }) => properties?.principalId === webApp)
         .map(({ id, properties }) => [
@@ -154,6 +154,7 @@ ${more}}
       expect(scopes.sort()).toEqual([
         ['steward-claims', 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'],
         ['vault', '4633458b-17de-408a-b874-0445c86b69e6'],
+        ['write-behind', '19e7f393-937e-4f77-808e-94535e297925'],
         ['write-behind', 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'],
       ]);
       const user = only(resources, 'Microsoft.Cache/redis/accessPolicyAssignments', 'redis-oversight-prod/web');

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
-import { findRedis6 } from '../../local/servers/redis6';
+import { findRedis6, findValkey, type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
 import { MINUTE } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
 import { createCollector } from '../../src/monitoring/collector';
@@ -10,7 +9,7 @@ import { createMemorySampleStore } from '../../src/monitoring/memory-store';
 import { overviewOf } from '../../src/monitoring/overview';
 import { renderPrometheus } from '../../src/monitoring/prometheus';
 import type { SampleBatch, SampleStore } from '../../src/monitoring/samples';
-import { createCounters, createRedis, type RedisHandle } from '../../src/redis';
+import { capabilitiesOf, createCounters, createRedis, type RedisHandle } from '../../src/redis';
 import { findPromtool } from '../alerting/promtool';
 import { redisOf, settingsFor, T0 } from './support';
 
@@ -216,6 +215,35 @@ test('Redis 6.0 with the commands away that Azure hides is sampled whole; what i
     expect(values).toHaveProperty('redis_engine_cpu_seconds');
     expect(Object.keys(values).filter((key) => /latency_calls|acl_denied|error_replies/.test(key))).toEqual([]);
     expect(said.filter((probe) => probe !== undefined)).toEqual([]);
+  } finally {
+    await redis.close();
+    await server.stop();
+  }
+}, 180_000);
+
+test('Valkey is sampled as Redis is, and named by its own version', async () => {
+  const program = await findValkey();
+  if (!program) return console.warn('SKIPPED: Valkey can neither be found nor downloaded; it is not sampled.');
+  const server = await startRedis({ program, args: ['--maxmemory', '64mb'] });
+  const redis = redisOf(server);
+  const client = redis.client('cache') as Redis;
+  const store = createMemorySampleStore();
+  try {
+    const { at, last } = collecting(redis, store);
+    await at(0);
+    await client.set('a', '1');
+    for (const key of ['a', 'a', 'nothing']) await client.get(key);
+    await at(1);
+    const { values = {}, info } = (await last(1, /:/)) ?? {};
+    expect(info).toMatchObject({ role: 'master', version: expect.stringMatching(/^[89]\.\d+\.\d+$/) });
+    expect(values).toMatchObject({
+      ...{ redis_up: 1, redis_master: 1, redis_interval_seconds: 60, [gets]: 3 },
+      ...{ redis_memory_max_bytes: 64 * 2 ** 20, redis_clients_max: 10_000, 'redis_keys|db=1': 1 },
+    });
+    for (const own of ['redis_engine_cpu_seconds', 'redis_slowlog_entries', 'redis_acl_denied']) {
+      expect(values).toHaveProperty([own]);
+    }
+    expect(await capabilitiesOf(redis)).toMatchObject({ product: 'valkey', expireNx: true, cluster: false });
   } finally {
     await redis.close();
     await server.stop();

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { version } from '../../package.json';
 
 /** The package as others get it: packed, installed in a project of its own, used from CommonJS, ESM and TypeScript. */
 describe('the packed tarball in a foreign project', () => {
@@ -59,6 +60,21 @@ describe('the packed tarball in a foreign project', () => {
       };
       require('./entry.js'); console.log(names.length, names.includes('flushWrites')); process.exit(0);`;
     expect(run(process.execPath, ['-e', host]).trim()).toMatch(/^1[0-9] true$/);
+  });
+
+  test('what a store of the main entry throws is known to the others', () => {
+    const script = `
+      const { PermanentStoreError } = require('cache-steward');
+      const { entityStoreConformance } = require('cache-steward/testing');
+      const saveMany = async () => { throw new PermanentStoreError('no', 'x'); };
+      const store = () => ({ saveMany, loadMany: async () => new Map(), migrate: async () => {} });
+      const cases = entityStoreConformance({ store, entity: 'a:b', value: (n) => n, refused: '0' });
+      cases.find(({ title }) => title.includes('can never be saved')).run().then(() => console.log('known'));`;
+    expect(run(process.execPath, ['-e', script]).trim()).toBe('known');
+  });
+
+  test('the command line tells its version', () => {
+    expect(run(join(project, 'node_modules/.bin/cache-steward'), ['--version'])).toBe(`${version}\n`);
   });
 
   test('the Keyv adapter has an entry of its own', () => {

@@ -142,6 +142,14 @@ describe('a row that can never be saved', () => {
     expect(rig.fence.discarded).toHaveLength(1);
   });
 
+  it('is known by the code of its error, whichever bundle of the package the store comes from', async () => {
+    const rig = flushRig();
+    rig.store.before = () => {
+      throw Object.assign(new Error('refused'), { code: 'E_STORE_PERMANENT', reason: '23514' });
+    };
+    expect((await rig.flush([rig.row('a', 1)])).figures).toMatchObject({ deadLetters: 1, putBack: 0 });
+  });
+
   it('gives way to the next older write of its key', async () => {
     const rig = flushRig();
     rig.store.before = refusing(({ value }) => value === '"bad"');

@@ -1,64 +1,83 @@
-import type { Said } from './child';
-import type { Written } from './entities';
+import { createHash } from 'node:crypto';
+import { fillOf, type Mark } from './entities';
+import type { Said } from './web';
 
+/** A row of the database: what it is, and a digest of its filling. */
 export interface StoredWrite {
   readonly key: string;
   readonly version: string;
-  readonly value: Written | null;
+  readonly mark: Mark | null;
+  readonly fill: string | null;
+}
+
+export const digest = (text: string): string => createHash('md5').update(text).digest('hex');
+export const sameMark = (a: Mark | null, b: Mark | null): boolean =>
+  a === b || (a !== null && b !== null && a.by === b.by && a.n === b.n && a.size === b.size);
+
+export interface PutAside {
+  readonly key: string;
+  readonly version: string;
+  readonly reason: string;
 }
 
 /** What must hold, whatever was killed: kept outside all processes that may be. */
 export class Model {
-  readonly #attempts = new Map<string, Map<string, Written | null>>();
-  readonly #acknowledged = new Map<string, string>();
-  readonly #seen = new Map<string, string>();
-  readonly counts = { attempts: 0, acknowledged: 0, unknown: 0, refused: 0 };
+  readonly #attempts = new Map<string, Map<string, Mark | null>>();
+  /** By key: the newest acknowledged write that the database takes, and all acknowledged that it refuses. */
+  readonly #good = new Map<string, string>();
+  readonly #bad: { readonly key: string; readonly version: string }[] = [];
+  readonly counts = { attempts: 0, large: 0, acknowledged: 0, unknown: 0, refused: 0 };
   /** Faults of the product, in words. */
   readonly findings: string[] = [];
 
-  say({ what, key, version, value, code }: Said): void {
+  say(said: Said): void {
+    if (said.what === 'odd') {
+      this.findings.push(`a web process got ${said.error}`);
+      return;
+    }
+    const { what, key, version, mark, code } = said;
     if (what === 'attempt') {
       this.counts.attempts++;
-      const known = this.#attempts.get(key) ?? new Map<string, Written | null>();
-      this.#attempts.set(key, known.set(version, value));
+      if (mark && mark.size > 40_000) this.counts.large++;
+      const known = this.#attempts.get(key) ?? new Map<string, Mark | null>();
+      this.#attempts.set(key, known.set(version, mark));
     } else if (what === 'acknowledged') {
       this.counts.acknowledged++;
-      if (version > (this.#acknowledged.get(key) ?? '')) this.#acknowledged.set(key, version);
-    } else if (code === 'E_WRITE_REFUSED') this.counts.refused++;
-    else this.counts.unknown++;
+      if (mark?.bad) this.#bad.push({ key, version });
+      else if (version > (this.#good.get(key) ?? '')) this.#good.set(key, version);
+    } else if (code === 'E_WRITE_UNKNOWN') this.counts.unknown++;
+    else this.counts.refused++;
   }
 
-  /** A look at the database at any time: no key may have gone back. */
-  look(rows: readonly StoredWrite[]): void {
-    for (const { key, version } of rows) {
-      const before = this.#seen.get(key) ?? '';
-      if (version < before) this.findings.push(`${key} went back from ${before} to ${version}`);
-      this.#seen.set(key, version);
-    }
+  get keys(): readonly string[] {
+    return [...this.#attempts.keys()];
   }
 
-  /** At the end: every acknowledged write, or a newer one of its key, is there, and is what was written. */
-  judge(rows: readonly StoredWrite[]): { lost: number } {
-    const stored = new Map(rows.map((row) => [row.key, row]));
-    let lost = 0;
-    for (const [key, version] of this.#acknowledged) {
-      const row = stored.get(key);
-      if (!row || row.version < version) {
-        lost++;
-        this.findings.push(`${key}: acknowledged ${version}, stored ${row?.version ?? 'nothing'}`);
-      }
+  /**
+   * At the end: every acknowledged write, or a newer one of its key, is in the database, or it is a dead letter; and
+   * what is in the database was written, to the letter.
+   */
+  judge(rows: readonly StoredWrite[], letters: readonly PutAside[]): { readonly lost: number } {
+    const stored = new Map(rows.map((row) => [row.key, row.version]));
+    const aside = new Set(letters.map(({ key, version }) => `${key} ${version}`));
+    const good = [...this.#good].map(([key, version]) => ({ key, version }));
+    const lost = [...good, ...this.#bad].filter(
+      ({ key, version }) => !aside.has(`${key} ${version}`) && (stored.get(key) ?? '') < version,
+    );
+    for (const { key, version } of lost) {
+      this.findings.push(`${key}: acknowledged ${version}, stored ${stored.get(key) ?? 'nothing'}`);
     }
-    for (const { key, version, value } of rows) {
+    for (const { key, version, mark, fill } of rows) {
       const written = this.#attempts.get(key)?.get(version);
-      if (written === undefined) this.findings.push(`${key}: stored ${version}, which nobody wrote`);
-      else if (JSON.stringify(sorted(written)) !== JSON.stringify(sorted(value))) {
-        this.findings.push(
-          `${key}: stored ${JSON.stringify(value)} as ${version}, written was ${JSON.stringify(written)}`,
-        );
-      }
+      const isIt =
+        written !== undefined && sameMark(written, mark) && (written === null || digest(fillOf(written)) === fill);
+      if (!isIt) this.findings.push(`${key}: stored ${JSON.stringify(mark)} as ${version}, which nobody wrote`);
     }
-    return { lost };
+    for (const { key, version, reason } of letters) {
+      // A message whose invocations were killed again and again is a dead letter by right; nothing else is.
+      const isRight = reason === 'poison' || (reason === 'refused' && this.#attempts.get(key)?.get(version)?.bad);
+      if (!isRight) this.findings.push(`${key}: dead letter of ${version}, reason ${reason}`);
+    }
+    return { lost: lost.length };
   }
 }
-
-const sorted = (value: Written | null) => value && { by: value.by, n: value.n };
