@@ -6,7 +6,7 @@ import { Epochs } from './epochs';
 import { CacheInputError } from './errors';
 import { createFence } from './fence';
 import { Flights } from './flights';
-import { Gate, guarded } from './gate';
+import { Gates, guarded } from './gates';
 import { dropPattern } from './invalidate';
 import { Leases } from './leases';
 import { Loads } from './loads';
@@ -34,11 +34,12 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const { skewMarginMs, epochCacheMs, maxValueBytes, prefixes, defaults, hardAgeSeconds } = options;
 
   const { deadlineMs } = options;
-  const gate = new Gate(dependencies.redis, logger, deadlineMs);
-  const redis = guarded(dependencies.redis, gate);
-  const telemetry = new Telemetry(counters, () => gate.isOpen);
+  const gates = new Gates({ redis: dependencies.redis, logger, deadlineMs });
+  const redis = guarded(dependencies.redis, gates);
+  const telemetry = new Telemetry(counters, () => gates.isOpen);
   telemetry.observe();
-  const epochs = new Epochs({ redis, clock, cacheMs: epochCacheMs, skewMarginMs });
+  const get = (key: string) => gates.ofKey(key).run(() => redis.within(redis.client('cache').get(key), { deadlineMs }));
+  const epochs = new Epochs({ redis, get, clock, cacheMs: epochCacheMs, skewMarginMs });
   const plans = new Plans({ entities, epochs, telemetry, prefixes, defaults });
   const versions = createVersions({
     redis,
@@ -68,7 +69,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
     bus?.tell(key === undefined ? {} : { key });
   }
 
-  const owed = new Owed({ redis, clock, logger });
+  const owed = new Owed({ redis, clock, logger, isAway: () => gates.isOpen });
   const fence = createFence({ redis, logger, clock, versions });
   const leases = new Leases({ redis, logger, epochs, flights, versions });
   const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
@@ -77,8 +78,8 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const reads: Reads = new Reads({
     plans,
     misses,
-    reader: new Reader(redis, gate, deadlineMs),
-    lookup: { epochs, codec, time, clock, logger, local, onRead },
+    reader: new Reader(redis, gates, deadlineMs),
+    lookup: { epochs, codec, time, clock, logger, local, onRead, deadlineMs },
     whenRedisIsAway: options.whenRedisIsAway,
   });
   const writes = new Writes({
@@ -204,7 +205,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
     async close() {
       owed.close();
-      gate.close();
+      gates.close();
       bus?.close();
       await telemetry.close();
     },

@@ -1,5 +1,6 @@
 import { type Clock, isWithin } from '../clock';
 import { CACHE_PREFIX } from '../entities/key';
+import { isCluster } from '../redis/nodes';
 import type { RedisHandle } from '../redis/types';
 import { bumpEpochScript, openEpochScript } from './scripts';
 
@@ -20,6 +21,8 @@ const MAX_TAGS = 10_000;
 
 export interface EpochsOptions {
   readonly redis: RedisHandle;
+  /** A GET in the cache's store, under a deadline. */
+  readonly get: (key: string) => Promise<string | null>;
   readonly clock: Clock;
   /** How long an epoch once read is believed, in ms. */
   readonly cacheMs: number;
@@ -27,6 +30,8 @@ export interface EpochsOptions {
   readonly skewMarginMs: number;
 }
 
+/** A master that does not tell its time within this, in ms, is left to the margin. */
+const TIME_MS = 100;
 /** A day past the longest life would do; a week costs nothing. */
 const SPARE_TTL_MS = 7 * 86_400_000;
 
@@ -34,6 +39,8 @@ const SPARE_TTL_MS = 7 * 86_400_000;
 export class Epochs {
   readonly #tags = new Map<string, Epoch>();
   readonly #prefixes = new Map<string, Epoch>();
+  /** Reads that were not sent yet. */
+  readonly #soon = new Map<Epoch, Promise<void>>();
   /** The greatest stamp given out: what was stored before an invalidation is killed by it, in whatever millisecond. */
   #latestStamp = 0;
 
@@ -67,18 +74,20 @@ export class Epochs {
     return true;
   }
 
-  /** Reads them from Redis as they are now; one that is missing is left undefined. */
+  /** Reads them from Redis as they are now; one that is missing is left undefined. Readers of one moment share it. */
   async read(epochs: readonly Epoch[]): Promise<void> {
-    const sentAt = this.options.clock.now();
-    const client = this.options.redis.client('cache');
-    await this.options.redis.within(
-      Promise.all(
-        epochs.map(async (epoch) => {
-          const raw = await client.get(epoch.key);
-          this.#learn(epoch, raw === null ? undefined : Number(raw), sentAt);
-        }),
-      ),
-    );
+    await Promise.all(epochs.map((epoch) => this.#soon.get(epoch) ?? this.#read(epoch)));
+  }
+
+  #read(epoch: Epoch): Promise<void> {
+    const reading = Promise.resolve().then(async () => {
+      this.#soon.delete(epoch);
+      const sentAt = this.options.clock.now();
+      const raw = await this.options.get(epoch.key);
+      this.#learn(epoch, raw === null ? undefined : Number(raw), sentAt);
+    });
+    this.#soon.set(epoch, reading);
+    return reading;
   }
 
   /**
@@ -116,9 +125,11 @@ export class Epochs {
   /** A stamp is in the time of the entry's own master, so the latest of all masters counts. */
   async #latestTime(): Promise<number> {
     const { redis } = this.options;
-    const masters = await redis.nodes('masters', 'cache');
-    const times = await redis.within(Promise.allSettled(masters.map(({ client }) => client.time())));
-    return Math.max(0, ...times.map((time) => (time.status === 'fulfilled' ? toMs(time.value) : 0)));
+    await redis.ready();
+    const client = redis.client('cache');
+    const masters = isCluster(client) ? client.nodes('master') : [];
+    const times = masters.map((master) => redis.within(master.time(), { deadlineMs: TIME_MS }).then(toMs, () => 0));
+    return Math.max(0, ...(await Promise.all(times)));
   }
 
   #forgetOldestTag(): void {

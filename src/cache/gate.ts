@@ -1,7 +1,6 @@
 import { CircuitState, CountBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { Logger } from '../logger';
 import { RedisUnavailableError } from '../redis/errors';
-import type { RedisHandle } from '../redis/types';
 import { isRedisAway } from './versions';
 
 /** Of the last this many commands or batches, ... */
@@ -13,8 +12,8 @@ const THRESHOLD = 0.5;
 const PROBE_EVERY_MS = 150;
 
 /**
- * The breaker before Redis: after too many failures nothing is sent, so that nobody waits for a dead or frozen server.
- * No caller is the probe: a PING of its own finds out when Redis is back.
+ * The breaker before one node: after too many failures nothing is sent, so that nobody waits for a dead or frozen
+ * server. No caller is the probe: one of its own finds out when the node is back.
  */
 export class Gate {
   readonly #policy = circuitBreaker(handleWhen(isRedisAway), {
@@ -25,19 +24,17 @@ export class Gate {
   #successes = 0;
   #probing: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly redis: RedisHandle,
-    logger: Logger,
-    private readonly deadlineMs: number,
-  ) {
+  /** `node`: its address, for the log; `probe` rejects while it is away. */
+  constructor(node: string, logger: Logger, probe: () => Promise<unknown>) {
+    const where = node === '' ? {} : { node };
     this.#policy.onBreak(() => {
       if (this.#probing !== undefined) return;
-      logger.warn({}, 'redis breaker open');
-      this.#probing = setInterval(() => this.#probe(), PROBE_EVERY_MS);
+      logger.warn(where, 'redis breaker open');
+      this.#probing = setInterval(() => void this.#policy.execute(probe).catch(() => {}), PROBE_EVERY_MS);
       this.#probing.unref();
     });
     this.#policy.onReset(() => {
-      logger.info({}, 'redis breaker closed');
+      logger.info(where, 'redis breaker closed');
       this.close();
     });
   }
@@ -46,29 +43,28 @@ export class Gate {
     return this.#policy.state !== CircuitState.Closed;
   }
 
+  /** What callers get while it is open. */
+  refusal(): RedisUnavailableError {
+    return new RedisUnavailableError('Redis failed too often a moment ago: nothing is sent until it answers again');
+  }
+
   /** Runs `work`, or throws `E_REDIS_UNAVAILABLE` at once where the breaker is open. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.isOpen) {
-      throw new RedisUnavailableError('Redis failed too often a moment ago: nothing is sent until it answers again');
-    }
+    if (this.isOpen) throw this.refusal();
     try {
       const result = await work();
-      if (this.#successes < SIZE) this.#count(undefined);
+      this.count(undefined);
       return result;
     } catch (error) {
-      this.#count(error);
+      this.count(error);
       throw error;
     }
   }
 
-  close(): void {
-    clearInterval(this.#probing);
-    this.#probing = undefined;
-  }
-
   /** Tells the breaker, off the caller's way. A success more makes no difference to a window full of them. */
-  #count(error: unknown): void {
+  count(error: unknown): void {
     const failed = isRedisAway(error);
+    if (!failed && this.#successes >= SIZE) return;
     this.#successes = failed ? 0 : this.#successes + 1;
     const outcome = () => {
       if (failed) throw error;
@@ -76,24 +72,8 @@ export class Gate {
     this.#policy.execute(outcome).catch(() => {});
   }
 
-  #probe(): void {
-    const ping = () => this.redis.within(this.redis.client('cache').ping(), { deadlineMs: this.deadlineMs });
-    this.#policy.execute(ping).catch(() => {});
+  close(): void {
+    clearInterval(this.#probing);
+    this.#probing = undefined;
   }
-}
-
-/** The same handle with the breaker before its scripts. What the callers send by themselves they run through the gate. */
-export function guarded(redis: RedisHandle, gate: Gate): RedisHandle {
-  return {
-    mode: redis.mode,
-    events: redis.events,
-    client: (store) => redis.client(store),
-    dedicated: (store, purpose) => redis.dedicated(store, purpose),
-    ready: (timeoutMs) => redis.ready(timeoutMs),
-    run: (...args) => gate.run(() => redis.run(...args)),
-    within: (command, options) => redis.within(command, options),
-    nodes: (which, store) => gate.run(() => redis.nodes(which, store)),
-    serverMicros: () => redis.serverMicros(),
-    close: () => redis.close(),
-  };
 }

@@ -1,100 +1,124 @@
 import type { Cluster, Redis } from 'ioredis';
 import { DeadlineError } from '../redis/errors';
+import { slotAddress } from '../redis/nodes';
 import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
+import type { Gate } from './gate';
+import type { Gates } from './gates';
 import type { Read } from './read';
 
 /** A node says that the slot is elsewhere, or not served now: the cluster client knows what to do then. */
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/;
 
+/** The reads of one master, and what its breaker will be told. */
+interface Part {
+  readonly gate: Gate;
+  /** Undefined where there is no connection that can be sent to at once. */
+  readonly node: Redis | undefined;
+  readonly reads: Read[];
+  open: number;
+  failure: unknown;
+}
+
 /**
- * One GET a key, those of a node in one write to its socket, with one timer for all. Tells each read what became of
- * it; then resolves, or rejects with the first failure.
+ * One GET a key, those of a node in one write to its socket, with one timer for all and one count a node. Tells each
+ * read what became of it.
  */
 export function getEach(
   reads: readonly Read[],
   client: Cluster,
-  redis: RedisHandle,
-  deadlineMs: number,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let open = reads.length;
-    let failure: unknown;
+  { redis, gates, deadlineMs }: { readonly redis: RedisHandle; readonly gates: Gates; readonly deadlineMs: number },
+): void {
+  let open = reads.length;
 
-    function settle(read: Read, raw: string | null, error?: unknown): void {
-      if (read.settled) return;
+  function settle(part: Part, read: Read, raw: string | null, error?: unknown): void {
+    if (read.settled) return;
+    read.settled = true;
+    if (error === undefined) {
+      read.answered(raw);
+    } else {
+      part.failure ??= error;
+      read.failed(error);
+    }
+    part.open -= 1;
+    if (part.open === 0) part.gate.count(part.failure);
+    open -= 1;
+    if (open === 0) clearTimeout(timer);
+  }
+
+  function fail(part: Part, read: Read, error: unknown): void {
+    if (isWrongType(error)) settle(part, read, '');
+    // What an error of ioredis means is the handle's to say.
+    else redis.within(Promise.reject(error)).catch((mapped: unknown) => settle(part, read, null, mapped));
+  }
+
+  function single(part: Part, read: Read): void {
+    client.get(read.physical).then(
+      (raw) => settle(part, read, raw),
+      (error: unknown) => fail(part, read, error),
+    );
+  }
+
+  function together(part: Part, node: Redis): void {
+    const pipeline = node.pipeline();
+    for (const read of part.reads) pipeline.get(read.physical);
+    pipeline.exec().then(
+      (results) => {
+        for (let index = 0; index < part.reads.length; index += 1) {
+          const read = part.reads[index] as Read;
+          const [error, raw] = results?.[index] ?? [null, null];
+          if (error === null) settle(part, read, raw as string | null);
+          else if (ELSEWHERE.test(error.message)) single(part, read);
+          else fail(part, read, error);
+        }
+      },
+      (error: unknown) => {
+        for (const read of part.reads) fail(part, read, error);
+      },
+    );
+  }
+
+  function refuse(part: Part): void {
+    open -= part.reads.length;
+    const error = part.gate.refusal();
+    for (const read of part.reads) {
       read.settled = true;
-      if (error === undefined) {
-        read.answered(raw);
-      } else {
-        failure ??= error;
-        read.failed(error);
-      }
-      open -= 1;
-      if (open > 0) return;
-      clearTimeout(timer);
-      if (failure === undefined) resolve();
-      else reject(failure);
+      read.failed(error);
     }
+  }
 
-    function fail(read: Read, error: unknown): void {
-      if (isWrongType(error)) settle(read, '');
-      // What an error of ioredis means is the handle's to say.
-      else redis.within(Promise.reject(error)).catch((mapped: unknown) => settle(read, null, mapped));
-    }
-
-    function single(read: Read): void {
-      client.get(read.physical).then(
-        (raw) => settle(read, raw),
-        (error: unknown) => fail(read, error),
-      );
-    }
-
-    function together(part: readonly Read[], node: Redis): void {
-      const pipeline = node.pipeline();
-      for (const read of part) pipeline.get(read.physical);
-      pipeline.exec().then(
-        (results) => {
-          for (let index = 0; index < part.length; index += 1) {
-            const read = part[index] as Read;
-            const [error, raw] = results?.[index] ?? [null, null];
-            if (error === null) settle(read, raw as string | null);
-            else if (ELSEWHERE.test(error.message)) single(read);
-            else fail(read, error);
-          }
-        },
-        (error: unknown) => {
-          for (const read of part) fail(read, error);
-        },
-      );
-    }
-
-    const timer = setTimeout(() => {
-      const error = new DeadlineError(`no answer from Redis within ${deadlineMs} ms`);
-      for (const read of reads) settle(read, null, error);
-    }, deadlineMs);
-    const { groups, rest } = byNode(reads, client);
-    for (const [node, part] of groups) together(part, node);
-    for (const read of rest) single(read);
-  });
+  const parts = byNode(reads, client, gates);
+  const timer = setTimeout(() => {
+    const error = new DeadlineError(`no answer from Redis within ${deadlineMs} ms`);
+    for (const part of parts) for (const read of part.reads) settle(part, read, null, error);
+  }, deadlineMs);
+  for (const part of parts) {
+    if (part.gate.isOpen) refuse(part);
+    else if (part.node !== undefined) together(part, part.node);
+    else for (const read of part.reads) single(part, read);
+  }
+  if (open === 0) clearTimeout(timer);
 }
 
-/** The reads of each master that can be sent to at once, as the slots are known here. */
-function byNode(reads: readonly Read[], client: Cluster) {
+/** The reads of each master, as the slots are known here. */
+function byNode(reads: readonly Read[], client: Cluster, gates: Gates): Part[] {
   const masters = new Map<string, Redis>();
   for (const node of client.nodes('master')) {
     if (node.status === 'ready') masters.set(`${node.options.host}:${node.options.port}`, node);
   }
-  const groups = new Map<Redis, Read[]>();
-  const rest: Read[] = [];
+  const parts = new Map<string, Part>();
   for (const read of reads) {
-    const owner = masters.get(client.slots[slotOf(read.physical)]?.[0] ?? '');
-    const group = owner && groups.get(owner);
-    if (owner === undefined) rest.push(read);
-    else if (group === undefined) groups.set(owner, [read]);
-    else group.push(read);
+    const address = slotAddress(client, slotOf(read.physical));
+    const part = parts.get(address ?? '');
+    if (part === undefined) {
+      const node = address === undefined ? undefined : masters.get(address);
+      parts.set(address ?? '', { gate: gates.of(address), node, reads: [read], open: 1, failure: undefined });
+    } else {
+      part.reads.push(read);
+      part.open += 1;
+    }
   }
-  return { groups, rest };
+  return [...parts.values()];
 }
 
 /** A value of another type is somebody else's: MGET says nil to it, GET refuses. */

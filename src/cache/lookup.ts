@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import { physicalKey } from '../entities/key';
 import type { Logger } from '../logger';
+import { withDeadline } from '../redis/deadline';
 import type { Codec } from './codec';
 import { expiresOf, stampOf, tagsLengthOf } from './entry';
 import type { Epochs } from './epochs';
@@ -17,6 +18,8 @@ export interface LookupContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly local: Local | undefined;
+  /** What a read may spend on Redis altogether, in ms. */
+  readonly deadlineMs: number;
   /** A live entry of an entity that refreshes ahead was read. */
   onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void;
 }
@@ -68,7 +71,8 @@ export abstract class Lookup implements Read {
     if (verdict === 'live') {
       this.#serve(raw);
     } else if (verdict === 'unsure') {
-      epochs.read(epochsOf(raw, prefixes, epochs)).then(
+      const left = this.context.deadlineMs - (performance.now() - this.sentAt);
+      withDeadline(epochs.read(epochsOf(raw, prefixes, epochs)), Math.max(1, left)).then(
         () => this.#judgeOnce(raw),
         (error: unknown) => this.away(error),
       );

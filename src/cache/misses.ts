@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withDeadline } from '../redis/deadline';
 import type { Ask, Grant } from './ask';
 import type { Codec } from './codec';
 import { costOf } from './entry';
@@ -166,7 +167,7 @@ export class Misses {
         }
         const raw = reply[1];
         if (inspect(raw, ask.epochs, epochs, time.now(), now(), true) === 'unsure') {
-          await epochs.read(epochsOf(raw, ask.epochs, epochs));
+          await withDeadline(epochs.read(epochsOf(raw, ask.epochs, epochs)), Math.max(1, deadlineMs - ask.spentMs));
         }
         const verdict = inspect(raw, ask.epochs, epochs, time.now(), undefined, false);
         if (verdict === 'live' && (await this.#isReadable(raw))) return { kind: 'entry', raw };

@@ -9,6 +9,8 @@ const RECENT_MS = 5_000;
 /** More than this is not kept: the oldest are then bounded by the TTL alone. */
 const MAX_KEPT = 10_000;
 const LOOK_EVERY_MS = 200;
+/** After this many failures a look has seen enough. */
+const MAX_FAILURES = 100;
 
 interface Debt {
   /** Issues it again. Must be safe to repeat, however late. */
@@ -31,7 +33,13 @@ export class Owed {
   #warned = false;
 
   constructor(
-    private readonly options: { readonly redis: RedisHandle; readonly clock: Clock; readonly logger: Logger },
+    private readonly options: {
+      readonly redis: RedisHandle;
+      readonly clock: Clock;
+      readonly logger: Logger;
+      /** Whether a node is known to be away: what it has taken may be lost with it. */
+      readonly isAway: () => boolean;
+    },
   ) {
     this.#identity = new Identity(options.redis);
   }
@@ -103,6 +111,7 @@ export class Owed {
     } finally {
       this.#paying = false;
     }
+    if (this.options.isAway()) return;
     const now = this.options.clock.now();
     for (const [name, debt] of this.#debts) {
       if (!debt.failed && Math.abs(now - debt.at) > RECENT_MS) this.#debts.delete(name);
@@ -110,17 +119,22 @@ export class Owed {
     if (this.#debts.size === 0) this.close();
   }
 
+  /** Those that fail go to the end of the line: one node's must not hold up another's. */
   async #pay(): Promise<void> {
-    for (const [name, debt] of this.#debts) {
-      if (!debt.failed) continue;
+    let failures = 0;
+    for (const [name, debt] of [...this.#debts]) {
+      if (!debt.failed || this.#debts.get(name) !== debt) continue;
       try {
         await debt.again();
         debt.failed = false;
         debt.takenBy = this.#identity.now();
       } catch (error) {
-        if (isRedisAway(error)) return;
-        this.options.logger.warn({ error: coerceError(error).message }, 'an owed invalidation was refused');
-        if (this.#debts.get(name) === debt) this.#debts.delete(name);
+        if (this.#debts.get(name) !== debt) continue;
+        this.#debts.delete(name);
+        if (isRedisAway(error)) this.#debts.set(name, debt);
+        else this.options.logger.warn({ error: coerceError(error).message }, 'an owed invalidation was refused');
+        failures += 1;
+        if (failures >= MAX_FAILURES) return;
       }
     }
   }

@@ -1,6 +1,6 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { RedisHandle } from '../redis/types';
-import type { Gate } from './gate';
+import type { Gates } from './gates';
 import { getEach, isWrongType } from './get-each';
 import type { Read } from './read';
 
@@ -15,9 +15,9 @@ export class Reader {
   #waiting: Read[] = [];
 
   constructor(
-    private readonly redis: RedisHandle,
-    private readonly gate: Gate,
-    private readonly deadlineMs: number,
+    readonly redis: RedisHandle,
+    readonly gates: Gates,
+    readonly deadlineMs: number,
   ) {}
 
   add(read: Read): void {
@@ -32,7 +32,7 @@ export class Reader {
     for (const read of reads) read.sentAt = now;
     const client = this.redis.client('cache');
     if (client instanceof Cluster) {
-      void this.#getEach(reads, client);
+      getEach(reads, client, this);
     } else if (reads.length === 1) {
       void this.#getOne(reads[0] as Read, client);
     } else if (reads.length <= BATCH) {
@@ -46,7 +46,7 @@ export class Reader {
     let value: string | null;
     try {
       const { deadlineMs } = this;
-      value = await this.gate.run(() => this.redis.within(client.get(read.physical), { deadlineMs }));
+      value = await this.gates.whole.run(() => this.redis.within(client.get(read.physical), { deadlineMs }));
     } catch (error) {
       if (isWrongType(error)) read.answered('');
       else read.failed(error);
@@ -59,20 +59,11 @@ export class Reader {
     let values: (string | null)[];
     try {
       const keys = reads.map(({ physical }) => physical);
-      values = await this.gate.run(() => this.redis.within(client.mget(keys), { deadlineMs: this.deadlineMs }));
+      values = await this.gates.whole.run(() => this.redis.within(client.mget(keys), { deadlineMs: this.deadlineMs }));
     } catch (error) {
       for (const read of reads) read.failed(error);
       return;
     }
     for (let index = 0; index < reads.length; index += 1) reads[index]?.answered(values[index] ?? null);
-  }
-
-  async #getEach(reads: readonly Read[], client: Cluster): Promise<void> {
-    try {
-      await this.gate.run(() => getEach(reads, client, this.redis, this.deadlineMs));
-    } catch (error) {
-      // Each was told what became of it, unless the breaker let none of them through.
-      for (const read of reads) if (!read.settled) read.failed(error);
-    }
   }
 }

@@ -39,7 +39,8 @@ const EPOCH_CACHE_MS = 5_000;
 /** For hygiene: invalidating a tag or prefix is O(1), what it killed is unlinked by and by. */
 export function createReclaimer(options: ReclaimerOptions): Reclaimer {
   const { redis, entities, clock, prefixes } = options;
-  const epochs = new Epochs({ redis, clock, cacheMs: EPOCH_CACHE_MS, skewMarginMs: 0 });
+  const get = (key: string) => redis.within(redis.client('cache').get(key));
+  const epochs = new Epochs({ redis, get, clock, cacheMs: EPOCH_CACHE_MS, skewMarginMs: 0 });
   const plans = new Plans({ entities, epochs, telemetry: new Telemetry(undefined), prefixes, defaults: {} });
 
   async function look(key: string): Promise<string | undefined> {

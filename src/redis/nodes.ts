@@ -26,10 +26,14 @@ export async function nodesOf(client: RedisClient, which: 'masters' | 'all'): Pr
   return which === 'masters' ? masters : [...masters, ...client.nodes('slave').map((node) => toNode(node, 'replica'))];
 }
 
+/** `host:port` of the master that owns the slot, as far as this process knows; undefined without a cluster. */
+export const slotAddress = (client: RedisClient, slot: number): string | undefined =>
+  isCluster(client) ? client.slots[slot]?.[0] : undefined;
+
 /** The connection to the master that owns the slot at present, as far as known; a redirect may still follow. */
 export function ownerOf(client: RedisClient, slot: number | undefined): Redis | undefined {
   if (!isCluster(client)) return client;
-  const address = slot === undefined ? undefined : client.slots[slot]?.[0];
+  const address = slot === undefined ? undefined : slotAddress(client, slot);
   return client.nodes('master').find((node) => addressOf(node) === address);
 }
 

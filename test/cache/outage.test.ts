@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { physicalKey } from '../../src/entities/key';
+import { slotOf } from '../../src/redis/slot';
 import { type Rig, startRig } from './rig';
 
 /** Waits for what must come true by itself. */
@@ -94,5 +95,78 @@ describe('an outage', () => {
     const fresh = rig.connect().client('cache');
     await fresh.set(physicalKey(key), old!);
     await until(async () => (await fresh.exists(physicalKey(key))) === 0);
+  });
+});
+
+describe('one master of three', () => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = await startRig('cluster', ['--cluster-require-full-coverage', 'no']);
+  });
+  afterEach(() => rig?.close());
+
+  /** A key of each master. */
+  function keysOf(name: string): string[] {
+    const masters = [0, 1, 2];
+    const all = Array.from({ length: 100 }, (_, index) => `user:${name}:${index}`);
+    return masters.map((master) => all.find((key) => Math.floor((slotOf(physicalKey(key)) * 3) / 16_384) === master)!);
+  }
+
+  test.each(['SIGSTOP', 'SIGKILL'] as const)(
+    'gone by %s: it is soon asked nothing more, the others are read as ever, and it is back when it is',
+    async (signal) => {
+      const cache = rig.cache({ deadlineMs: 100 });
+      const keys = keysOf(rig.name());
+      const [lost, ...others] = keys as [string, string, string];
+      await cache.setMany(keys.map((key) => ({ key, value: key })));
+      const server = rig.servers[0]!;
+      await server.kill(signal);
+      await until(async () => {
+        const [failure, ...values] = await Promise.all([
+          cache.get(lost).then(
+            () => undefined,
+            (error: Error) => error,
+          ),
+          ...others.map((key) => cache.get(key)),
+        ]);
+        expect(values).toEqual(others);
+        expect(await cache.getMany(others)).toEqual(new Map(others.map((key) => [key, key])));
+        return /nothing is sent/.test(failure?.message ?? '');
+      });
+      for (const key of others) {
+        await cache.set(key, 'new');
+        expect(await cache.get(key)).toBe('new');
+      }
+      expect(await cache.get(lost, async () => 'loaded')).toBe('loaded');
+      await expect(cache.delete(lost)).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
+      if (signal === 'SIGSTOP') await server.kill('SIGCONT');
+      else await server.restart();
+      await until(() =>
+        cache.set(lost, 'back').then(
+          () => true,
+          () => false,
+        ),
+      );
+      await until(async () => (await cache.get(lost)) !== 'loaded');
+    },
+  );
+
+  test('what is owed to a frozen master does not hold up what is owed to the others', async () => {
+    const cache = rig.cache({ deadlineMs: 100 });
+    const name = rig.name();
+    const keys = Array.from({ length: 60 }, (_, index) => `user:${name}:${index}`);
+    const [lost] = keysOf(name) as [string, string, string];
+    await cache.setMany(keys.map((key) => ({ key, value: 'old' })));
+    for (const server of rig.servers) await server.kill('SIGSTOP');
+    await Promise.allSettled(keys.map((key) => cache.delete(key)));
+    for (const server of rig.servers.slice(1)) await server.kill('SIGCONT');
+    const isLost = (key: string) => slotOf(physicalKey(key)) * 3 < 16_384;
+    const others = keys.filter((key) => !isLost(key));
+    const reader = rig.cache({ deadlineMs: 500 });
+    for (const key of others) {
+      await until(async () => (await reader.get(key).catch(() => 'not yet')) === undefined);
+    }
+    await rig.servers[0]!.kill('SIGCONT');
+    await until(async () => (await reader.get(lost).catch(() => 'not yet')) === undefined);
   });
 });
