@@ -1,4 +1,4 @@
-import { lastOf, parseSeriesKey, type SampleBatch, sumOf } from './samples';
+import { lastOf, type SampleBatch, seriesIn, sumOf } from './samples';
 
 /** The shape that the team's pages were built on. Null: the server doesn't say, or too little has happened. */
 export interface Overview {
@@ -77,9 +77,7 @@ export function ratio(hits: number | null, misses: number | null, fewest = FEWES
 export function grownBy(batches: readonly SampleBatch[], metric: string): number {
   let sum = 0;
   for (const batch of batches) {
-    for (const [key, value] of Object.entries(batch.values)) {
-      if (key === metric || (key.startsWith(`${metric}|`) && parseSeriesKey(key).name === metric)) sum += sumOf(value);
-    }
+    for (const { value } of seriesIn(batch, metric)) sum += sumOf(value);
   }
   return sum;
 }

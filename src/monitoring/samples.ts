@@ -1,3 +1,5 @@
+import { groupBy } from './group-by';
+
 /**
  * Terms. A *sample* is one number of one series at one tick. A *series* is a metric's name with labels. A *batch* is
  * what one source (a node, the app itself, Azure Monitor) had to say at one tick. A *gauge* is stored as it was read;
@@ -81,6 +83,26 @@ export function parseSeriesKey(key: string): { readonly name: string; readonly l
     if (equals > 0) labels[pair.slice(0, equals)] = decoded(pair.slice(equals + 1));
   }
   return { name: key.slice(0, bar), labels };
+}
+
+interface SeriesValue {
+  readonly labels: Labels;
+  readonly value: number | Rolled;
+}
+
+const indexes = new WeakMap<SampleBatch, ReadonlyMap<string, SeriesValue[]>>();
+
+/** The series of a metric in a batch. Its keys are parsed once, however many metrics are asked for. */
+export function seriesIn(batch: SampleBatch, metric: string): readonly SeriesValue[] {
+  let index = indexes.get(batch);
+  if (index === undefined) {
+    index = groupBy(
+      Object.entries(batch.values).map(([key, value]) => ({ ...parseSeriesKey(key), value })),
+      ({ name }) => name,
+    );
+    indexes.set(batch, index);
+  }
+  return index.get(metric) ?? [];
 }
 
 const decoded = (value: string) =>

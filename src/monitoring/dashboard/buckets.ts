@@ -29,11 +29,13 @@ export interface Buckets {
 export async function readBuckets(store: SampleStore, range: RangeName, now: number): Promise<Buckets> {
   const { ms, resolution, step } = ranges[range];
   const start = Math.floor((now - ms) / step) * step;
-  const all = [...(await store.read({ after: start - 1, until: now, resolution }))];
-  if (resolution !== 'minute') {
-    const rolledUntil = Math.max(start, ...all.map(({ at }) => at + (resolution === 'hour' ? HOUR : DAY)));
-    all.push(...(await store.read({ after: Math.max(rolledUntil - 1, now - 2 * HOUR), until: now })));
-  }
+  const [rolled, recent] = await Promise.all([
+    store.read({ after: start - 1, until: now, resolution }),
+    resolution === 'minute' ? [] : store.read({ after: now - 2 * HOUR, until: now }),
+  ]);
+  const span = resolution === 'hour' ? HOUR : DAY;
+  const rolledUntil = rolled.reduce((until, { at }) => Math.max(until, at + span), start);
+  const all = [...rolled, ...recent.filter(({ at }) => at >= rolledUntil)];
   const times: number[] = [];
   const batches: SampleBatch[][] = [];
   for (let at = start; at <= now; at += step) {

@@ -1,4 +1,4 @@
-import { countOf, maxOf, meanOf, parseSeriesKey, type SampleBatch, sumOf } from '../samples';
+import { countOf, maxOf, meanOf, type SampleBatch, seriesIn, sumOf } from '../samples';
 import type { Buckets } from './buckets';
 
 export interface Line {
@@ -20,9 +20,8 @@ type Batches = readonly SampleBatch[];
 function valuesOf(batches: Batches, metric: string, label: (labels: Readonly<Record<string, string>>) => string) {
   const found = new Map<string, { sum: number; mean: number; max: number; samples: number }>();
   for (const batch of batches) {
-    for (const [key, value] of Object.entries(batch.values)) {
-      if (key !== metric && !key.startsWith(`${metric}|`)) continue;
-      const name = label({ ...batch.labels, ...parseSeriesKey(key).labels });
+    for (const { labels, value } of seriesIn(batch, metric)) {
+      const name = label({ ...batch.labels, ...labels });
       const sofar = found.get(name) ?? { sum: 0, mean: 0, max: Number.NEGATIVE_INFINITY, samples: 0 };
       const samples = sofar.samples + countOf(value);
       const mean = (sofar.mean * sofar.samples + meanOf(value) * countOf(value)) / samples;

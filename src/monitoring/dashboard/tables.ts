@@ -1,5 +1,5 @@
 import { HOUR } from '../../clock';
-import { parseSeriesKey, type SampleBatch, sumOf } from '../samples';
+import { type SampleBatch, seriesIn, sumOf } from '../samples';
 
 /** Growth of a counter over batches by one label, with other labels fixed. */
 export function grownBy(
@@ -10,9 +10,7 @@ export function grownBy(
 ): ReadonlyMap<string, number> {
   const sums = new Map<string, number>();
   for (const batch of batches) {
-    for (const [key, value] of Object.entries(batch.values)) {
-      if (key !== metric && !key.startsWith(`${metric}|`)) continue;
-      const { labels } = parseSeriesKey(key);
+    for (const { labels, value } of seriesIn(batch, metric)) {
       if (Object.entries(where).some(([name, wanted]) => labels[name] !== wanted)) continue;
       const name = labels[by] ?? 'all';
       sums.set(name, (sums.get(name) ?? 0) + sumOf(value));

@@ -10,7 +10,7 @@ import {
   type JobRow,
   jobRows,
 } from '../dashboard/tables';
-import { lastOf, maxOf, meanOf, type SampleBatch, type SampleStore } from '../samples';
+import { lastOf, maxOf, meanOf, type SampleBatch, type SampleStore, seriesIn } from '../samples';
 
 /** A firing that lies in the period, whole or in part. Times in ms since 1970. */
 export interface ReportAlert {
@@ -125,10 +125,7 @@ const divided = (over: number | null, under: number | null, factor = 1) =>
   over === null || !under ? null : (over / under) * factor;
 
 function maxIn(batches: readonly SampleBatch[], metric: string): number | null {
-  const values = batches.flatMap(({ values: all }) => {
-    const keys = Object.keys(all).filter((key) => key === metric || key.startsWith(`${metric}|`));
-    return keys.map((key) => maxOf(all[key] ?? Number.NEGATIVE_INFINITY));
-  });
+  const values = batches.flatMap((batch) => seriesIn(batch, metric).map(({ value }) => maxOf(value)));
   return values.length === 0 ? null : values.reduce((most, value) => Math.max(most, value));
 }
 
