@@ -80,6 +80,19 @@ async function join(clients: readonly Redis[], nodes: readonly RunningRedis[], m
   for (const client of clients.slice(masters)) {
     await poll(async () => (await client.info('replication')).includes('master_link_status:up'));
   }
+  if (clients.length > masters) await showReplicas(clients, masters);
+}
+
+/** CLUSTER SLOTS leaves out a replica until it has copied something and the node asked has heard of that. */
+async function showReplicas(clients: readonly Redis[], masters: number): Promise<void> {
+  // Goes to the replicas from an empty master too.
+  await Promise.all(clients.slice(0, masters).map((client) => client.flushall()));
+  for (const client of clients) {
+    await poll(async () => {
+      const ranges = (await client.call('CLUSTER', 'SLOTS')) as unknown[][];
+      return ranges.reduce((known, range) => known + range.length - 2, 0) === clients.length;
+    });
+  }
 }
 
 async function eachNode(clients: readonly Redis[], holds: (info: string) => boolean): Promise<void> {
