@@ -99,7 +99,7 @@ export async function buildAll() {
         index: 'src/index.ts',
         functions: 'src/functions/index.ts',
         keyv: 'src/cache/keyv.ts',
-        testing: 'src/entities/store-conformance.ts',
+        testing: 'src/testing.ts',
       },
       outdir: 'dist',
       packages: 'external',

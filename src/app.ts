@@ -21,7 +21,7 @@ import { createRefresher, createRefreshPlanner } from './refresh-ahead';
 import { createSelfCheck } from './self-check';
 import { SessionCore } from './sessions';
 import type { Settings } from './settings';
-import { createDeadLetters, createFlusher, createPoisonDrain, type Delivery } from './write-behind';
+import { createPoisonDrain, type Delivery } from './write-behind';
 
 /** Everything the functions delegate to. A job's name is its function's name. */
 export interface App {
@@ -57,12 +57,10 @@ export interface AppOptions {
 export function createApp({ settings, entities, logger }: AppOptions): App {
   const patient = { ...settings, REDIS_DEADLINE_MS: settings.REDIS_JOB_DEADLINE_MS };
   const client = createClient({ settings: patient, entities, logger, role: 'jobs' });
-  const { redis, storage, counters, cache, fence, journal } = client;
+  const { redis, storage, counters, cache, fence, journal, deadLetters, flusher } = client;
   const clock = systemClock;
   const shared = { redis, storage, settings, counters, logger, clock, entities: client.entities };
 
-  const deadLetters = createDeadLetters(shared);
-  const flusher = createFlusher({ ...shared, fence, journal, deadLetters });
   const queues = {
     'write-behind': settings.WRITE_BEHIND_QUEUE,
     'refresh-ahead': settings.REFRESH_AHEAD_QUEUE,
@@ -150,6 +148,6 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
       counters.add('job_ms', { job }, ms);
       await counters.flush();
     },
-    close: () => client.close(),
+    close: async () => void (await client.close()),
   };
 }

@@ -11,13 +11,22 @@ import { type Clock, SECOND, systemClock } from './clock';
 import type { Entity } from './entities/define-entity';
 import { type LazyPool, lazyPool, type SqlPool } from './entities/postgres';
 import { type Entities, entityRegistry } from './entities/registry';
+import type { Version } from './entities/version';
 import { coerceError } from './errors';
 import { jsonLogger, type Logger } from './logger';
 import { type Counters, createCounters, createRedis, type RedisHandle } from './redis';
 import { createDemand, type RunningDemand } from './refresh-ahead';
 import { readSettings, type Settings } from './settings';
 import { type StorageClients, storageClients } from './storage/clients';
-import { createLimitedJournal, createStorageQueueJournal, type JournalConsumer } from './write-behind';
+import {
+  createWriteBehind,
+  type FlushAllOptions,
+  type FlushAllReport,
+  type FlushKeyOptions,
+  type JournalConsumer,
+  type WriteBehind,
+  type WriteBehindEnd,
+} from './write-behind';
 
 /** The entities, or a function that makes them from what the process has. */
 export type EntitiesSource = readonly Entity[] | ((ports: { readonly pool: SqlPool }) => readonly Entity[]);
@@ -31,6 +40,8 @@ export interface ClientOptions {
   /** What this process is to Redis, shown in CLIENT LIST. Default: `web`. */
   readonly role?: string;
   readonly clock?: Clock;
+  /** Where accepted writes wait until they are saved. Default: an Azure Storage Queue. */
+  readonly journal?: Journal & JournalConsumer;
   readonly cache?: CacheOptions;
 }
 
@@ -39,7 +50,9 @@ export interface Client {
   readonly cache: Cache;
   readonly redis: RedisHandle;
   readonly fence: Fence;
-  readonly journal: Journal & JournalConsumer;
+  readonly journal: WriteBehind['journal'];
+  readonly deadLetters: WriteBehind['deadLetters'];
+  readonly flusher: WriteBehind['flusher'];
   readonly demand: RunningDemand;
   readonly entities: Entities;
   readonly pool: LazyPool;
@@ -50,8 +63,26 @@ export interface Client {
   readonly clock: Clock;
   /** Makes the tables that the entities' stores need, where it may. Idempotent. */
   migrate(): Promise<void>;
-  /** Sends what is still in memory (journal first), then ends every connection. */
-  close(): Promise<void>;
+  /**
+   * Saves a key's waiting write now, by the statement the flush job would use. With `version`, what `writeBehind` gave,
+   * it resolves once the store has that version or a newer one, whoever saves it. Without, it saves what the cache shows
+   * as not yet saved; undefined where the cache shows nothing of the kind, which it can't of an entry that was evicted.
+   * Answers the version that the store has.
+   *
+   * Throws `E_FLUSH_TIMEOUT` (the write stays in the journal), what the store throws, `E_VERSION` for a version from the
+   * future, `E_DEADLINE` or `E_REDIS_UNAVAILABLE` without `version`, `E_CACHE_INPUT` for a key of no stored entity.
+   */
+  flush(key: string, options?: FlushKeyOptions): Promise<Version | undefined>;
+  /**
+   * Saves everything in the journal, as the flush job would and beside it, until it is empty or time is up; says what is
+   * left. Needs the right to take messages from the queue. Rejects where storage does not answer or does not allow it.
+   */
+  flushAll(options?: FlushAllOptions): Promise<FlushAllReport>;
+  /**
+   * Ends what is under way, writes first, then every connection; for SIGTERM. Nothing that was acknowledged depends on it.
+   * Answers what write-behind leaves in the journal for the jobs. Never rejects.
+   */
+  close(): Promise<WriteBehindEnd>;
 }
 
 const COUNTERS_EVERY_MS = 10 * SECOND;
@@ -73,8 +104,11 @@ export function createClient(options: ClientOptions): Client {
     typeof options.entities === 'function' ? options.entities({ pool }) : options.entities,
   );
   const fence = createFence({ redis, logger, clock });
-  const queue = createStorageQueueJournal({ storage, settings, logger, clock, counters });
-  const journal = createLimitedJournal({ journal: queue, entities, settings, logger, clock, counters });
+  const writeBehind = createWriteBehind({
+    ...{ storage, entities, fence, settings, logger, clock, counters },
+    ...(options.journal && { journal: options.journal }),
+  });
+  const { journal, deadLetters, flusher } = writeBehind;
   const demand = createDemand({
     ...{ redis, entities, settings, counters, logger, clock },
     refresh: (keys) => cache.refresh(keys),
@@ -86,19 +120,24 @@ export function createClient(options: ClientOptions): Client {
   const flushing = setInterval(() => void counters.flush(), COUNTERS_EVERY_MS).unref();
 
   return {
-    ...{ cache, redis, fence, journal, demand, entities, pool, storage, counters, settings, logger, clock },
+    ...{ cache, redis, fence, journal, deadLetters, flusher, demand, entities, pool, storage },
+    ...{ counters, settings, logger, clock },
     async migrate() {
       for (const entity of entities.all()) await entity.store?.migrate();
     },
+    flush: (key, flushOptions) => writeBehind.flush(key, flushOptions),
+    flushAll: (flushOptions) => writeBehind.flushAll(flushOptions),
     async close() {
       clearInterval(flushing);
       // In order: what was accepted first, what is only counted last. One that fails must not keep the rest open.
-      const ends = [journal, demand, cache, { close: () => counters.flush() }, redis, pool];
-      for (const end of ends) {
-        await end.close().catch((error: unknown) => {
+      const end = await writeBehind.close();
+      const ends = [demand, cache, { close: () => counters.flush() }, redis, pool];
+      for (const one of ends) {
+        await one.close().catch((error: unknown) => {
           logger.error({ error: coerceError(error).message }, 'closing failed');
         });
       }
+      return end;
     },
   };
 }

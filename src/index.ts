@@ -30,4 +30,18 @@ export { createRedis, DeadlineError, type RedisHandle, type RedisOptions, RedisU
 export * from './sessions';
 export { readSettings, type Settings, SettingsError } from './settings';
 export { type StorageClients, StorageSettingsError, storageClients } from './storage/clients';
-export { WriteRefusedError, WriteUnknownError } from './write-behind';
+export {
+  type DeadLetter,
+  type DeadLetterSummary,
+  type DeadLetters,
+  type FlushAllOptions,
+  type FlushAllReport,
+  type FlushKeyOptions,
+  FlushTimeoutError,
+  type JournalBacklog,
+  type JournalConsumer,
+  type ReceivedMessage,
+  type WriteBehindEnd,
+  WriteRefusedError,
+  WriteUnknownError,
+} from './write-behind';

@@ -6,7 +6,8 @@ import type { Version } from '../entities/version';
 import type { Logger } from '../logger';
 import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
-import { entryTail, FLAG_DIRTY, FLAG_NEGATIVE } from './entry';
+import { decodeEntry, entryTail, FLAG_DIRTY, FLAG_NEGATIVE } from './entry';
+import { isWrongType } from './get-each';
 import { dropScript, putScript, settleScript } from './scripts';
 import { createVersions, type Versions } from './versions';
 
@@ -39,6 +40,8 @@ export interface Fence {
    * store. A repeat changes nothing. Throws `E_DEADLINE` or `E_REDIS_UNAVAILABLE`.
    */
   publish(row: WriteRow, options: PublishOptions): Promise<void>;
+  /** The write that the cache shows and does not know to be saved. Throws `E_DEADLINE` or `E_REDIS_UNAVAILABLE`. */
+  unsaved(key: string): Promise<WriteRow | undefined>;
   /**
    * After a commit: an entry of the stored version is dirty no longer, an older one goes, a newer one stays; where
    * there is none, a load that may have read the row before the commit loses its right to store.
@@ -83,6 +86,18 @@ export function createFence(options: FenceOptions): Fence {
         entryTail(0, tags, row.value ?? ''),
       ]);
       if (outcome === 'foreign') logger.warn({}, 'a foreign value stands where a write should be shown');
+    },
+
+    async unsaved(key) {
+      await redis.ready();
+      const raw = await redis.within(redis.client('cache').get(physicalKey(key))).catch((error: unknown) => {
+        if (isWrongType(error)) return null;
+        throw error;
+      });
+      const entry = raw === null ? undefined : decodeEntry(raw);
+      if (typeof entry !== 'object' || (entry.flags & FLAG_DIRTY) === 0) return undefined;
+      const { flags, version, payload } = entry;
+      return { key, version, value: (flags & FLAG_NEGATIVE) === 0 ? payload : null };
     },
 
     async settle(rows) {

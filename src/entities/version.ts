@@ -40,6 +40,9 @@ export function versionAt(micros: number, writer: number): Version {
   return `${micros.toFixed(0).padStart(16, '0')}${String(writer).padStart(3, '0')}` as Version;
 }
 
+/** The newest version that a clock can have given which is ahead by no more than `boundMs`. Both in ms. */
+export const newestBy = (nowMs: number, boundMs: number): Version => versionAt((nowMs + boundMs) * 1_000, 999);
+
 /** The moment of a version, in milliseconds since 1970. */
 export const versionMs = (version: Version): number => Number(version.slice(0, 16)) / 1_000;
 

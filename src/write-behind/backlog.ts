@@ -7,6 +7,22 @@ import type { JournalConsumer } from './journal';
 
 export type BacklogLevel = 'fine' | 'soft' | 'hard';
 
+/** What waits in a journal. */
+export interface JournalBacklog {
+  /** Those hidden for now included; approximately, as storage counts. */
+  readonly messages: number;
+  /** Since the oldest visible write was accepted; 0 where none is visible. */
+  readonly oldestSeconds: number;
+}
+
+export async function readBacklog(
+  journal: Pick<JournalConsumer, 'depth' | 'oldest'>,
+  clock: Clock,
+): Promise<JournalBacklog> {
+  const [messages, oldest] = await Promise.all([journal.depth(), journal.oldest()]);
+  return { messages, oldestSeconds: oldest === undefined ? 0 : Math.max(0, (clock.now() - oldest) / SECOND) };
+}
+
 export type BacklogSettings = Pick<
   Settings,
   | 'WRITE_BEHIND_SOFT_MESSAGES'
@@ -34,9 +50,8 @@ export function createBacklog(options: BacklogOptions) {
   let looking: Promise<void> | undefined;
 
   async function look(): Promise<void> {
-    const [messages, oldest] = await Promise.all([journal.depth(), journal.oldest()]);
-    const ageSeconds = oldest === undefined ? 0 : Math.max(0, (clock.now() - oldest) / SECOND);
-    const beyond = (most: number, age: number) => messages >= most || ageSeconds >= age;
+    const { messages, oldestSeconds } = await readBacklog(journal, clock);
+    const beyond = (most: number, age: number) => messages >= most || oldestSeconds >= age;
     const before = level;
     level = beyond(settings.WRITE_BEHIND_HARD_MESSAGES, settings.WRITE_BEHIND_HARD_AGE_SECONDS)
       ? 'hard'
@@ -44,11 +59,11 @@ export function createBacklog(options: BacklogOptions) {
         ? 'soft'
         : 'fine';
     counters.set('journal_depth', {}, messages);
-    counters.set('journal_oldest_seconds', {}, Math.round(ageSeconds));
+    counters.set('journal_oldest_seconds', {}, Math.round(oldestSeconds));
     if (level !== before) {
       counters.add('journal_backlog', { level });
       logger[level === 'fine' ? 'info' : 'warn'](
-        { level, messages, ageSeconds: Math.round(ageSeconds) },
+        { level, messages, oldestSeconds: Math.round(oldestSeconds) },
         'write-behind backlog changed',
       );
     }

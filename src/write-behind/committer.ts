@@ -2,7 +2,7 @@ import type { Fence } from '../cache/fence';
 import type { Clock } from '../clock';
 import type { StoredEntity } from '../entities/define-entity';
 import type { SaveOutcome, WriteRow } from '../entities/store';
-import { isNewer, NO_VERSION, type Version, versionAt } from '../entities/version';
+import { isNewer, NO_VERSION, newestBy, type Version } from '../entities/version';
 import { coerceError } from '../errors';
 import { coalesce, type KeyWrites } from './coalesce';
 import type { DeadLetterReason } from './dead-letter';
@@ -44,7 +44,7 @@ interface Candidate {
   readonly row: WriteRow;
 }
 
-const DEFAULT_TTL_SECONDS = 3_600;
+export const DEFAULT_TTL_SECONDS = 3_600;
 
 /** Names a row across the messages that hold it. */
 export const rowName = (row: Pick<JournalRow, 'key' | 'version'>): string => `${row.version} ${row.key}`;
@@ -72,7 +72,7 @@ export class Commit {
     private readonly entity: StoredEntity<unknown>,
     private readonly ports: CommitPorts,
   ) {
-    this.#newest = versionAt((ports.clock.now() + ports.clockBoundMs) * 1_000, 999);
+    this.#newest = newestBy(ports.clock.now(), ports.clockBoundMs);
   }
 
   /** Never throws. */

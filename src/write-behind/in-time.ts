@@ -5,11 +5,13 @@ export class NotInTimeError extends StewardError {
   readonly code = 'E_NOT_IN_TIME';
 }
 
+const ofStorage = (ms: number): Error => new NotInTimeError(`Expected storage to answer within ${Math.round(ms)} ms`);
+
 /** Stops waiting after `ms`. The work itself goes on: a client that is still being made serves the next caller. */
-export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+export async function inTime<T>(work: Promise<T>, ms: number, error = ofStorage): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NotInTimeError(`Expected storage to answer within ${Math.round(ms)} ms`)), ms);
+    timer = setTimeout(() => reject(error(ms)), ms);
   });
   try {
     return await Promise.race([work, late]);

@@ -1,8 +1,12 @@
+export type { JournalBacklog } from './backlog';
 export type { DeadLetter, DeadLetterReason, DeadLetterSummary, NewDeadLetter } from './dead-letter';
 export { createDeadLetters, type DeadLetters, type DeadLettersOptions } from './dead-letters';
-export { WriteRefusedError, WriteUnknownError } from './errors';
+export type { FlushAllOptions, FlushAllReport } from './drain';
+export { FlushTimeoutError, WriteRefusedError, WriteUnknownError } from './errors';
 export { createFlusher, type Delivery, type Flusher, type FlusherOptions } from './flusher';
-export type { JournalConsumer } from './journal';
+export type { JournalConsumer, ReceivedMessage } from './journal';
+export type { FlushKeyOptions } from './key-flush';
 export { createLimitedJournal, type LimitedJournalOptions } from './limited-journal';
 export { createPoisonDrain, type PoisonDrainOptions } from './poison-drain';
 export { createStorageQueueJournal, type StorageQueueJournalOptions } from './storage-queue-journal';
+export { createWriteBehind, type WriteBehind, type WriteBehindEnd, type WriteBehindOptions } from './write-behind';

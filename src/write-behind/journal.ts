@@ -8,10 +8,22 @@ import {
   MESSAGE_BYTES,
 } from './message';
 
+/** A message that was taken out of the journal for a while. */
+export interface ReceivedMessage {
+  /** As it was put in, decoded; what is no text of ours stands as it came. */
+  readonly text: string;
+  /** 1 the first time. */
+  readonly dequeueCount: number;
+  /** Removes it for good. Without, it is delivered again when its time is over. */
+  done(): Promise<void>;
+}
+
 /** The side of a journal that the jobs use; `Journal` of the cache is the side of the writers. */
 export interface JournalConsumer {
   /** Adds a message (base64, see message.ts) that is delivered after `delayMs`. Rejects where it may not be in. */
   put(body: string, delayMs: number): Promise<void>;
+  /** Up to `most` (at most 32) visible messages, hidden from everybody else for `hiddenSeconds`. */
+  receive(most: number, hiddenSeconds: number): Promise<readonly ReceivedMessage[]>;
   /** The value behind a claim check; undefined where its blob is gone. */
   readClaim(claim: Claim): Promise<string | undefined>;
   /** Deletes blobs whose rows are done for good. Never rejects: one left over is only space. */

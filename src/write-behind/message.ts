@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { parseKey } from '../entities/key';
 import type { Version } from '../entities/version';
 import { coerceError } from '../errors';
@@ -73,6 +74,13 @@ export function encodeHeld(header: JournalHeader, body: unknown): string | undef
 }
 
 const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+
+/** The text of a message; as it stands where it is not the base64 we write, or is that of no text. */
+export function fromBase64(text: string): string {
+  const decoded = Buffer.from(text, 'base64');
+  const isOurs = decoded.toString('base64') === text && isUtf8(decoded);
+  return isOurs ? decoded.toString('utf8') : text;
+}
 
 /** What the host hands to a function: JSON is parsed already, whatever else is a string. Never throws. */
 export function decodeMessage(given: unknown): Decoded {

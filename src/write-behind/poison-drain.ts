@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import type { DequeuedMessageItem } from '@azure/storage-queue';
 import type { Fence } from '../cache/fence';
 import { entityOf } from '../entities/key';
@@ -8,7 +7,7 @@ import type { Counters } from '../redis/counters';
 import type { StorageClients } from '../storage/clients';
 import type { DeadLetters } from './dead-letters';
 import type { JournalConsumer } from './journal';
-import { decodeMessage, encodeMessage, encodeRow } from './message';
+import { decodeMessage, encodeMessage, encodeRow, fromBase64 } from './message';
 
 export interface PoisonDrainOptions {
   readonly storage: StorageClients;
@@ -117,11 +116,4 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
       return { summary, figures };
     },
   };
-}
-
-/** The text of a message; as it stands where it is not the base64 we write, or is that of no text. */
-function fromBase64(text: string): string {
-  const decoded = Buffer.from(text, 'base64');
-  const isOurs = decoded.toString('base64') === text && isUtf8(decoded);
-  return isOurs ? decoded.toString('utf8') : text;
 }

@@ -11,7 +11,7 @@ import { WriteRefusedError, WriteUnknownError } from './errors';
 import { GroupCommit } from './group-commit';
 import { inTime } from './in-time';
 import { type JournalConsumer, ROW_BYTES } from './journal';
-import { decodeMessage, encodeMessage, encodeRow, type JournalRow } from './message';
+import { decodeMessage, encodeMessage, encodeRow, fromBase64, type JournalRow } from './message';
 import { sendFailure } from './send-failure';
 
 export type JournalSettings = Pick<
@@ -130,6 +130,16 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
       });
     },
 
+    async receive(most, hiddenSeconds) {
+      const queue = await storage.queue(settings.WRITE_BEHIND_QUEUE);
+      const page = await queue.receiveMessages({ numberOfMessages: most, visibilityTimeout: hiddenSeconds });
+      return page.receivedMessageItems.map(({ messageText, dequeueCount, messageId, popReceipt }) => ({
+        text: fromBase64(messageText),
+        dequeueCount,
+        done: () => queue.deleteMessage(messageId, popReceipt).then(() => {}, unlessTakenAgain),
+      }));
+    },
+
     readClaim: (claim) => claims.read(claim),
     dropClaims: (dropped) => claims.drop(dropped),
 
@@ -142,10 +152,16 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
       const queue = await storage.queue(settings.WRITE_BEHIND_QUEUE);
       const { peekedMessageItems } = await queue.peekMessages({ numberOfMessages: 8 });
       const accepted = peekedMessageItems.flatMap(({ messageText }) => {
-        const decoded = decodeMessage(Buffer.from(messageText, 'base64').toString('utf8'));
+        const decoded = decodeMessage(fromBase64(messageText));
         return decoded.kind === 'rows' ? decoded.message.rows.map((row) => row.acceptedAt) : [];
       });
       return accepted.length === 0 ? undefined : Math.min(...accepted);
     },
   };
+}
+
+/** Its time was over and somebody else has it, or is done with it: theirs to end. */
+function unlessTakenAgain(error: unknown): void {
+  const { code } = error as { code?: unknown };
+  if (code !== 'MessageNotFound' && code !== 'PopReceiptMismatch') throw error;
 }

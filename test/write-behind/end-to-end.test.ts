@@ -1,74 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import {
-  type RunningAzurite,
-  type RunningPglite,
-  type RunningRedis,
-  startAzurite,
-  startPglite,
-  startRedis,
-} from '../../local/servers';
-import { type Client, createClient } from '../../src/client';
-import { systemClock } from '../../src/clock';
+import type { Client } from '../../src/client';
 import { createEntities } from '../../src/entities';
 import { physicalKey } from '../../src/entities/key';
-import { silentLogger } from '../../src/logger';
-import { readSettings } from '../../src/settings';
-import { createDeadLetters, createFlusher } from '../../src/write-behind';
+import { startServices } from './services';
 
-let redis: RunningRedis;
-let azurite: RunningAzurite;
-let pglite: RunningPglite;
-const open: Client[] = [];
-
-beforeAll(async () => {
-  [redis, azurite, pglite] = await Promise.all([startRedis(), startAzurite(), startPglite()]);
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((client) => client.close()));
-});
-afterAll(async () => {
-  await Promise.all([redis.stop(), azurite.stop(), pglite.stop()]);
-});
-
-/** Some web apps and the flush job, on Redis, storage and a database of their own tables. */
-async function rig(webs = 1, environment: Record<string, string> = {}) {
-  const id = randomUUID().replaceAll('-', '').slice(0, 8);
-  const settings = readSettings({
-    ...{ REDIS_URL: redis.url, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
-    ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
-    WRITE_BEHIND_RETRY_CAP_SECONDS: '1',
-    ...environment,
-  });
-  const make = () => {
-    const client = createClient({ settings, entities: createEntities, logger: silentLogger });
-    open.push(client);
-    return client;
-  };
-  const clients = Array.from({ length: webs }, make);
-  const jobs = make();
-  await jobs.migrate();
-  const deadLetters = createDeadLetters({ ...jobs, logger: silentLogger, clock: systemClock });
-  const flusher = createFlusher({ ...jobs, deadLetters });
-  const queue = await jobs.storage.queue(settings.WRITE_BEHIND_QUEUE);
-  return {
-    ...{ id, jobs, deadLetters, clients, web: clients[0] as Client },
-    /** As the host does it, until the journal is empty. */
-    async drain() {
-      for (;;) {
-        const { receivedMessageItems: items } = await queue.receiveMessages({ numberOfMessages: 16 });
-        await Promise.all(
-          items.map(async ({ messageText, dequeueCount, messageId, popReceipt }) => {
-            const message: unknown = JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'));
-            await flusher.flush(message, { dequeueCount });
-            await queue.deleteMessage(messageId, popReceipt);
-          }),
-        );
-        if ((await queue.getProperties()).approximateMessagesCount === 0) return;
-      }
-    },
-    stored: async (key: string) => (await jobs.entities.of(key)?.store?.loadMany([key]))?.get(key),
-  };
-}
+const { rig, open } = startServices();
 
 describe('write-behind, from the web app to the database', () => {
   it('is seen at once, saved later, and then no longer dirty', async () => {
@@ -203,11 +138,10 @@ it('a process that slept between journal and cache does not show a write that a 
   const { jobs, web, drain, stored, id } = await rig();
   const key = `user:profile:${id}`;
   let asleepMs = 0;
-  const sleeper = createClient({
-    ...{ settings: web.settings, entities: createEntities, logger: silentLogger },
+  const sleeper = open({
+    ...{ settings: web.settings, entities: createEntities },
     clock: { now: () => Date.now() + asleepMs },
   });
-  open.push(sleeper);
   const append = sleeper.journal.append.bind(sleeper.journal);
   Object.assign(sleeper.journal, {
     append: async (write: Parameters<typeof append>[0]) => {

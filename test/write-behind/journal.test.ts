@@ -69,7 +69,7 @@ const codeOf = (promise: Promise<unknown>) =>
   );
 
 describe('the journal on a storage queue', () => {
-  for (const { title, run } of journalConformance(() => journalOn())) it(title, run);
+  for (const { title, run } of journalConformance(async () => (await journalOn()).journal)) it(title, run);
 
   it('sends messages that never expire, full ones of at most 64 KiB after base64', async () => {
     const { journal, messages } = await journalOn();

@@ -92,6 +92,14 @@ export function journalInMemory(clock: Clock) {
     dropClaims: async (dropped) => {
       for (const { blob } of dropped) claims.delete(blob);
     },
+    async receive(most) {
+      const visible = waiting.filter(({ at }) => at <= clock.now()).slice(0, most);
+      waiting = waiting.filter((message) => !visible.includes(message));
+      return visible.map(({ body }) => ({
+        ...{ text: Buffer.from(body, 'base64').toString('utf8'), dequeueCount: 1 },
+        done: async () => {},
+      }));
+    },
     depth: async () => waiting.length,
     oldest: async () => undefined,
   };
