@@ -141,10 +141,14 @@ export class Misses {
     const running = this.#deciding.get(ask.key);
     if (running) return running.then(joined);
     if (again) ask.spentMs = 0;
-    const deciding = this.#ask(ask, () => {
+    let isSent = false;
+    let deciding: Promise<Decision> | undefined;
+    deciding = this.#ask(ask, () => {
+      isSent = true;
       if (this.#deciding.get(ask.key) === deciding) this.#deciding.delete(ask.key);
     });
-    this.#deciding.set(ask.key, deciding);
+    // With nothing left to spend on Redis nothing will be sent, and that is said before this.
+    if (!isSent) this.#deciding.set(ask.key, deciding);
     return deciding;
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jsonSerializer } from '../../src/cache/codec';
 import { physicalKey } from '../../src/entities/key';
 import { slotOf } from '../../src/redis/slot';
 import { type Rig, startRig } from './rig';
@@ -39,6 +40,24 @@ describe('an outage', () => {
     await expect(cache.get(key)).rejects.toMatchObject({
       code: expect.stringMatching(/^E_(REDIS_UNAVAILABLE|DEADLINE)$/),
     });
+  });
+
+  test('a read that was answered as its time ran out loads, and so does the next', async () => {
+    const deadlineMs = 50;
+    const slow = {
+      ...jsonSerializer,
+      deserialize(text: string) {
+        for (const end = performance.now() + deadlineMs; performance.now() < end; );
+        return jsonSerializer.deserialize(text);
+      },
+    };
+    const cache = rig.cache({ deadlineMs, serializer: slow });
+    const [hit, miss] = [`user:${rig.name()}:1`, `user:${rig.name()}:2`] as const;
+    await cache.set(hit, 'cached');
+    const load = async () => 'loaded';
+    // Read together; while the first is parsed, the second's time passes.
+    expect(await Promise.all([cache.get(hit), cache.get(miss, load)])).toEqual(['cached', 'loaded']);
+    expect(await cache.get(miss, load)).toBe('loaded');
   });
 
   test('nobody joins a load that began before a write of this process', async () => {
