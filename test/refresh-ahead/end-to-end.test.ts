@@ -42,7 +42,7 @@ function source(name: string, ttlSeconds: number, refreshAhead: RefreshAheadOpti
 function rig(sources: readonly ReturnType<typeof source>[], queueLatencySeconds: number) {
   const settings = readSettings({
     ...{ REDIS_URL: redis.url, AzureWebJobsStorage: azurite.connectionString },
-    REFRESH_QUEUE_LATENCY_SECONDS: String(queueLatencySeconds),
+    ...{ REFRESH_QUEUE_LATENCY_SECONDS: String(queueLatencySeconds), REDIS_DEADLINE_MS: '20000' },
   });
   const entities = sources.map(({ entity }) => entity);
   const make = () => {

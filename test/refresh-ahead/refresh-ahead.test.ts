@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
 import type { RefreshOutcome } from '../../src/cache/types';
-import { systemClock } from '../../src/clock';
+import { type Clock, systemClock } from '../../src/clock';
 import { defineEntity, type Entity, type ReadEntity } from '../../src/entities/define-entity';
 import { entityRegistry } from '../../src/entities/registry';
 import { silentLogger } from '../../src/logger';
@@ -9,7 +9,7 @@ import { createRedis, type RedisHandle } from '../../src/redis';
 import { createDemand, createRefresher, createRefreshPlanner } from '../../src/refresh-ahead';
 import { readSettings } from '../../src/settings';
 import { storageClients } from '../../src/storage/clients';
-import { countersInMemory } from '../write-behind/support';
+import { countersInMemory, fakeClock } from '../write-behind/support';
 
 let server: RunningRedis;
 let azurite: RunningAzurite;
@@ -35,10 +35,15 @@ const ahead = (name: string, more: Partial<ReadEntity<unknown>> = {}): Entity =>
   });
 
 /** A web app's demand, the planner and the refresher over a Redis of their own, with what they asked the cache for. */
-async function rig(entityList: readonly Entity[], environment: Record<string, string> = {}) {
+async function rig(
+  entityList: readonly Entity[],
+  environment: Record<string, string> = {},
+  clock: Clock = systemClock,
+) {
   const queueName = `refresh-${randomUUID().slice(0, 8)}`;
   const settings = readSettings({
     ...{ REDIS_URL: server.url, AzureWebJobsStorage: azurite.connectionString, REFRESH_AHEAD_QUEUE: queueName },
+    REDIS_DEADLINE_MS: '20000',
     ...environment,
   });
   const redis = createRedis({ settings, logger: silentLogger, role: 'test' });
@@ -56,7 +61,7 @@ async function rig(entityList: readonly Entity[], environment: Record<string, st
       return keys.map((key) => cache.result(key));
     },
   };
-  const ports = { redis, storage, entities, settings, counters, logger: silentLogger, clock: systemClock };
+  const ports = { redis, storage, entities, settings, counters, logger: silentLogger, clock };
   const queue = await storage.queue(queueName);
   return {
     ...{ redis, counters, asked, cache },
@@ -127,13 +132,19 @@ describe('a read past the refresh point', () => {
   });
 
   it('leaves a failing source alone for a while, in process', async () => {
-    const app = await rig([ahead('page:home', { ttlSeconds: 5 })]);
+    const clock = fakeClock();
+    const app = await rig([ahead('page:home', { ttlSeconds: 5 })], {}, clock);
     app.cache.result = (key) => ({ key, outcome: 'failed' });
-    app.demand.refreshNeeded('page:home:1', Date.now() + 1_000);
-    await app.demand.close();
-    app.demand.refreshNeeded('page:home:2', Date.now() + 1_000);
-    await app.demand.close();
+    const ask = (id: number) => {
+      app.demand.refreshNeeded(`page:home:${id}`, clock.now() + 1_000);
+      return app.demand.close();
+    };
+    await ask(1);
+    await ask(2);
     expect(app.asked).toEqual([['page:home:1']]);
+    clock.forward(2_000);
+    await ask(3);
+    expect(app.asked).toEqual([['page:home:1'], ['page:home:3']]);
   });
 });
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
   ];
   const settings = readSettings({
     ...{ REDIS_NODES: cluster.addresses.join(','), AzureWebJobsStorage: azurite.connectionString },
-    REDIS_DEADLINE_MS: '2000',
+    REDIS_DEADLINE_MS: '20000',
   });
   client = createClient({ settings, entities, logger: silentLogger });
   await client.redis.ready(10_000);

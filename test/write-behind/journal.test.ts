@@ -25,13 +25,19 @@ afterAll(async () => {
 });
 
 /** A journal on a queue of its own; sends go through the proxy. */
-async function journalOn(environment: Record<string, string> = {}, connection = proxy.connectionString) {
+async function journalOn(
+  environment: Record<string, string> = {},
+  // A queue that is there already: what a test then troubles is a send.
+  { connection = proxy.connectionString, isThere = true } = {},
+) {
   proxy.sends('pass');
   const name = `journal-${randomUUID().slice(0, 8)}`;
   const settings = readSettings({ AzureWebJobsStorage: connection, WRITE_BEHIND_QUEUE: name, ...environment });
   const counters = countersInMemory();
   const ports = { settings, counters, logger: silentLogger, clock: systemClock };
-  const journal = createStorageQueueJournal({ ...ports, storage: storageClients(settings) });
+  const storage = storageClients(settings);
+  const journal = createStorageQueueJournal({ ...ports, storage });
+  if (isThere) await storage.queue(name, 'once');
   const direct = storageClients({ ...settings, AzureWebJobsStorage: azurite.connectionString });
   const messages = async () => {
     const queue = await direct.queue(name);
@@ -61,7 +67,8 @@ const write = (n: number, value = '{"a":1}') => ({
   value,
   acceptedAt: 1_700_000_000_000,
 });
-const fast = { WRITE_BEHIND_APPEND_TIMEOUT_MS: '400' };
+/** Short enough to wait for, and no shorter: a busy machine must get as far as sending. */
+const fast = { WRITE_BEHIND_APPEND_TIMEOUT_MS: '1500' };
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
     () => 'acknowledged',
@@ -137,14 +144,14 @@ describe('an append whose request fails', () => {
 
   it('is refused when nothing listens', async () => {
     const nobody = azurite.connectionString.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:1');
-    const { journal } = await journalOn(fast, nobody);
+    const { journal } = await journalOn(fast, { connection: nobody, isThere: false });
     expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_REFUSED');
   });
 });
 
 describe('a slow journal', () => {
   it('refuses in time when not even its queue could be looked for', async () => {
-    const { journal } = await journalOn(fast);
+    const { journal } = await journalOn(fast, { isThere: false });
     proxy.everything('freeze');
     expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_REFUSED');
   });

@@ -45,7 +45,8 @@ export function startServices() {
     const settings = readSettings({
       ...{ REDIS_URL: redis.url, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
       ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
-      WRITE_BEHIND_RETRY_CAP_SECONDS: '1',
+      // A machine that is busy is no Redis that is away.
+      ...{ WRITE_BEHIND_RETRY_CAP_SECONDS: '1', REDIS_DEADLINE_MS: '20000' },
       ...environment,
     });
     const make = () => open({ settings, entities: createEntities, ...options });
