@@ -3,7 +3,7 @@ import type { JobReport } from '../job';
 import type { Counters } from '../redis/counters';
 import type { CommitReport } from './committer';
 
-/** Upper bounds of the lag histogram, in ms: `write_behind_lag_bucket|le=...` counts rows at or below. */
+/** Bounds of the lag histogram, in ms: `write_behind_lag_bucket|le=...` counts rows up to it and beyond the one below. */
 export const LAG_BUCKETS_MS = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000];
 
 /** Gathers what one flush did, into the app's counters and its report. */

@@ -43,6 +43,9 @@ async function thirtyDays(): Promise<SampleStore> {
           values: {
             'steward_queue_oldest_seconds|queue=write-behind': 3 * wave,
             'steward_queue_messages|queue=write-behind': Math.round(20 * wave),
+            'steward_write_behind_lag_bucket|entity=user:profile,le=250': 60,
+            'steward_write_behind_lag_bucket|entity=product:catalog,le=250': 30,
+            'steward_write_behind_lag_bucket|entity=user:profile,le=1000': 10,
             'steward_cache_hits|entity=user:profile': 90,
             'steward_cache_misses|entity=user:profile': 10,
             'steward_cache_loads|entity=user:profile': 10,
@@ -118,6 +121,8 @@ test('rates are sums divided by sums, and memory is foretold from the line throu
   expect(line('hit-rate')).toBeGreaterThan(0.8);
   expect(line('latency')).toBeCloseTo(0.004, 5);
   expect(data.panels.find(({ id }) => id === 'latency')?.lines[1]?.values.at(-2)).toBe(0.033);
+  const writeLag = data.panels.find(({ id }) => id === 'write-lag')?.lines.map(({ values }) => values.at(-2));
+  expect(writeLag).toEqual([0.25, 1]);
   expect(data.entities).toEqual([expect.objectContaining({ entity: 'user:profile', hitRate: 0.9, loadMs: 12 })]);
   expect(data.memoryFullAt).toBeNull();
   expect(data.nodes).toEqual({ up: 1, all: 1 });

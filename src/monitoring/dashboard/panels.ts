@@ -75,12 +75,30 @@ export function latencyQuantile(batches: Batches, share: number): number | null 
   return (sorted.find(({ calls }) => calls >= share * total)?.us ?? Number.NaN) / 1_000;
 }
 
+/** How long that share of the writes saved in a bucket took from acceptance to commit, at most, in seconds. */
+export function writeLagQuantile(batches: Batches, share: number): number | null {
+  const counts = valuesOf(batches, 'steward_write_behind_lag_bucket', ({ le }) => le ?? '');
+  const sorted = [...counts]
+    .map(([le, { sum }]) => ({ ms: le === 'Inf' ? Number.POSITIVE_INFINITY : Number(le), rows: sum }))
+    .sort((a, b) => a.ms - b.ms);
+  const wanted = share * sorted.reduce((total, { rows }) => total + rows, 0);
+  if (wanted === 0) return null;
+  let rows = 0;
+  const bucket = sorted.find((one) => {
+    rows += one.rows;
+    return rows >= wanted;
+  });
+  // Beyond the last bound there is no more to say than that.
+  return bucket === undefined || bucket.ms === Number.POSITIVE_INFINITY ? 3_600 : bucket.ms / 1_000;
+}
+
 /** The charts of the page. A chart without a line is left out by the page. */
 export function panelsOf(buckets: Buckets): readonly Panel[] {
   const grown = (metric: string) => growthIn(buckets, metric);
   const hits = grown('redis_keyspace_hits');
   const latency = divided(grown('redis_command_seconds'), grown('redis_command_calls'), 1_000);
   const p99 = buckets.batches.map((batches) => latencyQuantile(batches, 0.99));
+  const writeLag = (share: number) => buckets.batches.map((batches) => writeLagQuantile(batches, share));
   const line = (label: string, values: readonly (number | null)[]): Line[] =>
     values.every((value) => value === null) ? [] : [{ label, values }];
   return [
@@ -117,6 +135,10 @@ export function panelsOf(buckets: Buckets): readonly Panel[] {
     {
       ...{ id: 'lag', title: 'Oldest message waiting', unit: 'seconds' },
       lines: linesBy(buckets, 'steward_queue_oldest_seconds', 'queue', 'max'),
+    },
+    {
+      ...{ id: 'write-lag', title: 'From an accepted write to its commit', unit: 'seconds' },
+      lines: [...line('50 % within', writeLag(0.5)), ...line('99 % within', writeLag(0.99))],
     },
     {
       ...{ id: 'backlog', title: 'Messages waiting', unit: 'count' },
