@@ -48,10 +48,10 @@ async function ahead(ms: number): Promise<RunningRedis> {
 }
 
 /** Processes that reach Redis through the proxy, each with a clock of its own. */
-function processes() {
+function processes(deadlineMs = 2_000) {
   const id = randomUUID().replaceAll('-', '').slice(0, 8);
   const settings = readSettings({
-    ...{ REDIS_URL: `redis://127.0.0.1:${proxy.port}`, REDIS_DEADLINE_MS: '2000' },
+    ...{ REDIS_URL: `redis://127.0.0.1:${proxy.port}`, REDIS_DEADLINE_MS: String(deadlineMs) },
     ...{ DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
     ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}`, WRITE_BEHIND_RETRY_CAP_SECONDS: '1' },
   });
@@ -124,7 +124,7 @@ test('a server whose clock is beyond the bound makes dead letters, and what was 
 });
 
 test('with Redis away a process goes by the time it has learnt, and one that never learnt it refuses', async () => {
-  const { start, jobs, key, stored } = processes();
+  const { start, jobs, key, stored } = processes(500);
   const [web, late] = [start(), start()];
   const before = await web.cache.takeVersion(key);
   await right.kill('SIGKILL');
