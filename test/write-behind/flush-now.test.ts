@@ -97,7 +97,7 @@ describe('flush of one key', () => {
     const version = await web.cache.writeBehind(key, { name: 'Ada' });
     await jobs.flushAll();
     const alone = open({
-      settings: { ...settings, REDIS_URL: 'redis://127.0.0.1:1' },
+      settings: { ...settings, REDIS_URL: 'redis://127.0.0.1:1', REDIS_DEADLINE_MS: 250 },
       entities: [web.entities.of(key)!],
     });
     expect(await alone.flush(key, { version })).toBe(version);
