@@ -65,7 +65,11 @@ export async function cachifiedPeer(url: string): Promise<Peer> {
   };
 }
 
-export async function cacheManagerPeer(url: string): Promise<Peer> {
+/** `refreshThreshold`: with less of its life left than this, in ms, an entry is refreshed in the background. */
+export async function cacheManagerPeer(
+  url: string,
+  options: { ttl?: number; refreshThreshold?: number } = {},
+): Promise<Peer & { set(key: string, value: unknown, ttlMs: number): Promise<unknown> }> {
   const { createCache } = await import('cache-manager');
   const { Keyv } = await import('keyv');
   const { default: KeyvRedis } = await import('@keyv/redis');
@@ -74,10 +78,11 @@ export async function cacheManagerPeer(url: string): Promise<Peer> {
   quiet(store.client as never);
   const keyv = new Keyv({ store });
   quiet(keyv as never);
-  const cache = createCache({ stores: [keyv], ttl: TTL_MS });
+  const cache = createCache({ stores: [keyv], ttl: TTL_MS, ...options });
   return {
     name: 'cacheManager',
     get: (key, load) => cache.wrap(key, load),
+    set: (key, value, ttlMs) => cache.set(key, value, ttlMs),
     remove: (key) => cache.del(key),
     close: async () => {
       await Promise.race([store.disconnect(true), new Promise((resolve) => setTimeout(resolve, 500))]).catch(() => {});

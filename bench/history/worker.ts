@@ -3,6 +3,7 @@ import type { Cache } from '../../src/cache';
 import { defineEntity } from '../../src/entities/define-entity';
 import { errorCode } from '../../src/errors';
 import { ours } from '../cache/servers';
+import { generator } from '../random';
 import {
   type Act,
   type Answer,
@@ -19,17 +20,6 @@ import {
 
 /** The same clock in every process of the machine, in ms. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
-
-/** A small generator with a seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const say = (question: Question): void => void process.send?.(question);
 

@@ -4,7 +4,7 @@ import { Conductor } from '../history/conductor';
 import type { History } from '../history/plan';
 import { countEvictions, startHistoryServers, type Topology, topologies } from '../history/servers';
 import { historyWorker } from '../history/worker';
-import { atLeast, atMost, type BenchResult, type Scenario } from '../types';
+import { atLeast, atMost, type BenchResult, numberAfter, type Scenario } from '../types';
 
 const PROCESSES = 4;
 const CONCURRENCY = 8;
@@ -130,11 +130,6 @@ function fillUp(environment: Readonly<Record<string, string>>) {
       await close();
     },
   };
-}
-
-function numberAfter(args: readonly string[], name: string): number | undefined {
-  const at = args.indexOf(name);
-  return at < 0 ? undefined : Number(args[at + 1]);
 }
 
 if (process.env.HISTORY !== undefined && process.send !== undefined) void historyWorker();
