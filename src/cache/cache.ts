@@ -105,8 +105,11 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
   /** A reader is waiting: nothing here may throw or take long. */
   function onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void {
-    demand?.read(key, expiresMs);
-    if (time.now() < stampMs + (expiresMs - stampMs) * fraction) return;
+    const dueAt = stampMs + (expiresMs - stampMs) * fraction;
+    if (time.now() < dueAt) {
+      demand?.read(key, dueAt, expiresMs);
+      return;
+    }
     if (demand !== undefined) {
       demand.refreshNeeded(key, expiresMs);
       return;
@@ -146,7 +149,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
     multiGet: (keys) => reading().multiGet(keys),
     has: (key) => reading().has(key),
     ttl: (key) => reads.ttl(key),
-    refresh: (keys) => reads.refresh(keys),
+    refresh: (keys, refreshOptions) => reads.refresh(keys, refreshOptions),
     set: (key, value, writeOptions) => writes.set(key, value, writeOptions),
     async setMany(items, writeOptions = {}) {
       await eachOf(items, writeOptions, 'any');

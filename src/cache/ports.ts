@@ -21,10 +21,13 @@ export interface JournalWrite extends WriteRow {
   readonly acceptedAt: number;
 }
 
-/** The demand signal of refresh-ahead. Both must return at once and never throw: a reader is waiting. */
+/**
+ * The demand signal of refresh-ahead: each read of a live entry of a refreshed entity calls one of the two. Both must
+ * return at once and never throw, since a reader is waiting. Times in ms since 1970, by the clock of Redis.
+ */
 export interface Demand {
-  /** A key of a refreshed entity was read. */
-  read(key: string, expiresAt: number): void;
-  /** A read found the entry past its refresh point. `expiresAt` in ms since 1970. */
+  /** Before its refresh point, which is `dueAt`. */
+  read(key: string, dueAt: number, expiresAt: number): void;
+  /** Past its refresh point. */
   refreshNeeded(key: string, expiresAt: number): void;
 }

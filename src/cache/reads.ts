@@ -11,7 +11,7 @@ import { type Policy, policyOf } from './options';
 import { Peek } from './peek';
 import type { Plan } from './plan';
 import { refreshKeys } from './refresh';
-import type { BulkLoader, CallOptions, RefreshOutcome, Source } from './types';
+import type { BulkLoader, CallOptions, RefreshOptions, RefreshOutcome, Source } from './types';
 
 /** What reads a key, and loads it where it must. */
 export class Reads {
@@ -131,8 +131,8 @@ export class Reads {
   }
 
   /** What the refresh job asks for: see {@link refreshKeys}. */
-  refresh(keys: readonly string[]): Promise<readonly RefreshOutcome[]> {
-    return refreshKeys(this.options, keys, (key) => this.#origin(key, undefined, undefined));
+  refresh(keys: readonly string[], options?: RefreshOptions): Promise<readonly RefreshOutcome[]> {
+    return refreshKeys(this.options, keys, (key) => this.#origin(key, undefined, undefined), options);
   }
 
   #findPlainly(keys: readonly string[]): Promise<Found[]> {

@@ -1,16 +1,17 @@
 import type { Ask } from './ask';
-import { FLAG_DIRTY, flagsOf } from './entry';
+import { expiresOf, FLAG_DIRTY, flagsOf } from './entry';
 import type { Found } from './find';
 import { askOf, type Origin, type ReadsOptions } from './get-one';
 import type { Loading } from './loading';
 import { Peek } from './peek';
-import type { RefreshOutcome } from './types';
+import type { RefreshOptions, RefreshOutcome } from './types';
 
 /** Loads keys although they are cached, and stores them under the fence; each outcome is told. Never throws. */
 export async function refreshKeys(
   options: ReadsOptions,
   keys: readonly string[],
   originOf: (key: string) => Origin,
+  { replaces }: RefreshOptions = {},
 ): Promise<readonly RefreshOutcome[]> {
   const outcomes = new Map<string, RefreshOutcome>();
   const groups = new Map<Loading, Ask[]>();
@@ -25,7 +26,9 @@ export async function refreshKeys(
         const raw = await new Promise<string | undefined>((resolve, reject) => {
           options.reader.add(new Peek(options.lookup, key, plan, resolve, reject));
         });
-        if (raw !== undefined && (flagsOf(raw) & FLAG_DIRTY) !== 0) {
+        const end = replaces?.get(key);
+        const another = end !== undefined && (raw === undefined || expiresOf(raw) !== end);
+        if (another || (raw !== undefined && (flagsOf(raw) & FLAG_DIRTY) !== 0)) {
           outcomes.set(key, { key, outcome: 'superseded' });
           return;
         }

@@ -61,6 +61,14 @@ export interface MemoizeOptions extends CallOptions {
 
 export type RefreshResult = 'refreshed' | 'gone' | 'superseded' | 'failed' | 'unknown-entity';
 
+export interface RefreshOptions {
+  /**
+   * By key, the end of life of the entry that is to be replaced, in ms since 1970. Where there is another one by now, or
+   * none, nothing is loaded and the outcome is `superseded`. Default: whatever is there is replaced.
+   */
+  readonly replaces?: ReadonlyMap<string, number>;
+}
+
 export interface RefreshOutcome {
   readonly key: string;
   /**
@@ -128,8 +136,8 @@ export interface Cache {
     fn: (...args: A) => Promise<R> | R,
     options: MemoizeOptions,
   ): (...args: A) => Promise<R>;
-  /** Loads and stores again, whatever is cached: the refresh job's work. */
-  refresh(keys: readonly string[]): Promise<readonly RefreshOutcome[]>;
+  /** Loads and stores again, whatever is cached: the refresh job's work. Never throws. */
+  refresh(keys: readonly string[], options?: RefreshOptions): Promise<readonly RefreshOutcome[]>;
   /** Sends what is counted, ends what runs on its own. Redis stays open. */
   close(): Promise<void>;
 }

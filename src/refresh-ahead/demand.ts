@@ -8,9 +8,9 @@ import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
 import type { Settings } from '../settings';
 import { createDueSet, type Offer } from './due-set';
-import { HotKeys } from './hot-keys';
 import { LocalRefresher } from './local-refresher';
 import { type RefreshRules, refreshRules } from './rules';
+import { ReadSketch } from './sketch';
 
 export type DemandSettings = Pick<
   Settings,
@@ -35,50 +35,45 @@ export interface RunningDemand extends Demand {
   close(): Promise<void>;
 }
 
-/** Keys a process keeps count of between two flushes. */
-const SKETCH = 2_000;
-/** Keys it tells of that were not asked for. */
-const HOTTEST = 200;
+/** Reads of an entry that Redis is told of before its refresh point: the second says that it is no passing visitor. */
+const TOLD_READS = 2;
+/** Keys a flush tells of; those beyond it are told by their next read, or expire. */
+const MOST_TOLD = 5_000;
 
 /** The demand signal of a web app's process: counts reads, asks for refreshes, and never makes a reader wait. */
 export function createDemand(options: DemandOptions): RunningDemand {
   const { redis, entities, settings, counters, logger, clock } = options;
   const latencyMs = settings.REFRESH_QUEUE_LATENCY_SECONDS * SECOND;
   const dueSet = createDueSet({ redis, maxKeys: settings.REFRESH_MAX_KEYS });
-  const local = new LocalRefresher(options);
-  const hotKeys = new HotKeys(SKETCH);
+  const local = new LocalRefresher({ ...options, dueSet });
+  const sketch = new ReadSketch(TOLD_READS);
   const rulesByName = new Map<string, RefreshRules | undefined>(
     entities.all().map((entity) => [entity.name, refreshRules(entity)]),
   );
+  let untold = new Map<string, Offer>();
   let timer: NodeJS.Timeout | undefined;
 
-  /** True where what is left of a life after the refresh point is too short for the planner and its queue. */
-  const isShort = ({ ttlMs, fraction }: RefreshRules): boolean => ttlMs * (1 - fraction) < latencyMs;
-
-  const schedule = () => {
+  /** `dueAt` undefined asks for the refresh. Of two entries of a key only the newer matters. */
+  function note(key: string, dueAt: number | undefined, expiresAt: number): void {
+    const known = untold.get(key);
+    if (known === undefined ? untold.size >= MOST_TOLD : known.expiresAt > expiresAt) return;
+    const reads = known?.expiresAt === expiresAt ? known.reads + 1 : 1;
+    untold.set(key, { key, dueAt, expiresAt, reads });
     timer ??= setTimeout(() => {
       timer = undefined;
       void flush();
     }, settings.REFRESH_DEMAND_FLUSH_MS).unref();
-  };
+  }
 
   async function flush(): Promise<void> {
-    const seen = [...hotKeys.take()];
-    const asked = seen.filter(([, one]) => one.asked);
-    const hottest = seen
-      .filter(([, one]) => !one.asked && one.reads > 0)
-      .sort(([, a], [, b]) => b.reads - a.reads)
-      .slice(0, HOTTEST);
-    const offers = [...asked, ...hottest].flatMap(([key, { reads, expiresAt, asked }]): Offer[] => {
-      const rules = rulesByName.get(entityOf(key));
-      if (!rules) return [];
-      const dueAt = asked ? clock.now() : expiresAt - rules.ttlMs * (1 - rules.fraction);
-      return [{ key, dueAt, expiresAt, reads, asked }];
-    });
-    if (offers.length === 0) return;
+    local.countWasted();
+    if (untold.size === 0) return;
+    const offers = [...untold.values()];
+    untold = new Map();
     try {
-      const { used, forgotten } = await dueSet.offer(offers);
+      const { used, wasted, forgotten } = await dueSet.offer(offers);
       if (used > 0) counters.add('refresh_used', {}, used);
+      if (wasted > 0) counters.add('refresh_wasted', {}, wasted);
       if (forgotten > 0) counters.add('refresh_forgotten', {}, forgotten);
     } catch (error) {
       // What is not told is not refreshed: the entries expire, and are loaded by a reader.
@@ -87,21 +82,19 @@ export function createDemand(options: DemandOptions): RunningDemand {
   }
 
   return {
-    read(key, expiresAt) {
-      const rules = rulesByName.get(entityOf(key));
-      if (!rules || isShort(rules)) return;
-      hotKeys.read(key, expiresAt);
-      schedule();
+    read(key, dueAt, expiresAt) {
+      if (rulesByName.get(entityOf(key)) === undefined) return;
+      local.read(key, expiresAt);
+      // What is left of its life after the refresh point is too short for the planner and its queue.
+      if (expiresAt - dueAt < latencyMs) return;
+      if (sketch.add(key, expiresAt) <= TOLD_READS) note(key, dueAt, expiresAt);
     },
     refreshNeeded(key, expiresAt) {
       const rules = rulesByName.get(entityOf(key));
-      if (!rules) return;
-      if (expiresAt - clock.now() < latencyMs) {
-        local.ask(rules, key, expiresAt);
-      } else {
-        hotKeys.ask(key, expiresAt);
-        schedule();
-      }
+      if (rules === undefined) return;
+      local.read(key, expiresAt);
+      if (expiresAt - clock.now() < latencyMs) local.ask(rules, key, expiresAt);
+      else note(key, undefined, expiresAt);
     },
     flush,
     async close() {

@@ -1,14 +1,18 @@
 import { LRUCache } from 'lru-cache';
 import type { Cache, RefreshOutcome } from '../cache/types';
-import { type Clock, MINUTE, SECOND } from '../clock';
-import { companionKey } from '../entities/key';
+import type { Clock } from '../clock';
 import { coerceError } from '../errors';
 import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
+import type { DueSet } from './due-set';
+import { holdMs, mark } from './marker';
+import { noteOutcome } from './outcome';
 import type { RefreshRules } from './rules';
 
 export interface LocalRefresherOptions {
   readonly redis: RedisHandle;
+  /** Its breakers are those of all processes. */
+  readonly dueSet: Pick<DueSet, 'noteLoads'>;
   /** `Cache.refresh` of this process. */
   readonly refresh: Cache['refresh'];
   readonly counters: Counters;
@@ -16,70 +20,80 @@ export interface LocalRefresherOptions {
   readonly clock: Clock;
 }
 
-interface Asked {
-  readonly key: string;
-  readonly expiresAt: number;
-}
-
 /** Per entity: what waits, how many refreshes run, and until when a failing source is left alone. */
 interface Lane {
   readonly rules: RefreshRules;
-  readonly waiting: Map<string, Asked>;
-  readonly running: Set<string>;
-  pauseMs: number;
+  /** Key to the end of the entry's life. */
+  readonly waiting: Map<string, number>;
+  running: number;
+  failing: boolean;
   pausedUntil: number;
 }
 
-/** Keys remembered for the cap on their lifetime, and keys that may wait; beyond it an entry simply expires. */
+/** Entries remembered as asked for, and as refreshed and not yet read. */
 const REMEMBERED = 10_000;
+/** Keys that may wait; beyond it an entry simply expires. */
 const WAITING = 1_000;
 
-/** Refreshes short-lived entries in the process that read them, since by way of the queue they would be too late. */
+/** Refreshes entries in the process that read them, where they live too short for the way through the queue. */
 export class LocalRefresher {
   readonly #lanes = new Map<string, Lane>();
-  readonly #since = new LRUCache<string, number>({ max: REMEMBERED });
-  readonly #options: LocalRefresherOptions;
-  #work = new Set<Promise<void>>();
+  /** The end of life of the entry of a key that this process asked for last: each is asked for once, as a mark holds. */
+  readonly #asked = new LRUCache<string, number>({ max: REMEMBERED });
+  /** The same of those it refreshed and did not read since. */
+  readonly #unread = new Map<string, number>();
+  readonly #work = new Set<Promise<void>>();
 
-  constructor(options: LocalRefresherOptions) {
-    this.#options = options;
-  }
+  constructor(private readonly options: LocalRefresherOptions) {}
 
   /** Returns at once and never throws. */
   ask(rules: RefreshRules, key: string, expiresAt: number): void {
+    if ((this.#asked.get(key) ?? 0) >= expiresAt) return;
     const lane = this.#lane(rules);
-    if (lane.running.has(key) || lane.waiting.has(key) || lane.waiting.size >= WAITING) return;
-    const now = this.#options.clock.now();
-    if (now < lane.pausedUntil) return;
-    const since = this.#since.get(key);
-    if (since === undefined) this.#since.set(key, now, { ttl: rules.maxLifetimeMs + rules.ttlMs });
-    else if (now - since > rules.maxLifetimeMs) return;
-    lane.waiting.set(key, { key, expiresAt });
+    if (lane.waiting.size >= WAITING || this.options.clock.now() < lane.pausedUntil) return;
+    this.#asked.set(key, expiresAt, { ttl: holdMs(rules) });
+    lane.waiting.set(key, expiresAt);
     this.#pump(lane);
+  }
+
+  /** A read: where it is of an entry that was refreshed here, the refresh was of use. */
+  read(key: string, expiresAt: number): void {
+    if (this.#unread.size === 0 || expiresAt < (this.#unread.get(key) ?? Number.POSITIVE_INFINITY)) return;
+    this.#unread.delete(key);
+    this.options.counters.add('refresh_used');
+  }
+
+  /** Refreshed entries that have expired unread. */
+  countWasted(): void {
+    const now = this.options.clock.now();
+    for (const [key, expiresAt] of this.#unread) {
+      if (expiresAt > now) continue;
+      this.#unread.delete(key);
+      this.options.counters.add('refresh_wasted');
+    }
   }
 
   /** Resolves when what was begun has ended. */
   async close(): Promise<void> {
     for (const lane of this.#lanes.values()) lane.waiting.clear();
     await Promise.all(this.#work);
+    this.countWasted();
   }
 
   #lane(rules: RefreshRules): Lane {
     const { name } = rules.entity;
-    const known = this.#lanes.get(name);
-    if (known) return known;
-    const lane: Lane = { rules, waiting: new Map(), running: new Set(), pauseMs: SECOND, pausedUntil: 0 };
+    const lane = this.#lanes.get(name) ?? { rules, waiting: new Map(), running: 0, failing: false, pausedUntil: 0 };
     this.#lanes.set(name, lane);
     return lane;
   }
 
   #pump(lane: Lane): void {
-    for (const asked of lane.waiting.values()) {
-      if (lane.running.size >= lane.rules.concurrency) return;
-      lane.waiting.delete(asked.key);
-      lane.running.add(asked.key);
-      const work = this.#run(lane, asked).finally(() => {
-        lane.running.delete(asked.key);
+    for (const [key, expiresAt] of lane.waiting) {
+      if (lane.running >= lane.rules.concurrency) return;
+      lane.waiting.delete(key);
+      lane.running += 1;
+      const work = this.#run(lane, key, expiresAt).finally(() => {
+        lane.running -= 1;
         this.#work.delete(work);
         this.#pump(lane);
       });
@@ -87,29 +101,35 @@ export class LocalRefresher {
     }
   }
 
-  async #run(lane: Lane, { key, expiresAt }: Asked): Promise<void> {
-    const { redis, refresh, counters, logger, clock } = this.#options;
+  async #run(lane: Lane, key: string, expiresAt: number): Promise<void> {
+    const { redis, refresh, counters, logger } = this.options;
     const entity = lane.rules.entity.name;
     try {
-      // The marker lives as long as the old entry: of all processes that read it, one refreshes.
-      const lifeMs = Math.min(MINUTE, Math.max(200, Math.round(expiresAt - clock.now())));
-      const marked = await redis.within(
-        redis.client('cache').set(companionKey(key, 'refresh'), '1', 'PX', lifeMs, 'NX'),
-      );
-      if (marked === null) return;
-      const [result] = (await refresh([key])) as [RefreshOutcome];
-      counters.add('refresh_in_process', { entity, outcome: result.outcome });
-      if (result.outcome === 'refreshed') {
-        counters.add('refresh_lead_ms', { entity }, Math.max(0, expiresAt - clock.now()));
-        lane.pauseMs = SECOND;
-      }
-      if (result.outcome === 'failed') {
-        lane.pausedUntil = clock.now() + lane.pauseMs;
-        lane.pauseMs = Math.min(MINUTE, lane.pauseMs * 2);
-        lane.waiting.clear();
+      const answer = await mark(redis, lane.rules, key, expiresAt);
+      if (answer === 'over') counters.add('refresh_capped');
+      if (answer !== 'granted') return;
+      const [result] = (await refresh([key], { replaces: new Map([[key, expiresAt]]) })) as [RefreshOutcome];
+      noteOutcome(this.options, { entity, way: 'process' }, result, expiresAt);
+      await this.#noteLoad(lane, result);
+      if (result.outcome === 'refreshed' && this.#unread.size < REMEMBERED) {
+        this.#unread.set(key, result.expiresAt ?? 0);
       }
     } catch (error) {
       logger.debug({ entity, error: coerceError(error).name }, 'refresh in process given up');
+    }
+  }
+
+  /** A source that fails for one process is left alone by all that find it failing. */
+  async #noteLoad(lane: Lane, { outcome }: RefreshOutcome): Promise<void> {
+    const { dueSet } = this.options;
+    const { name } = lane.rules.entity;
+    if (outcome === 'failed') {
+      lane.failing = true;
+      lane.pausedUntil = await dueSet.noteLoads(name, 0, 1);
+      if (lane.pausedUntil > 0) lane.waiting.clear();
+    } else if (lane.failing && (outcome === 'refreshed' || outcome === 'gone')) {
+      lane.failing = false;
+      await dueSet.noteLoads(name, 1, 0);
     }
   }
 }

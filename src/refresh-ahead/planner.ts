@@ -1,6 +1,5 @@
 import { type Clock, SECOND } from '../clock';
 import { entityOf } from '../entities/key';
-import type { Entities } from '../entities/registry';
 import type { JobReport } from '../job';
 import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
@@ -8,7 +7,6 @@ import type { Settings } from '../settings';
 import type { StorageClients } from '../storage/clients';
 import { type ClaimedKey, createDueSet } from './due-set';
 import { encodeRefresh, MESSAGE_KEYS } from './message';
-import { refreshRules } from './rules';
 
 export type PlannerSettings = Pick<
   Settings,
@@ -18,7 +16,6 @@ export type PlannerSettings = Pick<
 export interface RefreshPlannerOptions {
   readonly redis: RedisHandle;
   readonly storage: StorageClients;
-  readonly entities: Entities;
   readonly settings: PlannerSettings;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -30,8 +27,9 @@ const PAGE = 250;
 
 /** Claims due keys, the hottest first, within the budget of a minute, and queues them. */
 export function createRefreshPlanner(options: RefreshPlannerOptions): { plan(at: Date): Promise<JobReport> } {
-  const { redis, storage, entities, settings, counters, logger, clock } = options;
+  const { redis, storage, settings, counters, logger, clock } = options;
   const dueSet = createDueSet({ redis, maxKeys: settings.REFRESH_MAX_KEYS });
+  const budgetPerMinute = settings.REFRESH_BUDGET_PER_MINUTE;
   const holdMs = settings.REFRESH_VISIBILITY_SECONDS * SECOND;
 
   async function queue(keys: readonly ClaimedKey[]): Promise<void> {
@@ -49,33 +47,24 @@ export function createRefreshPlanner(options: RefreshPlannerOptions): { plan(at:
 
   return {
     async plan(at) {
-      const figures = { queued: 0, capped: 0, missed: 0, wasted: 0, shed: 0, breakersOpen: 0 };
-      await dueSet.cool();
-      const open = await dueSet.openBreakers(clock.now());
-      figures.breakersOpen = open.size;
+      const leaveAlone = await dueSet.openBreakers(clock.now());
+      const figures = { queued: 0, missed: 0, wasted: 0, shed: 0 };
 
-      for (let budget = settings.REFRESH_BUDGET_PER_MINUTE; budget > 0; ) {
-        const claims = await dueSet.claim(Math.min(PAGE, budget), holdMs, [...open]);
+      for (let more = true; more; ) {
+        const claims = await dueSet.claim({ most: PAGE, budgetPerMinute, holdMs, leaveAlone });
+        await queue(claims.keys);
+        figures.queued += claims.keys.length;
         figures.missed += claims.missed;
         figures.wasted += claims.wasted;
         figures.shed = claims.left;
-        if (claims.keys.length === 0) break;
-        budget -= claims.keys.length;
-
-        const [old, young] = split(claims.keys, ({ key, since }) => {
-          const rules = refreshRules(entities.of(key));
-          return rules !== undefined && clock.now() - since > rules.maxLifetimeMs;
-        });
-        // An entry at the end of its whole lifetime is let go: it expires, and lives anew if somebody reads it.
-        if (old.length > 0) await dueSet.done(old.map(({ key }) => ({ key, expiresAt: 0 })));
-        figures.capped += old.length;
-        await queue(young);
-        figures.queued += young.length;
+        more = claims.more || (claims.keys.length > 0 && figures.queued < budgetPerMinute);
       }
 
       for (const [name, by] of Object.entries(figures)) if (by > 0) counters.add(`refresh_${name}`, {}, by);
-      const { queued, shed, missed, breakersOpen } = figures;
-      logger.debug({ at: at.toISOString(), ...figures }, 'refreshes planned');
+      const breakersOpen = leaveAlone.size;
+      counters.set('refresh_breakers_open', {}, breakersOpen);
+      const { queued, shed, missed } = figures;
+      logger.debug({ at: at.toISOString(), ...figures, breakersOpen }, 'refreshes planned');
       const more = [
         shed > 0 ? `${shed} over the budget` : '',
         missed > 0 ? `${missed} expired before` : '',
@@ -83,14 +72,8 @@ export function createRefreshPlanner(options: RefreshPlannerOptions): { plan(at:
       ].filter(Boolean);
       return {
         summary: [queued > 0 ? `queued ${queued} refreshes` : 'nothing to refresh', ...more].join(', '),
-        figures,
+        figures: { ...figures, breakersOpen },
       };
     },
   };
-}
-
-function split<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
-  const [yes, no]: [T[], T[]] = [[], []];
-  for (const item of items) (test(item) ? yes : no).push(item);
-  return [yes, no];
 }

@@ -1,12 +1,14 @@
-import type { Cache, RefreshOutcome } from '../cache/types';
-import type { Clock } from '../clock';
+import type { Cache, RefreshOutcome, RefreshResult } from '../cache/types';
+import { type Clock, SECOND } from '../clock';
 import type { Entities } from '../entities/registry';
 import type { JobReport } from '../job';
 import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
 import type { Settings } from '../settings';
 import { createDueSet } from './due-set';
+import { mark } from './marker';
 import { decodeRefresh } from './message';
+import { noteOutcome } from './outcome';
 import { type RefreshRules, refreshRules } from './rules';
 
 export interface RefresherOptions {
@@ -25,21 +27,21 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
   const dueSet = createDueSet({ redis, maxKeys: settings.REFRESH_MAX_KEYS });
 
   /** In one bulk load where the entity has one; else one by one, some at once, until the breaker opens. */
-  async function load(rules: RefreshRules, keys: readonly string[]): Promise<RefreshOutcome[]> {
-    const { entity, concurrency } = rules;
-    const isBulk = entity.store !== undefined || entity.loadMany !== undefined;
+  async function load(rules: RefreshRules, entries: ReadonlyMap<string, number>): Promise<RefreshOutcome[]> {
+    const { entity, isBulk, concurrency } = rules;
     const outcomes: RefreshOutcome[] = [];
-    const waiting = [...keys];
+    const waiting = [...entries.keys()];
     const lane = async () => {
       for (let openUntil = 0; waiting.length > 0 && openUntil === 0; ) {
-        const results = await cache.refresh(waiting.splice(0, isBulk ? waiting.length : 1));
+        const results = await cache.refresh(waiting.splice(0, isBulk ? waiting.length : 1), { replaces: entries });
         outcomes.push(...results);
-        const failed = results.filter(({ outcome }) => outcome === 'failed').length;
-        const well = results.filter(({ outcome }) => outcome === 'refreshed' || outcome === 'gone').length;
-        if (failed > 0) openUntil = await dueSet.noteLoads(entity.name, well, failed);
+        const answered = results.some(({ outcome }) => outcome === 'refreshed' || outcome === 'gone');
+        const failed = results.some(({ outcome }) => outcome === 'failed');
+        // One load, however many keys it was for.
+        if (failed && !answered) openUntil = await dueSet.noteLoads(entity.name, 0, 1);
       }
     };
-    await Promise.all(Array.from({ length: isBulk ? 1 : Math.min(concurrency, keys.length) }, lane));
+    await Promise.all(Array.from({ length: isBulk ? 1 : Math.min(concurrency, waiting.length) }, lane));
     if (outcomes.some(({ outcome }) => outcome === 'refreshed')) await dueSet.noteLoads(entity.name, 1, 0);
     return outcomes;
   }
@@ -65,34 +67,40 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
         };
       }
 
-      const expiry = new Map(keys);
       const now = clock.now();
       // What has expired meanwhile is nobody's business any more: no refresh without somebody who reads.
-      const alive = keys.filter(([, expiresAt]) => expiresAt > now).map(([key]) => key);
-      const outcomes = await load(rules, alive);
+      const late = keys.filter(([, expiresAt]) => expiresAt <= now);
+      const alive = keys.filter(([, expiresAt]) => expiresAt > now);
+      const marks = await Promise.all(alive.map(([key, expiresAt]) => mark(redis, rules, key, expiresAt)));
+      const granted = new Map(alive.filter((_, index) => marks[index] === 'granted'));
+      const outcomes = await load(rules, granted);
+
+      const missed = await dueSet.done(late.map(([key]) => ({ key, expiresAt: 0 })));
+      // A failed one, or one that the breaker spared, is claimed again when its claim lapses.
       const ended = outcomes.filter(({ outcome }) => outcome !== 'failed');
+      const notOurs = alive.filter(([key]) => !granted.has(key));
       await dueSet.done([
-        ...ended.map(({ key, expiresAt }) => ({ key, expiresAt: expiresAt ?? 0 })),
-        ...keys.filter(([key]) => !alive.includes(key)).map(([key]) => ({ key, expiresAt: 0 })),
+        ...ended.map(({ key, expiresAt = 0 }) => ({ key, expiresAt })),
+        ...notOurs.map(([key]) => ({ key, expiresAt: 0 })),
       ]);
 
+      const count = (outcome: RefreshResult) => outcomes.filter((one) => one.outcome === outcome).length;
       const figures = {
         keys: keys.length,
-        refreshed: 0,
-        gone: 0,
-        superseded: 0,
-        failed: 0,
-        expired: keys.length - alive.length,
+        refreshed: count('refreshed'),
+        gone: count('gone'),
+        superseded: count('superseded') + marks.filter((one) => one === 'asked').length,
+        failed: count('failed'),
+        capped: marks.filter((one) => one === 'over').length,
+        expired: late.length,
       };
-      let leadMs = 0;
-      for (const { key, outcome } of outcomes) {
-        if (outcome !== 'unknown-entity') figures[outcome]++;
-        if (outcome === 'refreshed') leadMs += Math.max(0, (expiry.get(key) ?? 0) - clock.now());
-        counters.add('refresh_done', { entity, outcome });
-      }
-      counters.add('refresh_lead_ms', { entity }, leadMs);
-      const lead =
-        figures.refreshed > 0 ? `, ${Math.round(leadMs / figures.refreshed / 1_000)} s before they expired` : '';
+      if (missed > 0) counters.add('refresh_missed', {}, missed);
+      if (figures.capped > 0) counters.add('refresh_capped', {}, figures.capped);
+      const leads = outcomes.map((one) =>
+        noteOutcome(options, { entity, way: 'queue' }, one, granted.get(one.key) as number),
+      );
+      const leadMs = leads.reduce((sum, lead) => sum + lead, 0) / figures.refreshed;
+      const lead = figures.refreshed > 0 ? `, ${Math.round(leadMs / SECOND)} s before they expired` : '';
       const failed = figures.failed > 0 ? `, ${figures.failed} failed` : '';
       return { summary: `refreshed ${figures.refreshed} entries of ${entity}${lead}${failed}`, figures };
     },
