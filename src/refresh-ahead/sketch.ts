@@ -1,10 +1,10 @@
 /** Cells of the table; an entry has two. */
-const CELLS = 262_144;
-/** After so many increments the table is emptied: until then few entries share both of their cells. */
-const RENEW_AFTER = CELLS / 2;
+const CELLS = 1_048_576;
+/** After so many increments the table is emptied: until then one entry in a hundred at most shares both of its cells. */
+const RENEW_AFTER = CELLS / 8;
 
 /**
- * Counts how often each entry was read, up to a few times, in a fixed 256 KB however many entries there are: a
+ * Counts how often each entry was read, up to a few times, in a fixed 1 MB however many entries there are: a
  * count-min sketch with conservative update. It may count too much, rarely; entries that were counted when the table is
  * emptied are counted anew. An entry is a key with the end of its life, so a refreshed one begins at zero.
  */

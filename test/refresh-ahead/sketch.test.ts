@@ -16,13 +16,13 @@ it('tells fifty thousand entries apart, nearly all', () => {
   const end = 1_800_000_000_000;
   let wrong = 0;
   for (let n = 0; n < 50_000; n++) if (sketch.add(`product:catalog:${n}`, end + n) !== 1) wrong++;
-  expect(wrong).toBeLessThan(5_000);
+  expect(wrong).toBeLessThan(500);
 });
 
 it('goes on counting however many entries there are', () => {
   const sketch = new ReadSketch(2);
-  for (let n = 0; n < 1_000_000; n++) sketch.add(`product:catalog:${n}`, n);
+  for (let n = 0; n < 150_000; n++) sketch.add(`product:catalog:${n}`, n);
   let wrong = 0;
   for (let n = 0; n < 1_000; n++) if (sketch.add(`product:price:${n}`, n) !== 1) wrong++;
-  expect(wrong).toBeLessThan(500);
+  expect(wrong).toBeLessThan(50);
 });
