@@ -13,7 +13,7 @@ export const writeBehindSettings = section('Write-behind', {
   WRITE_BEHIND_BUFFER_BYTES: {
     schema: whole(16_777_216, 65_536),
     meaning:
-      'Bytes of writes a process holds while the journal is slower than its callers. Beyond it a write is refused at once (E_WRITE_REFUSED).',
+      'Bytes of writes a process holds while the journal is slower than its callers. Beyond it a write is refused at once (E_WRITE_REFUSED). Values on their way to a blob may take up as much again, and the largest value.',
     unit: 'bytes',
     expected: 'a whole number from 65536',
   },

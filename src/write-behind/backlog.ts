@@ -11,8 +11,8 @@ export type BacklogLevel = 'fine' | 'soft' | 'hard';
 export interface JournalBacklog {
   /** Those hidden for now included; approximately, as storage counts. */
   readonly messages: number;
-  /** Since the oldest visible write was accepted; 0 where none is visible. */
-  readonly oldestSeconds: number;
+  /** Since the oldest visible write was accepted; undefined where none is visible. */
+  readonly oldestSeconds: number | undefined;
 }
 
 export async function readBacklog(
@@ -20,7 +20,8 @@ export async function readBacklog(
   clock: Clock,
 ): Promise<JournalBacklog> {
   const [messages, oldest] = await Promise.all([journal.depth(), journal.oldest()]);
-  return { messages, oldestSeconds: oldest === undefined ? 0 : Math.max(0, (clock.now() - oldest) / SECOND) };
+  const oldestSeconds = oldest === undefined ? undefined : Math.max(0, (clock.now() - oldest) / SECOND);
+  return { messages, oldestSeconds };
 }
 
 export type BacklogSettings = Pick<
@@ -46,11 +47,16 @@ const LOOK_EVERY_MS = 5 * SECOND;
 export function createBacklog(options: BacklogOptions) {
   const { journal, settings, counters, logger, clock } = options;
   let level: BacklogLevel = 'fine';
+  /** When the oldest write was accepted, as last seen: while the store is away, all of them may be hidden at a time. */
+  let oldestAt: number | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
 
   async function look(): Promise<void> {
-    const { messages, oldestSeconds } = await readBacklog(journal, clock);
+    const { messages, oldestSeconds: visible } = await readBacklog(journal, clock);
+    if (visible !== undefined) oldestAt = clock.now() - visible * SECOND;
+    else if (messages === 0) oldestAt = undefined;
+    const oldestSeconds = oldestAt === undefined ? 0 : (clock.now() - oldestAt) / SECOND;
     const beyond = (most: number, age: number) => messages >= most || oldestSeconds >= age;
     const before = level;
     level = beyond(settings.WRITE_BEHIND_HARD_MESSAGES, settings.WRITE_BEHIND_HARD_AGE_SECONDS)

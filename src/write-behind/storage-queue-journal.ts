@@ -87,8 +87,19 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
     }
   }
 
+  let uploading = 0;
+
   /** The row with its value in a blob instead. A failure here is certain: the queue has not heard of it. */
-  async function claimed(row: JournalRow & { value: string }): Promise<string> {
+  async function claimed(row: JournalRow & { value: string }, bytes: number): Promise<string> {
+    // Room for the largest value is always left, however small the buffer.
+    const most = settings.WRITE_BEHIND_BUFFER_BYTES + settings.WRITE_BEHIND_MAX_VALUE_BYTES;
+    if (uploading + bytes > most) {
+      counters.add('journal_refused');
+      throw new WriteRefusedError(
+        `Expected at most ${most} bytes of large values on their way, got more; storage is slower than its callers`,
+      );
+    }
+    uploading += bytes;
     try {
       const kept = claims.keep(row.key, row.version, row.value, AbortSignal.timeout(timeoutMs));
       const value = await inTime(kept, timeoutMs);
@@ -101,6 +112,8 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
           cause: error,
         },
       );
+    } finally {
+      uploading -= bytes;
     }
   }
 
@@ -115,7 +128,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
       }
       const row = { key, version, value, acceptedAt };
       let text = encodeRow(row);
-      if (value !== null && Buffer.byteLength(text) > ROW_BYTES) text = await claimed({ ...row, value });
+      if (value !== null && Buffer.byteLength(text) > ROW_BYTES) text = await claimed({ ...row, value }, size);
       await group.add(text, Buffer.byteLength(text));
       return undefined;
     },

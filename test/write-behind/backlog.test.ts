@@ -78,6 +78,20 @@ it.each([
   await expect(journal.append(write(2))).resolves.toBeUndefined();
 });
 
+it('an old backlog is no younger while all of it is hidden, and gone when the journal is empty', async () => {
+  const { journal, write, seen, look, clock, counters } = rig();
+  seen.depth = 5;
+  seen.oldest = clock.now() - 13 * 60 * MINUTE;
+  await look();
+  seen.oldest = undefined;
+  await look();
+  await expect(journal.append(write(1))).rejects.toMatchObject({ code: 'E_WRITE_REFUSED' });
+  expect(counters.get('journal_oldest_seconds')).toBeGreaterThan(13 * 60 * 60);
+  seen.depth = 0;
+  await look();
+  await expect(journal.append(write(2))).resolves.toBeUndefined();
+});
+
 describe('with write-through', () => {
   const full = async () => {
     const made = rig({ WRITE_BEHIND_WHEN_FULL: 'write-through' });

@@ -81,14 +81,8 @@ describe('write-behind, from the web app to the database', () => {
     const { web, drain, stored, id } = await rig();
     const key = `user:profile:${id}`;
     const name = 'x'.repeat(10_000_000);
-    const version = await web.cache.takeVersion(key);
-    await web.journal.append({
-      entity: 'user:profile',
-      key,
-      version,
-      value: JSON.stringify({ name }),
-      acceptedAt: Date.now(),
-    });
+    const version = await web.cache.writeBehind(key, { name });
+    expect(await web.cache.get(key)).toEqual({ name });
     await drain();
     expect(await stored(key)).toMatchObject({ version, value: { name } });
   });

@@ -178,6 +178,18 @@ describe('a slow journal', () => {
   });
 });
 
+describe('large values', () => {
+  it('are refused at once beyond what may be on its way to storage, and one always has room', async () => {
+    const limits = { WRITE_BEHIND_BUFFER_BYTES: '65536', WRITE_BEHIND_MAX_VALUE_BYTES: '150000' };
+    const { journal, take } = await journalOn(limits);
+    const value = JSON.stringify('x'.repeat(100_000));
+    const fates = await Promise.all([1, 2, 3].map((n) => codeOf(journal.append(write(n, value)))));
+    expect(fates).toEqual(['acknowledged', 'acknowledged', 'E_WRITE_REFUSED']);
+    await journal.append(write(4, value));
+    expect((await take()).map(({ key }) => key).sort()).toEqual([1, 2, 4].map((n) => `user:profile:${n}`));
+  });
+});
+
 describe('lingering', () => {
   it('is 2 ms for the first, grows to 20 ms at the wanted rate, and shrinks in quiet', () => {
     let now = 0;
