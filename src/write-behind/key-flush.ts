@@ -47,11 +47,13 @@ export async function flushKey(ports: KeyFlushPorts, key: string, options: Flush
     new FlushTimeoutError(`Expected the store to have the write within ${deadlineMs} ms; it is still in the journal`);
   const timely = <T>(work: Promise<T>) => inTime(work, deadline - performance.now(), late);
 
+  if (version === undefined) return timely(saveShown(ports, entity, key, false));
   for (;;) {
-    const saved = await timely(saveShown(ports, entity, key, version !== undefined));
-    if (version === undefined) return saved;
-    const stored = saved ?? (await timely(store.loadMany([key]))).get(key)?.version;
+    // The store first: where it has the version, nobody need wait for a Redis that is away.
+    const stored = (await timely(store.loadMany([key]))).get(key)?.version;
     if (stored !== undefined && !isNewer(version, stored)) return stored;
+    const saved = await timely(saveShown(ports, entity, key, true));
+    if (saved !== undefined && !isNewer(version, saved)) return saved;
     await timely(pause(LOOK_EVERY_MS));
   }
 }
