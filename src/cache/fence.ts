@@ -1,14 +1,14 @@
 import type { Clock } from '../clock';
 import { SECOND } from '../clock';
 import { companionKey, physicalKey } from '../entities/key';
-import type { SaveOutcome, WriteRow } from '../entities/store';
+import type { WriteRow } from '../entities/store';
 import type { Version } from '../entities/version';
 import type { Logger } from '../logger';
 import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
 import { decodeEntry, entryTail, FLAG_DIRTY, FLAG_NEGATIVE } from './entry';
 import { isWrongType } from './get-each';
-import { dropScript, putScript, settleScript } from './scripts';
+import { dropScript, putScript, settleScript, supersedeScript } from './scripts';
 import { createVersions, type Versions } from './versions';
 
 export interface PublishOptions {
@@ -22,12 +22,16 @@ export interface PublishOptions {
   readonly tags?: readonly string[];
 }
 
-export interface SettledRow {
-  readonly row: WriteRow;
-  readonly outcome: SaveOutcome;
-  /** Life of the entry from now on. */
+/** A row that the store is known to hold, in this version or a later one. */
+export interface StoredVersion {
+  readonly key: string;
+  readonly version: Version;
+}
+
+export interface SettleOptions {
+  /** Life of the entries from now on. */
   readonly ttlSeconds: number;
-  /** How long past its life it may still be served. Default: 0. */
+  /** How long past its life an entry may still be served. Default: 0. */
   readonly graceSeconds?: number;
 }
 
@@ -46,7 +50,7 @@ export interface Fence {
    * After a commit: an entry of the stored version is dirty no longer, an older one goes, a newer one stays; where
    * there is none, a load that may have read the row before the commit loses its right to store.
    */
-  settle(rows: readonly SettledRow[]): Promise<void>;
+  settle(stored: readonly StoredVersion[], options: SettleOptions): Promise<void>;
   /** A dead letter's cached entry goes, if it is of that version. */
   discard(key: string, version: Version): Promise<void>;
 }
@@ -66,7 +70,6 @@ export interface FenceOptions {
 export function createFence(options: FenceOptions): Fence {
   const { redis, logger } = options;
   const versions = options.versions ?? createVersions(options);
-  const keysOf = (key: string) => [physicalKey(key), companionKey(key, 'lease')];
 
   return {
     takeVersion: (key) => versions.take(key),
@@ -74,7 +77,7 @@ export function createFence(options: FenceOptions): Fence {
     async publish(row, { ttlSeconds, hardAgeSeconds = DEFAULT_HARD_AGE_SECONDS, leastStampMs = 0, tags = [] }) {
       const lifeMs = Math.round(ttlSeconds * SECOND);
       const flags = row.value === null ? FLAG_DIRTY | FLAG_NEGATIVE : FLAG_DIRTY;
-      const [outcome] = await redis.run('cache', putScript, keysOf(row.key), [
+      const [outcome] = await redis.run('cache', putScript, keysOf(row), [
         row.version,
         versions.writer,
         versions.last,
@@ -100,21 +103,28 @@ export function createFence(options: FenceOptions): Fence {
       return { key, version, value: (flags & FLAG_NEGATIVE) === 0 ? payload : null };
     },
 
-    async settle(rows) {
+    async settle(stored, { ttlSeconds, graceSeconds = 0 }) {
+      const lifeMs = Math.round(ttlSeconds * SECOND);
+      const physicalMs = lifeMs + Math.round(graceSeconds * SECOND);
+      const settlePage = async (page: readonly StoredVersion[]) => {
+        const args = [lifeMs, physicalMs, versionsOf(page)];
+        const numbers = await redis.run('cache', settleScript, page.map(entryKey), args);
+        if (numbers.length === 0) return;
+        const missed = numbers.map((number) => page[number - 1] as StoredVersion);
+        await redis.run('cache', supersedeScript, missed.flatMap(keysOf), [versionsOf(missed)]);
+      };
       // A few calls at once, each with a deadline of its own: thousands sent together would outlive theirs in the line.
       const isCluster = redis.mode === 'cluster';
       const lanes = SETTLE_LANES[isCluster ? 'cluster' : 'standalone'];
-      const pages = settlePages(rows, isCluster);
+      const pages = isCluster ? pagesBySlot(stored) : pagesOf(stored);
       const lane = async () => {
-        for (let page = pages.pop(); page !== undefined; page = pages.pop()) {
-          await redis.run('cache', settleScript, page.keys, [page.lifeMs, page.physicalMs, ...page.versions]);
-        }
+        for (let page = pages.pop(); page !== undefined; page = pages.pop()) await settlePage(page);
       };
       await allOrFirstError(Array.from({ length: Math.min(lanes, pages.length) }, lane));
     },
 
     async discard(key, version) {
-      await redis.run('cache', dropScript, keysOf(key), ['', version]);
+      await redis.run('cache', dropScript, keysOf({ key }), ['', version]);
     },
   };
 }
@@ -123,32 +133,18 @@ export function createFence(options: FenceOptions): Fence {
 const SETTLE_ROWS = 100;
 const SETTLE_LANES = { standalone: 4, cluster: 64 };
 
-interface SettlePage {
-  readonly lifeMs: number;
-  readonly physicalMs: number;
-  readonly keys: string[];
-  readonly versions: Version[];
-}
+const entryKey = ({ key }: { readonly key: string }): string => physicalKey(key);
+const keysOf = ({ key }: { readonly key: string }): string[] => [physicalKey(key), companionKey(key, 'lease')];
+const versionsOf = (page: readonly StoredVersion[]): string => page.map(({ version }) => version).join('');
 
-/** Rows of one life, and on a cluster of one slot, that go in one call. */
-function settlePages(rows: readonly SettledRow[], isCluster: boolean): SettlePage[] {
-  const pages: SettlePage[] = [];
-  const open = new Map<string, SettlePage>();
-  for (const { row, outcome, ttlSeconds, graceSeconds = 0 } of rows) {
-    const keys = [physicalKey(row.key), companionKey(row.key, 'lease')];
-    const group = `${ttlSeconds} ${graceSeconds} ${isCluster ? slotOf(keys[0] as string) : ''}`;
-    let page = open.get(group);
-    if (page === undefined || page.versions.length >= SETTLE_ROWS) {
-      const lifeMs = Math.round(ttlSeconds * SECOND);
-      page = { lifeMs, physicalMs: lifeMs + Math.round(graceSeconds * SECOND), keys: [], versions: [] };
-      open.set(group, page);
-      pages.push(page);
-    }
-    page.keys.push(...keys);
-    page.versions.push(outcome.saved ? row.version : outcome.storedVersion);
-  }
-  return pages;
-}
+const pagesOf = <T>(rows: readonly T[]): T[][] =>
+  Array.from({ length: Math.ceil(rows.length / SETTLE_ROWS) }, (_, page) =>
+    rows.slice(page * SETTLE_ROWS, (page + 1) * SETTLE_ROWS),
+  );
+
+/** On a cluster a script's keys must share a slot. */
+const pagesBySlot = (rows: readonly StoredVersion[]): StoredVersion[][] =>
+  [...Map.groupBy(rows, (row) => slotOf(entryKey(row))).values()].flatMap(pagesOf);
 
 /** Like Promise.all, but every command has been answered before the first error is thrown. */
 async function allOrFirstError(commands: readonly Promise<unknown>[]): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Entity } from '../entities/define-entity';
-import { entityOf, parseKey } from '../entities/key';
+import { checkKey, entityOf } from '../entities/key';
 import type { Ask } from './ask';
 import { expiresOf } from './entry';
 import { CacheInputError } from './errors';
@@ -211,9 +211,4 @@ function policiesOf(origins: readonly Origin[], options: CallOptions | undefined
     known.set(plan, policy);
     return policy;
   });
-}
-
-/** The convention is checked in full only where the fast look finds something odd. */
-function checkKey(key: string): void {
-  if (typeof key !== 'string' || key.length > 256 || key.includes('::') || key.endsWith(':')) parseKey(key);
 }

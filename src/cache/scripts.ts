@@ -8,12 +8,13 @@ import openEpochLua from './lua/open-epoch-1.lua';
 import putLua from './lua/put-2.lua';
 import reclaimLua from './lua/reclaim-1.lua';
 import releaseLua from './lua/release-2.lua';
-import settleLua from './lua/settle-2.lua';
+import settleLua from './lua/settle-1.lua';
+import supersedeLua from './lua/supersede-2.lua';
 import takeVersionLua from './lua/take-version-2.lua';
 
-/** A script on an entry and its lease, with the entry's header readable in Lua. */
-const onEntry = <Result>(name: string, lua: string) =>
-  defineScript<Result>(name, { keys: 2, lua: `${entryLua}\n${lua}`, writes: true });
+/** A script on an entry, with its header readable in Lua, and on its lease unless it has one key. */
+const onEntry = <Result>(name: string, lua: string, keys = 2) =>
+  defineScript<Result>(name, { keys, lua: `${entryLua}\n${lua}`, writes: true });
 
 const onEpoch = <Result>(name: string, lua: string) => defineScript<Result>(name, { keys: 1, lua, writes: true });
 
@@ -28,14 +29,12 @@ export const fillScript = onEntry<['filled', string] | ['superseded' | 'older' |
 export const releaseScript = onEntry<number>('release-2', releaseLua);
 export const putScript = onEntry<['stored' | 'kept', string] | ['foreign']>('put-2', putLua);
 export const takeVersionScript = onEntry<string>('take-version-2', takeVersionLua);
+/** One key a row. */
+export const settleScript = onEntry<number[]>('settle-1', settleLua, 1);
 /** Two keys a row. */
-export const settleScript = onEntry<number>('settle-2', settleLua);
+export const supersedeScript = onEntry<number>('supersede-2', supersedeLua);
 export const dropScript = onEntry<number>('drop-2', dropLua);
 export const openEpochScript = onEpoch<string>('open-epoch-1', openEpochLua);
 export const bumpEpochScript = onEpoch<string>('bump-epoch-1', bumpEpochLua);
 /** One key: it must not touch the lease of who may be loading the entry anew. */
-export const reclaimScript = defineScript<number>('reclaim-1', {
-  keys: 1,
-  lua: `${entryLua}\n${reclaimLua}`,
-  writes: true,
-});
+export const reclaimScript = onEntry<number>('reclaim-1', reclaimLua, 1);

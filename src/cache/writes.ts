@@ -137,7 +137,7 @@ export class Writes {
       const ttlSeconds = plans.of(key).policy.ttlSeconds;
       const settled = outcome;
       await this.#owe(key, async () => {
-        await this.options.fence.settle([{ row, outcome: settled, ttlSeconds }]);
+        await this.options.fence.settle([{ key, version: settled.storedVersion }], { ttlSeconds });
         this.options.changed(key);
       });
     } else {
@@ -162,15 +162,16 @@ export class Writes {
     await this.#owe(key, async () => {
       const { policy, tags, least } = await this.#prepare(key, options, true);
       const { ttlSeconds, graceSeconds } = policy;
+      const stored = { key, version: outcome?.saved === false ? outcome.storedVersion : version };
       if (clock.now() - acceptedAt > SHOWN_WITHIN_MS) {
         // This process slept, or Redis was away: the write, and a newer one after it, may be saved and settled by now.
         // Shown as dirty it would hide what the database has; so what is older goes, and readers load.
-        await fence.settle([{ row, outcome: outcome ?? { saved: true }, ttlSeconds, graceSeconds }]);
+        await fence.settle([stored], { ttlSeconds, graceSeconds });
         changed(key);
         return;
       }
       if (outcome?.saved !== false) await fence.publish(row, { ttlSeconds, hardAgeSeconds, leastStampMs: least, tags });
-      if (outcome !== undefined) await fence.settle([{ row, outcome, ttlSeconds, graceSeconds }]);
+      if (outcome !== undefined) await fence.settle([stored], { ttlSeconds, graceSeconds });
       changed(key);
     });
     return version;

@@ -47,6 +47,14 @@ export function parseKey(key: string): KeyParts {
   return { namespace, entity, id, field };
 }
 
+/** All parts there and none empty. A field may be otherwise and still be right, which {@link parseKey} decides. */
+const PLAIN_KEY = /^[^:]+(?::[^:]+)+$/;
+
+/** Throws as {@link parseKey} does, without taking the key apart: for those who have many and need no part. */
+export function checkKey(key: string): void {
+  if (typeof key !== 'string' || key.length > MAX_KEY_LENGTH || !PLAIN_KEY.test(key)) parseKey(key);
+}
+
 function fault(part: string, position: number, key: string): KeyError {
   return new KeyError(
     `Expected part ${position} of a key (${part}) not to be empty, got a key of ${key.split(':').length} parts; ` +

@@ -110,6 +110,13 @@ export function entityStoreConformance(options: StoreConformanceOptions): readon
       const found = await store.loadMany(keys);
       for (const k of keys) assert.deepEqual(found.get(k), { deleted: false, value: value(5), version: at(5) });
     },
+    'text that is no JSON is refused for good, and brings no row in': async (store) => {
+      const [a, b] = [key(), key()];
+      for (const text of ['', '{', '1,2', `1},{"k":"${b}","v":1,"j":1`, `","${b}`]) {
+        await assert.rejects(store.saveMany([{ key: a, version: at(1), value: text }]), isPermanentStoreError);
+      }
+      assert.equal((await store.loadMany([a, b])).size, 0);
+    },
     'a migration may be repeated': async (store) => {
       await Promise.all([store.migrate(), store.migrate()]);
     },

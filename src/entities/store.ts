@@ -7,7 +7,7 @@ export type StoredRow<V> =
 
 /**
  * One write on its way to a store. `value` is JSON text, as the web app serialized it: nothing between there and
- * the database has a reason to parse it. A delete is `value: null`; a stored JSON null is the text `null`.
+ * the database parses it, so the store refuses for good what is none. A delete is `value: null`; a stored JSON null is the text `null`.
  */
 export interface WriteRow {
   readonly key: string;

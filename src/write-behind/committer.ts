@@ -1,15 +1,16 @@
-import type { Fence } from '../cache/fence';
+import type { Fence, StoredVersion } from '../cache/fence';
 import type { Clock } from '../clock';
 import type { StoredEntity } from '../entities/define-entity';
-import type { SaveOutcome, WriteRow } from '../entities/store';
+import type { WriteRow } from '../entities/store';
+import { isPermanentStoreError } from '../entities/store-errors';
 import { isNewer, NO_VERSION, newestBy, type Version } from '../entities/version';
 import { coerceError } from '../errors';
-import { coalesce, type KeyWrites } from './coalesce';
+import { type Coalesced, coalesce } from './coalesce';
 import type { DeadLetterReason } from './dead-letter';
 import type { DeadLetters } from './dead-letters';
 import type { JournalConsumer } from './journal';
 import { type Claim, isJson, type JournalRow } from './message';
-import { saveRows } from './save-rows';
+import { type RowFate, saveRows } from './save-rows';
 
 export interface CommitPorts {
   readonly fence: Pick<Fence, 'settle' | 'discard'>;
@@ -20,9 +21,9 @@ export interface CommitPorts {
   readonly clockBoundMs: number;
 }
 
-/** A row on its way, with how often it was tried before. */
+/** Rows of a message, with how often they were tried before. */
 export interface Attempted {
-  readonly row: JournalRow;
+  readonly rows: readonly JournalRow[];
   readonly attempts: number;
 }
 
@@ -38,12 +39,6 @@ export interface CommitReport {
   readonly deadLetters: number;
 }
 
-/** The newest write of a key with its value at hand, ready for the statement. */
-interface Candidate {
-  readonly writes: KeyWrites;
-  readonly row: WriteRow;
-}
-
 export const DEFAULT_TTL_SECONDS = 3_600;
 
 /** Names a row across the messages that hold it. */
@@ -53,13 +48,19 @@ export const rowName = (row: Pick<JournalRow, 'key' | 'version'>): string => `${
  * Carries rows of one entity into its store, to the end: coalesced, saved in one statement, the cache converged after
  * the commit, what can never be saved put aside with the next older write of its key in its place. A row is done only
  * when all of that is.
+ *
+ * Nearly every row is plain and gets saved: it stays the one object that it was in the message, since each further one
+ * would live as long as the statement and cost the garbage collector more than all else here.
  */
 export class Commit {
   readonly #later: JournalRow[] = [];
   readonly #saved: JournalRow[] = [];
-  readonly #done: JournalRow[] = [];
-  /** Keys whose newest write was put aside: their next older one is up. */
-  #open: KeyWrites[] = [];
+  /** Of the rows that are done. */
+  readonly #claims: Claim[] = [];
+  /** By key, newest first: what the newest write of the key supersedes once it is decided. */
+  #older: Coalesced['older'] = new Map();
+  /** Writes that are up next, since the newer one of their key was put aside. */
+  #next: JournalRow[] = [];
   #error: Error | undefined;
   #fenced = 0;
   #superseded = 0;
@@ -78,20 +79,20 @@ export class Commit {
   /** Never throws. */
   async run(batch: readonly Attempted[]): Promise<CommitReport> {
     this.#batch = batch;
-    this.#open = coalesce(batch.map(({ row }) => row));
-    while (this.#open.length > 0) {
-      const round = this.#open;
-      this.#open = [];
-      const candidates: Candidate[] = [];
-      for (const writes of round) {
-        const { key, version, value } = writes.writes[0] as JournalRow;
-        const isPlain = !isClaim(value) && version <= this.#newest;
-        const candidate = isPlain ? { writes, row: { key, version, value } } : await this.#prepare(writes);
-        if (candidate) candidates.push(candidate);
+    const { newest, older } = coalesce(batch.flatMap(({ rows }) => rows));
+    this.#older = older;
+    for (let writes = newest; writes.length > 0; writes = this.#next.splice(0)) {
+      const decided: JournalRow[] = [];
+      const rows: WriteRow[] = [];
+      for (const write of writes) {
+        const row = isPlain(write) && write.version <= this.#newest ? write : await this.#prepare(write);
+        if (!row) continue;
+        decided.push(write);
+        rows.push(row);
       }
-      if (candidates.length > 0) await this.#save(candidates);
+      if (rows.length > 0) await this.#save(decided, rows);
     }
-    await this.ports.journal.dropClaims(this.#done.map((row) => row.value).filter(isClaim));
+    await this.ports.journal.dropClaims(this.#claims);
     return {
       later: this.#later,
       error: this.#error,
@@ -103,98 +104,113 @@ export class Commit {
   }
 
   /** Of a write that is not plain: fetches its value from the blob, or puts it aside and gives nothing. */
-  async #prepare(writes: KeyWrites): Promise<Candidate | undefined> {
-    const { key, version, value: claim } = writes.writes[0] as JournalRow;
+  async #prepare(write: JournalRow): Promise<WriteRow | undefined> {
+    const { key, version } = write;
     try {
-      const value = isClaim(claim) ? await this.ports.journal.readClaim(claim) : claim;
+      const value = isPlain(write) ? write.value : await this.ports.journal.readClaim(write.value as Claim);
       if (version > this.#newest) {
-        await this.#putAside(writes, 'clock', 'The version of the write lies in the future', value);
+        await this.#putAside(write, 'clock', 'The version of the write lies in the future', value);
         return undefined;
       }
-      if (typeof value === 'string' && isJson(value)) return { writes, row: { key, version, value } };
+      if (typeof value === 'string' && isJson(value)) return { key, version, value };
       // The blob goes when its write is done: so this is most likely a repeat, and the store knows.
       const stored = (await this.entity.store.loadMany([key])).get(key)?.version ?? NO_VERSION;
       if (isNewer(version, stored)) {
-        await this.#putAside(writes, 'claim', 'The blob that held the value is gone or not JSON', value);
+        await this.#putAside(write, 'claim', 'The blob that held the value is gone or not JSON', value);
       } else {
-        const row = { key, version, value: null };
-        await this.#settle([{ candidate: { writes, row }, outcome: { saved: false, storedVersion: stored } }]);
+        await this.#settle([write], [{ key, version: stored }]);
       }
     } catch (thrown) {
-      this.#again(writes, thrown);
+      this.#again(write, thrown);
     }
     return undefined;
   }
 
-  async #save(candidates: readonly Candidate[]): Promise<void> {
-    const fates = await saveRows(
-      this.entity.store,
-      candidates.map(({ row }) => row),
-    );
-    const decided: { readonly candidate: Candidate; readonly outcome: SaveOutcome }[] = [];
-    for (const [at, fate] of fates.entries()) {
-      const candidate = candidates[at] as Candidate;
-      const { writes, row } = candidate;
-      if (fate.fate === 'decided') decided.push({ candidate, outcome: fate.outcome });
-      else if (fate.fate === 'later') this.#again(writes, fate.error);
+  /** `rows[i]` is what `writes[i]` says. */
+  async #save(writes: readonly JournalRow[], rows: readonly WriteRow[]): Promise<void> {
+    const fates = await saveRows(this.entity.store, rows);
+    const decided: JournalRow[] = [];
+    const stored: StoredVersion[] = [];
+    for (let i = 0; i < writes.length; i++) {
+      const write = writes[i] as JournalRow;
+      const fate = fates[i] as RowFate;
+      if (fate instanceof Error) await this.#fail(write, (rows[i] as WriteRow).value, fate);
       else {
-        try {
-          await this.#putAside(writes, 'refused', fate.error.message, row.value);
-        } catch (thrown) {
-          this.#again(writes, thrown);
-        }
+        decided.push(write);
+        stored.push(fate.saved ? write : { key: write.key, version: fate.storedVersion });
       }
     }
-    if (decided.length > 0) await this.#settle(decided);
+    if (decided.length > 0) await this.#settle(decided, stored);
   }
 
-  async #settle(decided: readonly { readonly candidate: Candidate; readonly outcome: SaveOutcome }[]): Promise<void> {
+  /** `stored[i]` is what the store has of `writes[i]`: the write itself where it was saved. */
+  async #settle(writes: readonly JournalRow[], stored: readonly StoredVersion[]): Promise<void> {
     const { ttlSeconds = DEFAULT_TTL_SECONDS, graceSeconds = 0 } = this.entity;
     try {
-      await this.ports.fence.settle(
-        decided.map(({ candidate, outcome }) => ({ row: candidate.row, outcome, ttlSeconds, graceSeconds })),
-      );
+      await this.ports.fence.settle(stored, { ttlSeconds, graceSeconds });
     } catch (thrown) {
       // In the store, but the cache was not told: saving again will be refused by the fence, and settle again.
-      for (const { candidate } of decided) this.#again(candidate.writes, thrown);
+      for (const write of writes) this.#again(write, thrown);
       return;
     }
-    for (const { candidate, outcome } of decided) {
-      if (outcome.saved) this.#saved.push(candidate.writes.writes[0] as JournalRow);
+    for (let i = 0; i < writes.length; i++) {
+      const write = writes[i] as JournalRow;
+      if (stored[i] === write) this.#saved.push(write);
       else this.#fenced++;
-      this.#finish(candidate.writes);
+      this.#finish(write);
+    }
+  }
+
+  async #fail(write: JournalRow, value: string | null, error: Error): Promise<void> {
+    // Whatever a store says of text that is no JSON: it will never take it.
+    if (!(isPermanentStoreError(error) || (value !== null && !isJson(value)))) return this.#again(write, error);
+    try {
+      await this.#putAside(write, 'refused', error.message, value);
+    } catch (thrown) {
+      this.#again(write, thrown);
     }
   }
 
   /** Makes a dead letter of the newest write of a key; the next older one takes its place. */
   async #putAside(
-    writes: KeyWrites,
+    write: JournalRow,
     reason: DeadLetterReason,
     error: string,
     payload: string | null | undefined,
   ): Promise<void> {
-    const [newest, ...older] = writes.writes as [JournalRow, ...JournalRow[]];
-    const { key, version, acceptedAt } = newest;
-    const tries = this.#batch.find(({ row }) => row.key === key && row.version === version)?.attempts ?? 0;
+    const { key, version, acceptedAt } = write;
+    const tries = this.#batch.find(({ rows }) => rows.some((row) => rowName(row) === rowName(write)))?.attempts ?? 0;
     await this.ports.deadLetters.put({
       ...{ kind: 'write', entity: this.entity.name, key, version, acceptedAt },
       ...{ reason, error, payload, attempts: tries + 1 },
     });
     await this.ports.fence.discard(key, version);
     this.#deadLetters++;
-    this.#done.push(newest);
-    if (older.length > 0) this.#open.push({ key, writes: older });
+    this.#done(write);
+    const [next, ...older] = this.#older.get(key) ?? [];
+    if (!next) return;
+    this.#older.set(key, older);
+    this.#next.push(next);
   }
 
-  #finish(writes: KeyWrites): void {
-    this.#superseded += writes.writes.length - 1;
-    this.#done.push(...writes.writes);
+  /** The write is decided, and with it the older ones of its key. */
+  #finish(write: JournalRow): void {
+    this.#done(write);
+    const older = this.#older.get(write.key);
+    if (!older) return;
+    this.#superseded += older.length;
+    for (const each of older) this.#done(each);
   }
 
-  #again(writes: KeyWrites, thrown: unknown): void {
-    this.#later.push(...writes.writes);
+  #done({ value }: JournalRow): void {
+    if (isClaim(value)) this.#claims.push(value);
+  }
+
+  #again(write: JournalRow, thrown: unknown): void {
+    this.#later.push(write, ...(this.#older.get(write.key) ?? []));
     this.#error ??= coerceError(thrown);
   }
 }
 
 const isClaim = (value: JournalRow['value']): value is Claim => typeof value === 'object' && value !== null;
+const isPlain = (row: JournalRow): row is JournalRow & WriteRow => !isClaim(row.value);

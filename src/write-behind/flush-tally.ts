@@ -15,15 +15,19 @@ export function createFlushTally(counters: Counters, clock: Clock) {
     statement(entity: string, report: CommitReport): void {
       const now = clock.now();
       let lagSum = 0;
-      const buckets = new Map<string, number>();
+      const buckets = new Array<number>(LAG_BUCKETS_MS.length + 1).fill(0);
       for (const row of report.saved) {
         const lag = Math.max(0, now - row.acceptedAt);
         lagSum += lag;
         lagMs = Math.max(lagMs, lag);
-        const le = String(LAG_BUCKETS_MS.find((bound) => lag <= bound) ?? 'Inf');
-        buckets.set(le, (buckets.get(le) ?? 0) + 1);
+        let at = 0;
+        while (lag > (LAG_BUCKETS_MS[at] ?? Number.POSITIVE_INFINITY)) at++;
+        buckets[at] = (buckets[at] ?? 0) + 1;
       }
-      for (const [le, count] of buckets) counters.add('write_behind_lag_bucket', { entity, le }, count);
+      for (const [at, count] of buckets.entries()) {
+        const le = String(LAG_BUCKETS_MS[at] ?? 'Inf');
+        if (count > 0) counters.add('write_behind_lag_bucket', { entity, le }, count);
+      }
       counters.add('write_behind_lag_ms', { entity }, lagSum);
       counters.add('write_behind_statements', { entity });
       counters.add('write_behind_saved', { entity }, report.saved.length);

@@ -120,7 +120,7 @@ export function createFlusher(options: FlusherOptions): Flusher {
       let error: Error | undefined;
       await Promise.all(
         [...stored].map(async ([entity, own]) => {
-          const report = await sharedOf(entity).commit(own.map((row) => ({ row, attempts: header.attempts })));
+          const report = await sharedOf(entity).commit(own, header.attempts);
           if (report.statement) tally.statement(entity.name, report.statement);
           later.push(...report.later);
           error ??= report.later.length > 0 ? report.error : undefined;
@@ -155,15 +155,17 @@ export function createFlusher(options: FlusherOptions): Flusher {
 function byEntity(entities: Entities, rows: readonly JournalRow[]) {
   const stored = new Map<StoredEntity<unknown>, JournalRow[]>();
   const unknown: JournalRow[] = [];
+  // A row is most often of the same entity as the one before it.
+  let prefix = '';
+  let own: JournalRow[] = [];
   for (const row of rows) {
-    const entity = entities.of(row.key);
-    if (!entity?.store) {
-      unknown.push(row);
-      continue;
+    if (prefix === '' || !row.key.startsWith(prefix)) {
+      prefix = `${entityOf(row.key)}:`;
+      const entity = entities.of(row.key);
+      own = entity?.store ? (stored.get(entity) ?? []) : unknown;
+      if (entity?.store) stored.set(entity, own);
     }
-    const own = stored.get(entity) ?? [];
     own.push(row);
-    stored.set(entity, own);
   }
   return { stored, unknown };
 }

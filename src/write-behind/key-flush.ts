@@ -76,8 +76,9 @@ async function saveShown(
   }
   const [outcome = { saved: true } as const] = await entity.store.saveMany([row]);
   const { ttlSeconds = DEFAULT_TTL_SECONDS, graceSeconds = 0 } = entity;
-  await fence.settle([{ row, outcome, ttlSeconds, graceSeconds }]).catch((error: unknown) => {
+  const version = outcome.saved ? row.version : outcome.storedVersion;
+  await fence.settle([{ key, version }], { ttlSeconds, graceSeconds }).catch((error: unknown) => {
     logger.debug({ error: errorCode(error) }, 'not settled by a flush of one key; the journal’s copy does it');
   });
-  return outcome.saved ? row.version : outcome.storedVersion;
+  return version;
 }

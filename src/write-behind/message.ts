@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { parseKey } from '../entities/key';
+import { checkKey } from '../entities/key';
 import type { Version } from '../entities/version';
 import { coerceError } from '../errors';
 
@@ -120,13 +120,13 @@ export function decodeMessage(given: unknown): Decoded {
   return { kind: 'rows', message: { ...header, rows }, undecodable };
 }
 
-/** The row, or what is wrong with it. A value is parsed here and once: past this point JSON text is taken on trust. */
+/** The row, or what is wrong with it. That a value is JSON is for the store to see, which parses it anyway. */
 function decodeRow(raw: unknown): JournalRow | string {
   if (!Array.isArray(raw)) return 'a row that is no list';
   const [key, version, value, acceptedAt] = raw as unknown[];
   if (typeof key !== 'string') return 'a row without a key';
   try {
-    parseKey(key);
+    checkKey(key);
   } catch (error) {
     return coerceError(error).message;
   }
@@ -134,14 +134,14 @@ function decodeRow(raw: unknown): JournalRow | string {
     return 'a row without a version of 19 digits';
   }
   if (typeof acceptedAt !== 'number') return 'a row without its time';
-  const known = { key, version: version as Version, acceptedAt };
-  if (value === null) return { ...known, value: null };
-  if (typeof value === 'string') return isJson(value) ? { ...known, value } : 'a value that is not JSON';
-  if (isRecord(value) && typeof value.blob === 'string' && typeof value.bytes === 'number') {
-    return { ...known, value: { blob: value.blob, bytes: value.bytes } };
-  }
-  return 'a row without a value';
+  if (!isValue(value)) return 'a row without a value';
+  return { key, version: version as Version, value, acceptedAt };
 }
+
+const isValue = (value: unknown): value is JournalRow['value'] =>
+  typeof value === 'string' ||
+  value === null ||
+  (isRecord(value) && typeof value.blob === 'string' && typeof value.bytes === 'number');
 
 export function isJson(text: string): boolean {
   try {

@@ -8,8 +8,7 @@ const STATEMENT_BYTES = 8 * 1024 * 1024;
 /** Statements of an entity under way at once: while the database works on one, the next is written. */
 const STATEMENTS = 3;
 
-interface Share {
-  readonly rows: readonly Attempted[];
+interface Share extends Attempted {
   readonly bytes: number;
   readonly resolve: (report: SharedReport) => void;
 }
@@ -37,9 +36,9 @@ export class SharedCommits {
     private readonly ports: CommitPorts,
   ) {}
 
-  commit(rows: readonly Attempted[]): Promise<SharedReport> {
+  commit(rows: readonly JournalRow[], attempts: number): Promise<SharedReport> {
     return new Promise((resolve) => {
-      this.#shares.push({ rows, bytes: rows.reduce((sum, { row }) => sum + bytesOf(row), 0), resolve });
+      this.#shares.push({ rows, attempts, bytes: rows.reduce((sum, row) => sum + bytesOf(row), 0), resolve });
       if (this.#scheduled) return;
       this.#scheduled = true;
       // Invocations that arrive together are started in turn: let them all come first.
@@ -69,11 +68,11 @@ export class SharedCommits {
 
   async #run(shares: readonly Share[]): Promise<void> {
     this.#running++;
-    const report = await new Commit(this.entity, this.ports).run(shares.flatMap((share) => share.rows));
+    const report = await new Commit(this.entity, this.ports).run(shares);
     const later = new Set(report.later.map(rowName));
     for (const [at, share] of shares.entries()) {
       share.resolve({
-        later: later.size === 0 ? [] : share.rows.map(({ row }) => row).filter((row) => later.has(rowName(row))),
+        later: later.size === 0 ? [] : share.rows.filter((row) => later.has(rowName(row))),
         error: report.error,
         statement: at === 0 ? report : undefined,
       });

@@ -70,7 +70,8 @@ describe.each(topologies)('fence on %s', (topology) => {
     expect(await other.get(key)).toBe('written');
     const [row] = journalled as [WriteRow];
     const [outcome] = await store.saveMany([row]);
-    await fence.settle([{ row, outcome: outcome!, ttlSeconds: 60 }]);
+    expect(outcome).toEqual({ saved: true });
+    await fence.settle([row], { ttlSeconds: 60 });
     await store.saveMany([{ key, version: await fence.takeVersion(key), value: '"elsewhere"' }]);
     expect(await other.get(key)).toBe('elsewhere');
   });
@@ -79,14 +80,12 @@ describe.each(topologies)('fence on %s', (topology) => {
     const { cache, key, fence, raw } = setUp();
     const version = await cache.writeBehind(key, 'one');
     const row = { key, version, value: '"one"' };
-    await fence.settle([{ row, outcome: { saved: true }, ttlSeconds: 60 }]);
+    await fence.settle([row], { ttlSeconds: 60 });
     expect((await raw(key))?.charAt(1)).toBe('0');
-    await fence.settle([
-      { row, outcome: { saved: false, storedVersion: '1'.padStart(19, '0') as Version }, ttlSeconds: 60 },
-    ]);
+    await fence.settle([{ key, version: '1'.padStart(19, '0') as Version }], { ttlSeconds: 60 });
     expect(await raw(key)).not.toBeNull();
     const later = await fence.takeVersion(key);
-    await fence.settle([{ row, outcome: { saved: false, storedVersion: later }, ttlSeconds: 60 }]);
+    await fence.settle([{ key, version: later }], { ttlSeconds: 60 });
     expect(await raw(key)).toBeNull();
   });
 
@@ -108,7 +107,7 @@ describe.each(topologies)('fence on %s', (topology) => {
     await begun.promise;
     expect(await redis.client('cache').exists(companionKey(key, 'lease'))).toBe(1);
     const version = await fence.takeVersion(key);
-    await fence.settle([{ row: { key, version, value: '"new"' }, outcome: { saved: true }, ttlSeconds: 60 }]);
+    await fence.settle([{ key, version }], { ttlSeconds: 60 });
     gate.resolve();
     expect(await reading).toBe('old');
     await cache.takeVersion(key);

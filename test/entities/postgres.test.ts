@@ -71,6 +71,10 @@ describe('the default table', () => {
     expect((await store().loadMany([key])).get(key)).toMatchObject({ value: 1 });
   });
 
+  it('refuses a key of half a surrogate pair, whose bytes would be those of another', async () => {
+    await expect(store().saveMany([row('user:half:\ud800', '1')])).rejects.toMatchObject({ code: 'E_STORE_PERMANENT' });
+  });
+
   it('keeps a value of ten megabytes', async () => {
     const big = JSON.stringify('x'.repeat(10_000_000));
     await store().saveMany([row('user:big:1', big)]);

@@ -159,7 +159,8 @@ it('an outage of Redis after the commit is made good by the next delivery', asyn
   const settle = jobs.fence.settle.bind(jobs.fence);
   let failures = 1;
   Object.assign(jobs.fence, {
-    settle: (rows: Parameters<typeof settle>[0]) => (failures-- > 0 ? Promise.reject(new Error('away')) : settle(rows)),
+    settle: (...args: Parameters<typeof settle>) =>
+      failures-- > 0 ? Promise.reject(new Error('away')) : settle(...args),
   });
   await drain();
   expect(await stored(key)).toMatchObject({ value: { name: 'Ada' } });

@@ -61,9 +61,9 @@ describe('a flush', () => {
     await rig.flush([rig.row('a', 5)]);
     await rig.flush([rig.row('a', 4), rig.row('b', 1)]);
     expect(rig.fence.settled).toEqual([
-      { key: 'user:profile:a', saved: true },
-      { key: 'user:profile:a', saved: false },
-      { key: 'user:profile:b', saved: true },
+      { key: 'user:profile:a', version: rig.row('a', 5)[1] },
+      { key: 'user:profile:a', version: rig.row('a', 5)[1] },
+      { key: 'user:profile:b', version: rig.row('b', 1)[1] },
     ]);
     expect(rig.counters.sum('write_behind_fenced')).toBe(1);
   });
@@ -73,11 +73,13 @@ describe('a flush', () => {
     rig.fence.before = () => {
       throw new Error('redis is away');
     };
-    expect((await rig.flush([rig.row('a', 1), rig.row('a', 0)])).figures).toMatchObject({ putBack: 2, saved: 0 });
+    const [newest, older] = [rig.row('a', 1), rig.row('a', 0)];
+    const version = newest[1];
+    expect((await rig.flush([newest, older])).figures).toMatchObject({ putBack: 2, saved: 0 });
     rig.fence.before = () => {};
     rig.clock.forward(10 * MINUTE);
     await rig.drain();
-    expect(rig.fence.settled).toEqual([{ key: 'user:profile:a', saved: false }]);
+    expect(rig.fence.settled).toEqual([{ key: 'user:profile:a', version }]);
     expect(rig.journal.size()).toBe(0);
   });
 
@@ -205,7 +207,6 @@ describe('bad input', () => {
     ['a key that breaks the convention', ['solo', versionAt(1, 0), '1', 0]],
     ['a version of too few digits', ['user:profile:a', '123', '1', 0]],
     ['a version beyond a bigint', ['user:profile:a', '9999999999999999999', '1', 0]],
-    ['a value that is no JSON', ['user:profile:a', versionAt(1, 0), '1},{"k":"x"', 0]],
     ['a value of another kind', ['user:profile:a', versionAt(1, 0), 5, 0]],
     ['no time', ['user:profile:a', versionAt(1, 0), '1']],
   ])('%s is a dead letter, and the other rows are saved', async (_, bad) => {
@@ -213,6 +214,27 @@ describe('bad input', () => {
     expect((await rig.flush([rig.row('good', 1), bad])).figures).toMatchObject({ saved: 1, deadLetters: 1 });
     expect(rig.letters).toMatchObject([{ kind: 'message', reason: 'undecodable', payload: JSON.stringify(bad) }]);
   });
+
+  it.each([
+    ['a store that refuses it', () => {}],
+    [
+      'a store that chokes on it',
+      (rows: readonly WriteRow[]) => void rows.map(({ value }) => JSON.parse(value as string)),
+    ],
+  ])(
+    'a value that is no JSON is a dead letter with %s, and gives way to the older write of its key',
+    async (_, before) => {
+      const rig = flushRig();
+      rig.store.before = before;
+      const bad = ['user:profile:a', rig.row('a', 2)[1], '1},{"k":"x"', 0];
+      await rig.flush([rig.row('a', 1, 'good'), bad, rig.row('b', 1, 'good')]);
+      rig.clock.forward(10 * MINUTE);
+      await rig.drain();
+      expect([...rig.store.rows.values()].map(({ value }) => value)).toEqual(['"good"', '"good"']);
+      expect(rig.letters).toMatchObject([{ kind: 'write', reason: 'refused', key: 'user:profile:a', payload: bad[2] }]);
+      expect(rig.journal.size()).toBe(0);
+    },
+  );
 
   it('a version from the future is a dead letter, and the older write of its key is saved', async () => {
     const rig = flushRig();
@@ -314,7 +336,7 @@ describe('a value in a blob', () => {
     const rows = [['user:profile:a', version(rig, 1), claim, rig.clock.now()]];
     await rig.flush(rows);
     expect((await rig.flush(rows)).figures).toMatchObject({ fenced: 1, deadLetters: 0 });
-    expect(rig.fence.settled.at(-1)).toEqual({ key: 'user:profile:a', saved: false });
+    expect(rig.fence.settled.at(-1)).toEqual({ key: 'user:profile:a', version: rows[0]?.[1] });
   });
 
   it('that is gone before it was saved is a dead letter', async () => {

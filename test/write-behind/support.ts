@@ -1,7 +1,9 @@
+import type { StoredVersion } from '../../src/cache';
 import type { Clock } from '../../src/clock';
 import { defineEntity, type Entity } from '../../src/entities/define-entity';
 import { entityRegistry } from '../../src/entities/registry';
 import type { EntityStore, SaveOutcome, StoredRow, WriteRow } from '../../src/entities/store';
+import { PermanentStoreError } from '../../src/entities/store-errors';
 import { NO_VERSION, type Version, versionAt } from '../../src/entities/version';
 import { silentLogger } from '../../src/logger';
 import { counterField } from '../../src/redis/counters';
@@ -9,7 +11,7 @@ import { readSettings } from '../../src/settings';
 import type { NewDeadLetter } from '../../src/write-behind/dead-letter';
 import { createFlusher } from '../../src/write-behind/flusher';
 import type { JournalConsumer } from '../../src/write-behind/journal';
-import type { Claim } from '../../src/write-behind/message';
+import { type Claim, isJson } from '../../src/write-behind/message';
 
 /** A clock that moves when it is told to. */
 export function fakeClock(start = Date.parse('2026-11-23T12:00:00Z')) {
@@ -68,6 +70,8 @@ export function storeInMemory() {
     async saveMany(batch) {
       calls.push(batch);
       await store.before(batch);
+      if (!batch.every(({ value }) => value === null || isJson(value)))
+        throw new PermanentStoreError('no JSON', '22P02');
       return batch.map((row): SaveOutcome => {
         const stored = rows.get(row.key)?.version ?? NO_VERSION;
         if (row.version <= stored) return { saved: false, storedVersion: stored };
@@ -118,15 +122,15 @@ export function journalInMemory(clock: Clock) {
 
 /** A fence that remembers what it was told; `before` may throw. */
 export function fenceOfNotes() {
-  const settled: { key: string; saved: boolean }[] = [];
+  const settled: StoredVersion[] = [];
   const discarded: string[] = [];
   const fence = {
     settled,
     discarded,
     before: (): void => {},
-    async settle(rows: readonly { row: WriteRow; outcome: SaveOutcome }[]) {
+    async settle(stored: readonly StoredVersion[]) {
       fence.before();
-      for (const { row, outcome } of rows) settled.push({ key: row.key, saved: outcome.saved });
+      for (const { key, version } of stored) settled.push({ key, version });
     },
     async discard(key: string, version: Version) {
       fence.before();

@@ -23,6 +23,11 @@ local function stamp_of(raw) return tonumber(string.sub(raw, 22, 34)) end
 local function is_dirty(raw) return tonumber(string.sub(raw, 2, 2), 16) % 2 == 1 end
 local function ms(value) return string.format('%013.0f', value) end
 
+-- Of the first HEADER bytes under a key, or the error in their place: whether an entry is there, foreign values aside,
+-- and whether it is of this version or a later one.
+local function is_entry(raw) return type(raw) == 'string' and kind_of(raw) ~= 'foreign' end
+local function is_as_new(raw, version) return is_entry(raw) and version_of(raw) >= version end
+
 -- DESIGN, write-behind step 1. `seen` is the last version that the calling process knows of.
 local function next_version(current, seen, writer)
   local micros = math.max(now_us, tonumber(string.sub(current, 1, 16)) + 1, tonumber(string.sub(seen, 1, 16)) + 1)

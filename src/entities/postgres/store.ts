@@ -1,6 +1,7 @@
-import type { EntityStore, SaveOutcome, StoredRow, WriteRow } from '../store';
+import type { EntityStore, SaveOutcome, StoredRow } from '../store';
 import { PermanentStoreError } from '../store-errors';
 import { NO_VERSION, toVersion } from '../version';
+import { binaryArray, JSONB, TEXT } from './binary-array';
 import { classify, isMissingTable } from './classify';
 import type { SqlPool } from './pool';
 import { type TableMapping, tableSql } from './table';
@@ -45,6 +46,10 @@ export function postgresStore<V = unknown>(options: PostgresStoreOptions): Entit
   };
 
   const toColumn = (key: string): string => {
+    // Its bytes would be those of another key.
+    if (!key.isWellFormed()) {
+      throw new PermanentStoreError('Expected a key of well-formed text, got half a surrogate pair', 'key-text');
+    }
     if (key.startsWith(sql.keyPrefix) && key.length > sql.keyPrefix.length) return key.slice(sql.keyPrefix.length);
     throw new PermanentStoreError(`Expected a key that begins with ${sql.keyPrefix}, got another`, 'key-prefix');
   };
@@ -72,7 +77,13 @@ export function postgresStore<V = unknown>(options: PostgresStoreOptions): Entit
     async saveMany(rows) {
       if (rows.length === 0) return [];
       const columns = rows.map((row) => toColumn(row.key));
-      const { rowCount } = await run(sql.save, [toRecordset(rows, columns)]);
+      const values = rows.map((row) => row.value);
+      const given = rows.map((row) => row.version);
+      const { rowCount } = await run(sql.save, [
+        binaryArray(TEXT, columns),
+        binaryArray(JSONB, values),
+        `{${given.join(',')}}`,
+      ]);
       if (rowCount === rows.length) return rows.map(() => SAVED);
       // Some were refused. Their rows are there for good, so a second look finds them; asking the statement to return
       // its keys would make every save pay for this one. A row of our own version was saved now or earlier.
@@ -95,18 +106,3 @@ export function postgresStore<V = unknown>(options: PostgresStoreOptions): Entit
 }
 
 const SAVED: SaveOutcome = { saved: true };
-
-/**
- * The statement's one parameter. A value is JSON text already and goes in as it stands; that it is well-formed was
- * checked where it entered (a value of `1},{"k":...` would otherwise smuggle a row in).
- */
-function toRecordset(rows: readonly WriteRow[], columns: readonly string[]): string {
-  const parts: string[] = [];
-  for (let i = 0; i < rows.length; i++) {
-    const { value, version } = rows[i] as WriteRow;
-    parts.push(
-      `{"k":${JSON.stringify(columns[i])},"v":${BigInt(version)},"d":${value === null},"j":${value ?? 'null'}}`,
-    );
-  }
-  return `[${parts.join(',')}]`;
-}

@@ -67,8 +67,8 @@ const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /**
- * The statements of a table, made once. `save` takes one parameter, a JSON array of `{k, v, d, j}`: one value to bind
- * whatever the number of rows costs the client far less than arrays, and its text is written by concatenation.
+ * The statements of a table, made once. `save` takes three arrays of one length: keys as text, values as jsonb with null
+ * for a delete, versions.
  */
 export function tableSql(mapping: TableMapping): TableSql {
   const table = (mapping.table ?? DEFAULT_TABLE).split('.').map(quoted).join('.');
@@ -87,12 +87,18 @@ export function tableSql(mapping: TableMapping): TableSql {
   const payload = members.length > 0 ? members.map((member) => member.column) : [quoted(names.value ?? 'value')];
   const source =
     members.length > 0
-      ? `, jsonb_to_record(coalesce(r.j, '{}')) as m(${members.map((m) => `${quoted(m.name)} ${m.type}`).join(', ')})`
+      ? `, jsonb_to_record(coalesce(nullif(r.j, 'null'), '{}')) as m(${members.map((m) => `${quoted(m.name)} ${m.type}`).join(', ')})`
       : '';
-  const given = members.length > 0 ? members.map((m) => `m.${quoted(m.name)}`) : ['r.j'];
+  const given = members.length > 0 ? members.map((m) => `m.${quoted(m.name)}`) : ["nullif(r.j, 'null')"];
 
   const columns = [key, ...payload, version, deleted, ...(updatedAt ? [updatedAt] : [])];
-  const values = ['r.k', ...given, 'r.v', 'r.d', ...(updatedAt ? ['now()'] : [])];
+  const values = [
+    keyType === 'text' ? 'r.k' : `r.k::${keyType}`,
+    ...given,
+    'r.v',
+    'r.j is null',
+    ...(updatedAt ? ['now()'] : []),
+  ];
   const updates = [
     ...payload.map((column) => `${column} = excluded.${column}`),
     `${version} = excluded.${version}`,
@@ -107,7 +113,8 @@ export function tableSql(mapping: TableMapping): TableSql {
   return {
     save:
       `insert into ${table} as t (${columns.join(', ')}) select ${values.join(', ')} ` +
-      `from jsonb_to_recordset($1::jsonb) as r(k ${keyType}, v bigint, d boolean, j jsonb)${source} ` +
+      // Three sets side by side in one select list are streamed; `unnest` of all three would store them first.
+      `from (select unnest($1::text[]) as k, unnest($2::jsonb[]) as j, unnest($3::bigint[]) as v) as r${source} ` +
       `on conflict (${key}) do update set ${updates.join(', ')} ` +
       `where excluded.${version} > coalesce(t.${version}, 0)`,
     load:
