@@ -18,6 +18,8 @@ export interface WorkerConfig {
   readonly entities: readonly string[];
   readonly epochCacheMs: number;
   readonly deadlineMs: number;
+  /** Life of an entry; jitter takes up to half of it. */
+  readonly ttlSeconds: number;
   /** Bound of the copies of the second cache of each process, which has a local layer. */
   readonly localBoundMs: number;
 }

@@ -87,7 +87,7 @@ async function play(topology: Topology, operations: number, seed: number): Promi
   const conductor = await Conductor.start({
     ...{ script: __filename, processes: PROCESSES, environment: servers.environment },
     ...{ entities: ENTITIES.map(({ entity }) => entity), epochCacheMs: EPOCH_CACHE_MS, deadlineMs: 2_000 },
-    localBoundMs: LOCAL_BOUND_MS,
+    ...{ ttlSeconds: 2, localBoundMs: LOCAL_BOUND_MS },
   });
   const histories: Outcome['histories'][number][] = [];
   const stale: Stale[] = [];

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { readFile } from 'node:fs/promises';
+import type { Plugin } from 'esbuild';
 import { check } from '../../bench/history/check';
 import { Conductor } from '../../bench/history/conductor';
 import { acts } from '../../bench/history/plan';
 import { startHistoryServers, topologies } from '../../bench/history/servers';
+import { buildHistoryWorker } from './history-worker';
 
 const EPOCH_CACHE_MS = 100;
 const LOCAL_BOUND_MS = 250;
@@ -25,31 +25,20 @@ const forgetful: Plugin = {
   },
 };
 
-let folder: string;
-let script: string;
-let forgetfulScript: string;
-
-async function buildWorker(name: string, plugins: Plugin[] = []): Promise<string> {
-  const outfile = join(folder, `${name}.js`);
-  const contents = "import { historyWorker } from './worker'; void historyWorker();";
-  await build({
-    ...{ stdin: { contents, resolveDir: resolve('bench/history'), loader: 'ts' }, outfile, plugins, bundle: true },
-    ...{ platform: 'node', packages: 'external', loader: { '.lua': 'text' }, logLevel: 'error' },
-  });
-  return outfile;
-}
+type Worker = Awaited<ReturnType<typeof buildHistoryWorker>>;
+let worker: Worker;
+let forgetfulWorker: Worker;
 
 beforeAll(async () => {
-  folder = await mkdtemp(resolve('.cache', 'history-'));
-  script = await buildWorker('worker');
-  forgetfulScript = await buildWorker('forgetful', [forgetful]);
+  worker = await buildHistoryWorker();
+  forgetfulWorker = await buildHistoryWorker([forgetful]);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => Promise.all([worker, forgetfulWorker].map((each) => each?.remove())));
 
-const start = (environment: Readonly<Record<string, string>>, of = script) =>
+const start = (environment: Readonly<Record<string, string>>, of = worker) =>
   Conductor.start({
-    ...{ script: of, processes: 3, environment, entities: ['history:few', 'history:many'] },
-    ...{ epochCacheMs: EPOCH_CACHE_MS, deadlineMs: 2_000, localBoundMs: LOCAL_BOUND_MS },
+    ...{ script: of.script, processes: 3, environment, entities: ['history:few', 'history:many'] },
+    ...{ epochCacheMs: EPOCH_CACHE_MS, deadlineMs: 2_000, ttlSeconds: 2, localBoundMs: LOCAL_BOUND_MS },
   });
 
 test.each(topologies)(
@@ -78,7 +67,7 @@ test.each(topologies)(
 
 test('the checker finds out a script that stores without its lease', async () => {
   const servers = await startHistoryServers('standalone');
-  const conductor = await start(servers.environment, forgetfulScript);
+  const conductor = await start(servers.environment, forgetfulWorker);
   try {
     let found = 0;
     for (let seed = 1; found === 0 && seed < 20; seed += 1) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineEntity } from '../../src/entities/define-entity';
 import { physicalKey } from '../../src/entities/key';
-import { type Rig, startRig, type TestCache, topologies } from './rig';
+import { type Rig, startRig, type TestCache, topologies, until } from './rig';
 
 /** Copies are made only once messages arrive: resolves when the cache has one. */
 async function listening(cache: TestCache, key: string): Promise<void> {
@@ -9,14 +9,6 @@ async function listening(cache: TestCache, key: string): Promise<void> {
     const value = await cache.get<object>(key);
     return value !== undefined && (await cache.get(key)) === value;
   });
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 15_000;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error('It did not come true within 15 s');
-    await sleep(10);
-  }
 }
 
 describe.each(topologies)('the local layer on %s', (topology) => {

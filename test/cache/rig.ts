@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningCluster, type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
 import { type CacheDependencies, type CacheOptions, createCache } from '../../src/cache';
 import { systemClock } from '../../src/clock';
@@ -81,4 +82,13 @@ export function deferred<T = void>() {
     reject = no;
   });
   return { promise, resolve, reject };
+}
+
+/** Waits for what must come true by itself. */
+export async function until(holds: () => Promise<boolean>, timeoutMs = 15_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`It did not come true within ${timeoutMs} ms`);
+    await sleep(10);
+  }
 }
