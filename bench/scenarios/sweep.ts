@@ -8,7 +8,7 @@ import { silentLogger } from '../../src/logger';
 import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';
 import { countUnfixed, fill, unfix } from '../sweep/data';
-import { beForeground, FOREGROUND, type Foreground, startForeground, type Waits } from '../sweep/foreground';
+import { beForeground, FOREGROUND, type Foreground, type Measured, startForeground } from '../sweep/foreground';
 import { bareLuaLoop, scanAndPipelines, storyLoop } from '../sweep/peers';
 import { sweepPicture } from '../sweep/picture';
 import { atLeast, atMost, type Bar, type BenchResult, median, type Scenario } from '../types';
@@ -18,7 +18,7 @@ const BASE = 1_000_000;
 /** Ours and the bare loop take turns, so that a noisy neighbour meets both. */
 const ROUNDS = 3;
 const IDLE_MS = 3_000;
-const STORY_SAMPLE = 50_000;
+const STORY_SAMPLE = 20_000;
 const DEFAULT_DUTY = 0.1;
 
 if (process.argv[2] === FOREGROUND) void beForeground(process.argv[3] ?? '', process.argv[4] ?? '');
@@ -65,59 +65,68 @@ export const scenario: Scenario = {
   },
 };
 
+type Swept = Measured<{ readonly summary: PassSummary; readonly rate: number }>;
+type Rated = Measured<number>;
+
+const keysPerPage = ({ result: { summary } }: Swept) => Math.round(summary.examined / summary.pages);
+
 async function measure(client: Redis, url: string, foreground: Foreground, keys: number) {
-  const idle = (await foreground.during(() => new Promise((resolve) => setTimeout(resolve, IDLE_MS)))).waits;
-  const ours: number[] = [];
+  const rest = () => foreground.during(() => new Promise((resolve) => setTimeout(resolve, IDLE_MS)));
+  await rest(); // a reader that has just been started is slow itself
+  const idle = (await rest()).waits;
+  const ours: Swept[] = [];
+  const all: Swept[] = [];
   const bare: number[] = [];
-  const waits: Waits[] = [];
-  let count = 0;
+  const story: Rated[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
+    await unfix(client, keys, 10);
     const swept = await foreground.during(() => sweep({ REDIS_URL: url }, 1));
+    ours.push(swept);
     await mustBeFixed(client, keys);
-    ours.push(swept.result.rate);
-    waits.push(swept.waits);
-    count = Math.round(swept.result.summary.examined / swept.result.summary.pages);
     await unfix(client, keys, 10);
-    bare.push((await foreground.during(() => bareLuaLoop(client, count))).result);
-    await unfix(client, keys, 10);
+    bare.push((await foreground.during(() => bareLuaLoop(client, keysPerPage(swept)))).result);
+    await unfix(client, keys, 1);
+    all.push(await foreground.during(() => sweep({ REDIS_URL: url }, 1)));
+    await mustBeFixed(client, keys);
   }
-  const rssMb = memoryMb();
-  await unfix(client, keys, 1);
-  const all = await foreground.during(() => sweep({ REDIS_URL: url }, 1));
-  await mustBeFixed(client, keys);
+  const rssMb = memoryMb(); // before a peer reads a million names into this process
   await unfix(client, keys, 10);
   const gentle = await foreground.during(() => sweep({ REDIS_URL: url }, DEFAULT_DUTY));
   await unfix(client, keys, 10);
   const piped = await foreground.during(() => scanAndPipelines(client, 1_000));
-  await unfix(client, keys, 10);
-  const story = await foreground.during(() => storyLoop(client, STORY_SAMPLE));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await unfix(client, keys, 10);
+    story.push(await foreground.during(() => storyLoop(client, STORY_SAMPLE)));
+  }
 
-  const keysPerSecond = median(ours);
+  const keysPerSecond = median(ours.map(({ result }) => result.rate));
+  const storyKeysPerSecond = median(story.map(({ result }) => result));
   const figures = {
     keysPerSecond,
-    keysPerPage: count,
+    keysPerPage: median(ours.map(keysPerPage)),
     foregroundIdleP99Ms: idle.p99,
-    foregroundP99Ms: median(waits.map(({ p99 }) => p99)),
-    worstStallMs: median(waits.map(({ worst }) => worst)),
-    allToFixKeysPerSecond: all.result.rate,
-    allToFixForegroundP99Ms: all.waits.p99,
-    allToFixWorstStallMs: all.waits.worst,
+    foregroundIdleWorstMs: idle.worst,
+    foregroundP99Ms: median(ours.map(({ waits }) => waits.p99)),
+    worstStallMs: median(ours.map(({ waits }) => waits.worst)),
+    allToFixKeysPerSecond: median(all.map(({ result }) => result.rate)),
+    allToFixForegroundP99Ms: median(all.map(({ waits }) => waits.p99)),
+    allToFixWorstStallMs: median(all.map(({ waits }) => waits.worst)),
     defaultDutyKeysPerSecond: gentle.result.rate,
     foregroundOverIdleMs: gentle.waits.p99 - idle.p99,
     sweeperMemoryMb: rssMb,
   };
   const peers = {
-    storyKeysPerSecond: story.result,
-    storyWorstStallMs: story.waits.worst,
+    storyKeysPerSecond,
+    storyWorstStallMs: median(story.map(({ waits }) => waits.worst)),
     pipelinesKeysPerSecond: piped.result,
     pipelinesForegroundP99Ms: piped.waits.p99,
     pipelinesWorstStallMs: piped.waits.worst,
     bareLuaKeysPerSecond: median(bare),
   };
   const ratios = {
-    overStory: keysPerSecond / story.result,
+    overStory: keysPerSecond / storyKeysPerSecond,
     overPipelines: keysPerSecond / piped.result,
-    overLimit: keysPerSecond / median(bare),
+    overLimit: median(ours.map(({ result }, round) => result.rate / (bare[round] ?? Number.NaN))),
   };
   const bars: Bar[] = [
     atLeast('ratios.overStory', ratios.overStory, 30),

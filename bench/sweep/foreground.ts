@@ -10,13 +10,18 @@ export interface Waits {
   readonly worst: number;
 }
 
+export interface Measured<T> {
+  readonly result: T;
+  readonly waits: Waits;
+}
+
 /** Argument that turns a scenario's file into the reader's process. */
 export const FOREGROUND = '--foreground';
 
 /** Another process that reads one key every millisecond. */
 export interface Foreground {
   /** What readers saw while `work` ran. */
-  during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly waits: Waits }>;
+  during<T>(work: () => Promise<T>): Promise<Measured<T>>;
   stop(): void;
 }
 

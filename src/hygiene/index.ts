@@ -57,7 +57,7 @@ export function createSweeps(options: SweepsOptions): Sweeps {
     queue: storageSweepQueue(storage, settings.SWEEP_QUEUE),
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings, entities, prefixes, only: '', clock, deadlineMs: PAGE_DEADLINE_MS }),
+      work: passWork({ redis, settings, entities, prefixes, only: undefined, clock, deadlineMs: PAGE_DEADLINE_MS }),
       way: settings.SWEEP_PAGES,
       deadlineMs: PAGE_DEADLINE_MS,
     }),

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock';
 import { type Entities, entityRegistry } from '../entities/registry';
 import type { RedisHandle } from '../redis';
 import { closePass } from './closing';
+import type { Glob } from './glob';
 import { PAGE_DEADLINE_MS, passKinds, passWork } from './passes';
 import { queueShards, startPass } from './planner';
 import type { SweepQueue } from './ports';
@@ -23,8 +24,8 @@ export interface LocalRunOptions {
   readonly entities?: Entities;
   /** For reclaim: declared prefixes besides those of entities. Default: none. */
   readonly prefixes?: readonly string[];
-  /** Census and reclaim look only at keys that begin so. Default: at all. */
-  readonly only?: string;
+  /** Only keys that match are looked at; for sessions it says which keys are sessions. Default: no such limit. */
+  readonly only?: Glob;
   /** Called about twice a second while the run lasts. */
   readonly onProgress?: (progress: PassProgress) => void;
   /** Called after each slice. */
@@ -37,7 +38,7 @@ const PROGRESS_MS = 500;
 /** One run of a pass in this process alone: no storage, no queue, all shards at once. For the command line. */
 export async function runPassHere(options: LocalRunOptions): Promise<PassSummary> {
   const { redis, settings, pass, dryRun, onProgress, onSlice, clock = systemClock } = options;
-  const { entities = entityRegistry([]), prefixes = [], only = '' } = options;
+  const { entities = entityRegistry([]), prefixes = [], only } = options;
   const waiting: { message: SweepMessage; delaySeconds: number }[] = [];
   const queue: SweepQueue = {
     async send(message, delaySeconds = 0) {

@@ -13,13 +13,12 @@ const MAX_COUNT = 1_000;
 const STEP = 25;
 
 /**
- * The next COUNT: halved where pages took more than 1.5 of the target, a little more where they took under 0.8 of it.
- * Fast down and slow up, so that a server that becomes busy is spared at once.
+ * The next COUNT: what would have filled the target, were it less than now, and a step towards it were it more. Down at
+ * once and up slowly, so that a server that becomes busy is spared.
  */
 export function nextCount(count: number, pageMicros: number, target: number): number {
-  if (pageMicros > 1.5 * target) return Math.max(MIN_COUNT, Math.floor(count / 2));
-  if (pageMicros < 0.8 * target) return Math.min(MAX_COUNT, count + STEP);
-  return count;
+  const fitting = Math.floor((count * target) / Math.max(1, pageMicros));
+  return Math.max(MIN_COUNT, Math.min(MAX_COUNT, fitting, count + STEP));
 }
 
 /** How large the next page is, and how long to rest before it. */
@@ -35,7 +34,7 @@ export class Pace {
     this.#target = maxDuty > GENTLE_DUTY ? FULL_TARGET : GENTLE_TARGET;
   }
 
-  /** One slow page may be the machine's doing: only two in a row make the next one smaller. */
+  /** One slow page may be the machine's doing: only two in a row say that pages are slow. */
   nextCount(count: number, pageMicros: number): number {
     const micros = Math.min(pageMicros, this.#lastMicros || pageMicros);
     this.#lastMicros = pageMicros;

@@ -5,6 +5,7 @@ import { capabilitiesOf, type LogicalStore, type RedisHandle, type RedisNode } f
 import { type Batch, followingBatch, nodeBatch, routedBatch } from './batch';
 import { censusKind } from './census/kind';
 import { censusCommandPager, censusScriptPager } from './census/pagers';
+import type { Glob } from './glob';
 import type { PassKind } from './ports';
 import { reclaimKind } from './reclaim/kind';
 import { reclaimPager } from './reclaim/pager';
@@ -33,8 +34,8 @@ interface PassWorkOptions {
   readonly entities: Entities;
   /** Declared prefixes of logical keys, as the caches have them. */
   readonly prefixes: readonly string[];
-  /** Census and reclaim look only at keys that begin so; empty: at all. */
-  readonly only: string;
+  /** Only keys that match are looked at; for sessions it says which keys are sessions. Undefined: no such limit. */
+  readonly only: Glob | undefined;
   readonly clock: Clock;
   readonly deadlineMs: number;
 }
@@ -44,6 +45,7 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
   const { redis, settings, only, deadlineMs } = options;
   const sessions: SessionsPassOptions = {
     prefix: settings.SWEEP_SESSION_PREFIX,
+    only,
     lifeMs: settings.SWEEP_SESSION_SECONDS * SECOND,
     longestMs: settings.SWEEP_SESSION_LONGEST_SECONDS * SECOND,
     inspectEvery: settings.SWEEP_INSPECT_EVERY,

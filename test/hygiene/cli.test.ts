@@ -70,6 +70,34 @@ test('--match names the beginning of the sessions, and the database stands in th
   await client.select(0);
 });
 
+test.each(['script', 'commands'])('--match takes any glob, and users keep what is theirs (%s)', async (way) => {
+  const env = { SWEEP_PAGES: way };
+  const generation = 'app:t1:sess:user:{x}:generation';
+  const others = ['app:t1:other:1', 'app:t3:sess:1', 'app[1]:sess:1', 'sess:1'];
+  await client.mset(Object.fromEntries(['app:t1:sess:1', 'app:t2:sess:ü', ...others].map((key) => [key, '{}'])));
+  await client.set(generation, 'g', 'EX', 300 * 86_400);
+  const match = ['--match', 'app:t[12]:sess:*', '--url', server.url, '--json', ...fast];
+  const dry = await run([...match, '--dry-run'], { env });
+  const seen = { matched: 3, missing: 2, over: 0 };
+  expect(JSON.parse(dry.out.join('\n'))).toMatchObject({ examined: 7, figures: { ...seen, given: 0 }, faults: [] });
+  const real = await run(match, { env });
+  expect(JSON.parse(real.out.join('\n'))).toMatchObject({ examined: 7, figures: { ...seen, given: 2 }, faults: [] });
+  for (const key of ['app:t1:sess:1', 'app:t2:sess:ü']) expect(await client.ttl(key)).toBeGreaterThan(0);
+  for (const key of others) expect(await client.ttl(key)).toBe(-1);
+  expect(await client.ttl(generation)).toBeGreaterThan(299 * 86_400);
+  await run(['--match', 'app\\[1\\]:*', '--url', server.url, ...fast], { env });
+  expect(await client.ttl('app[1]:sess:1')).toBeGreaterThan(0);
+});
+
+test("a beginning that the usual sessions' keys share hides no user's key", async () => {
+  const generation = 'sess:user:{x}:generation';
+  await client.set(generation, 'g', 'EX', 300 * 86_400);
+  await client.set('sess:u1', '{}');
+  await run(['--match', 'sess:u*', '--url', server.url, ...fast]);
+  expect(await client.ttl('sess:u1')).toBeGreaterThan(0);
+  expect(await client.ttl(generation)).toBeGreaterThan(299 * 86_400);
+});
+
 test.each([['script'], ['commands']])(
   'the census prints groups and the biggest keys, of some keys only (%s)',
   async (way) => {
@@ -81,6 +109,8 @@ test.each([['script'], ['commands']])(
     const some = await run(['census', '--url', server.url, '--match', 'app:*', '--json', ...fast], { env });
     const { census } = JSON.parse(some.out.join('\n'));
     expect(census.groups.map(({ label }: { label: string }) => label)).toEqual(['app:']);
+    const globbed = await run(['census', '--url', server.url, '--match', '*:[1]', '--json', ...fast], { env });
+    expect(JSON.parse(globbed.out.join('\n'))).toMatchObject({ examined: 3, figures: { keys: 2 } });
   },
 );
 
@@ -89,6 +119,8 @@ test('reclaim finds the prefixes that were invalidated by itself', async () => {
   const entry = `A0${'1'.repeat(19)}${stamp}${stamp}000000${'0000'}{}`;
   await client.mset({ 'cache:{user:profile:1}': entry, 'cache:{product:x:1}': entry, 'app:1': 'x' });
   await client.set('cache:epoch:{p:user:profile:}', String(Date.now()));
+  const none = await run(['reclaim', '--url', server.url, '--match', '*{product:*', '--json', ...fast]);
+  expect(JSON.parse(none.out.join('\n'))).toMatchObject({ figures: { entries: 1, dead: 0, unlinked: 0 } });
   const { out } = await run(['reclaim', '--url', server.url, '--json', ...fast]);
   expect(JSON.parse(out.join('\n'))).toMatchObject({ figures: { entries: 2, dead: 1, unlinked: 1 } });
   expect((await client.keys('*')).sort()).toEqual(['app:1', 'cache:epoch:{p:user:profile:}', 'cache:{product:x:1}']);
@@ -115,7 +147,7 @@ test.each([
   [['--duty', '0'], /Expected --duty/],
   [['--duty', '101%'], /Expected --duty/],
   [['--match', '*'], /Expected --match/],
-  [['--match', 'a*b*'], /Expected --match/],
+  [['--match', '*?'], /Expected --match/],
   [['--url', 'nonsense'], /Expected --url .*masked/],
   [['--url', 'redis://:secret@h/x'], /number of a database.*masked/],
 ])('%p is a wrong call', async (args, message) => {

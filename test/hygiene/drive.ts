@@ -54,7 +54,7 @@ export function rig(
     queue: memoryQueue(),
     shards: redisShards({
       redis,
-      work: passWork({ redis, settings, deadlineMs, entities, prefixes, only: '', clock: systemClock }),
+      work: passWork({ redis, settings, deadlineMs, entities, prefixes, only: undefined, clock: systemClock }),
       way: settings.SWEEP_PAGES,
       deadlineMs,
     }),

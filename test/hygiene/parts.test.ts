@@ -92,21 +92,21 @@ test.each([
 });
 
 describe('the pace', () => {
-  test('halves COUNT above 1.5 of the target, adds 25 under 0.8 of it, within 50 to 1000', () => {
-    expect(nextCount(400, 751, 500)).toBe(200);
-    expect(nextCount(400, 750, 500)).toBe(400);
-    expect(nextCount(400, 400, 500)).toBe(400);
-    expect(nextCount(400, 399, 500)).toBe(425);
+  test('sets COUNT to what fills the target, at once downwards, by 25 upwards, within 50 to 1000', () => {
+    expect(nextCount(400, 1_000, 500)).toBe(200);
+    expect(nextCount(400, 510, 500)).toBe(392);
+    expect(nextCount(400, 490, 500)).toBe(408);
+    expect(nextCount(400, 100, 500)).toBe(425);
     expect(nextCount(60, 10_000, 500)).toBe(50);
-    expect(nextCount(990, 1, 500)).toBe(1_000);
+    expect(nextCount(990, 0, 500)).toBe(1_000);
   });
   test('asks for shorter pages where few readers meet one, and takes one slow page for chance', () => {
     const full = new Pace(1);
-    expect([450, 2_000, 450, 2_000, 2_000].map((micros) => full.nextCount(400, micros))).toEqual([
-      ...[400, 400, 400, 400, 200],
+    expect([500, 2_000, 500, 2_000, 2_000].map((micros) => full.nextCount(400, micros))).toEqual([
+      ...[400, 400, 400, 400, 100],
     ]);
-    expect(new Pace(0.1).nextCount(400, 300)).toBe(400);
-    expect(new Pace(0.1).nextCount(400, 450)).toBe(200);
+    expect(new Pace(0.1).nextCount(400, 250)).toBe(400);
+    expect(new Pace(0.1).nextCount(400, 500)).toBe(200);
   });
   test('rests nine times as long as pages take at a duty of 10 %, in whole timers', () => {
     const pace = new Pace(0.1);

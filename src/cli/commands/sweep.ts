@@ -17,7 +17,7 @@ export function registerSweep(program: Command, io: CliIo): void {
     .description('Walk every key once: give sessions a TTL, take a census, or reclaim what was invalidated.')
     .argument('[pass]', `${PASSES.join(', ')}; or status: how far the scheduled passes are`, 'sessions')
     .option('--url <url>', 'the Redis to walk, a node of a cluster included (default: REDIS_URL or REDIS_NODES)')
-    .option('--match <prefix*>', 'only keys that begin so; for sessions, what their keys begin with')
+    .option('--match <glob>', 'only keys that match, as SCAN has it; for sessions, which keys are sessions')
     .option('--dry-run', 'say what would be done, and change nothing')
     .option('--duty <share>', 'largest share of the server’s time: 25% or 0.25 (default: SWEEP_DUTY, 10%)')
     .option('--json', 'print one object instead of lines')

@@ -1,5 +1,7 @@
 import { StewardError } from '../../errors';
+import { type Glob, parseGlob } from '../../hygiene/glob';
 import type { PassName } from '../../hygiene/record';
+import { usersPrefix } from '../../hygiene/sessions/options';
 import { readSettings, type Settings } from '../../settings';
 
 /** The call can't be meant: nothing was done. */
@@ -20,15 +22,24 @@ export function sweepSettings(
   pass: PassName,
   flags: SweepFlags,
   environment: Readonly<Record<string, string | undefined>>,
-): { readonly settings: Settings; readonly only: string | undefined } {
-  const prefix = flags.match === undefined ? undefined : prefixOf(flags.match);
+): { readonly settings: Settings; readonly only: Glob | undefined } {
+  const glob = flags.match === undefined ? undefined : parseGlob(flags.match);
   const settings = readSettings({
     ...environment,
     ...(flags.url === undefined ? {} : target(flags.url)),
     ...(flags.duty === undefined ? {} : { SWEEP_DUTY: String(shareOf(flags.duty)) }),
-    ...(pass === 'sessions' && prefix !== undefined ? { SWEEP_SESSION_PREFIX: prefix } : {}),
   });
-  return { settings, only: pass === 'sessions' ? undefined : prefix };
+  if (pass !== 'sessions' || !glob) return { settings, only: glob };
+  if (glob.lua.every((piece) => /^\^?\.*\$?$/.test(piece))) {
+    throw new SweepCallError('Expected --match to tell sessions from other keys, got a pattern that every key matches');
+  }
+  const { beginning } = glob;
+  // As a prefix, a beginning that users' keys share would take them for sessions: `sess:u` and `sess:user:{...`.
+  const prefix = settings.SWEEP_SESSION_PREFIX;
+  const isPrefix = beginning === prefix || (beginning && !usersPrefix(prefix).startsWith(beginning));
+  return isPrefix
+    ? { settings: { ...settings, SWEEP_SESSION_PREFIX: beginning }, only: undefined }
+    : { settings, only: glob };
 }
 
 /** One URL names one database, and nothing else that the environment may say of Redis. */
@@ -62,15 +73,4 @@ function shareOf(text: string): number {
     throw new SweepCallError(`Expected --duty from 0.1% to 100%, or 0.001 to 1, got ${JSON.stringify(text)}`);
   }
   return share;
-}
-
-/** Keys are told apart by their beginning, which costs the server next to nothing; a whole glob would not. */
-function prefixOf(pattern: string): string {
-  const prefix = pattern.endsWith('*') ? pattern.slice(0, -1) : '';
-  if (prefix === '' || /[*?[\]\\]/.test(prefix)) {
-    throw new SweepCallError(
-      `Expected --match to be the beginning of keys and a star, such as app:sess:*, got ${JSON.stringify(pattern)}`,
-    );
-  }
-  return prefix;
 }

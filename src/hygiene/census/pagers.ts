@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { defineScript, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
 import type { Batch, Command } from '../batch';
-import { hasPrefix } from '../has-prefix';
+import { type Glob, globArguments } from '../glob';
 import type { Pager } from '../pager';
 import { labelOf } from './label';
 import pageLua from './lua/census-page.lua';
@@ -32,8 +32,8 @@ export interface CensusPagerOptions {
   readonly store: LogicalStore;
   readonly node: RedisNode;
   readonly sessionPrefix: string;
-  /** Only keys that begin so are counted; empty: all. */
-  readonly only: string;
+  /** Only keys that match are counted. Undefined: all. */
+  readonly only: Glob | undefined;
   /** The server has MEMORY USAGE. */
   readonly measures: boolean;
   /** Every n-th string is measured. */
@@ -49,6 +49,7 @@ const BIG_FROM_BYTES = 1_024;
 export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage> {
   const { redis, store, node, sessionPrefix, only, measures, measureEvery, deadlineMs } = options;
   const bar = bigBar();
+  const pieces = globArguments(only);
   return async (cursor, count) => {
     const args = [
       cursor,
@@ -58,8 +59,8 @@ export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage
       measureEvery,
       bar.bytes,
       10 * BIG_KEYS,
-      only,
       FIRST_MEASURED,
+      ...pieces,
     ];
     const [next, examined, micros, found, big] = await redis.run(store, pageScript, [], args, {
       ...{ node, deadlineMs },
@@ -92,7 +93,7 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): P
     const [reply] = await batch([['SCAN', cursor, 'COUNT', count]]);
     if (reply instanceof Error) throw reply;
     const [next, all] = reply as [Buffer, Buffer[]];
-    const keys = all.filter((key) => hasPrefix(key, only));
+    const keys = only ? all.filter((key) => only.matches(key)) : all;
     const looks = await batch(
       keys.flatMap((key): Command[] => [
         ['PTTL', key],

@@ -1,6 +1,7 @@
 import type { Reclaimer } from '../../cache';
 import { CACHE_PREFIX } from '../../entities/key';
 import type { Batch } from '../batch';
+import type { Glob } from '../glob';
 import type { Pager } from '../pager';
 import type { ReclaimFindings } from './kind';
 
@@ -11,14 +12,15 @@ import type { ReclaimFindings } from './kind';
 export function reclaimPager(
   batch: Batch,
   reclaimer: Reclaimer,
-  { dryRun, only }: { readonly dryRun: boolean; readonly only: string },
+  { dryRun, only }: { readonly dryRun: boolean; readonly only: Glob | undefined },
 ): Pager<ReclaimFindings> {
   return async (cursor, count) => {
     const began = performance.now();
     const [reply] = await batch([['SCAN', cursor, 'COUNT', count]]);
     if (reply instanceof Error) throw reply;
     const [next, keys] = reply as [Buffer, Buffer[]];
-    const entries = keys.map(String).filter((key) => key.startsWith(`${CACHE_PREFIX}{`) && key.startsWith(only));
+    const wanted = only ? keys.filter((key) => only.matches(key)) : keys;
+    const entries = wanted.map(String).filter((key) => key.startsWith(`${CACHE_PREFIX}{`));
     const { entries: seen, dead, unlinked } = await reclaimer.reclaim(entries, { dryRun });
     const micros = Math.round((performance.now() - began) * 1_000);
     return { cursor: String(next), examined: keys.length, micros, found: { entries: seen, dead, unlinked } };

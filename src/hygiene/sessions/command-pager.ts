@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Batch, Command } from '../batch';
-import { hasPrefix } from '../has-prefix';
 import { noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
 import { isSound, ownLifeMs } from './life';
-import { HEAD_BYTES, MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './options';
+import { HEAD_BYTES, kindOf, MAX_PRUNED, type SessionsPassOptions } from './options';
 
 export interface FixOptions extends SessionsPassOptions {
   readonly dryRun: boolean;
@@ -15,21 +14,20 @@ export interface FixOptions extends SessionsPassOptions {
 
 /** What lua/sessions-page.lua does to the keys of a page, by plain commands of single keys: two or three round trips. */
 export async function fixSessions(keys: readonly Buffer[], batch: Batch, options: FixOptions): Promise<SessionsPage> {
-  const { prefix, longestMs, lifeMs, inspectEvery, nowMs } = options;
+  const { longestMs, lifeMs, inspectEvery, nowMs } = options;
   const counts = noCounts();
-  const matched = keys.filter((key) => hasPrefix(key, prefix));
+  const matched = keys.map((key) => ({ key, kind: kindOf(key, options) })).filter(({ kind }) => kind !== undefined);
   counts.matched = matched.length;
-  const ttls = await batch(matched.map((key): Command => ['PTTL', key]));
-  const users = usersPrefix(prefix);
+  const ttls = await batch(matched.map(({ key }): Command => ['PTTL', key]));
   const changes: { key: Buffer; ms: number; capped: boolean }[] = [];
   const missing: Buffer[] = [];
   const indexes: Buffer[] = [];
   const inspected: Buffer[] = [];
-  matched.forEach((key, index) => {
+  matched.forEach(({ key, kind }, index) => {
     const ttl = ttls[index];
     if (typeof ttl !== 'number' || ttl === -2) return;
     if (ttl === -1) counts.missing += 1;
-    if (hasPrefix(key, users)) {
+    if (kind === 'users') {
       if (key.toString('latin1').endsWith(':sessions')) indexes.push(key);
       if (ttl === -1) changes.push({ key, ms: 2 * longestMs, capped: false });
       return;

@@ -9,7 +9,7 @@ export function ownLifeMs(head: string, nowMs: number): number | undefined {
     return Math.max(1_000, (idle > 0 ? Math.min(seen + idle, ends) : ends) - nowMs);
   }
   const cookie = /"originalMaxAge":(\d+)/.exec(head);
-  return cookie ? Number(cookie[1]) : undefined;
+  return cookie ? Math.max(1_000, Number(cookie[1])) : undefined;
 }
 
 const digits = (text: string): number | undefined => (/^\d+$/.test(text) ? Number(text) : undefined);

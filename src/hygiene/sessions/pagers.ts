@@ -1,6 +1,7 @@
 import type { LogicalStore, RedisHandle, RedisNode } from '../../redis';
 import { defineScript } from '../../redis';
 import type { Batch, Command } from '../batch';
+import { globArguments } from '../glob';
 import type { Pager } from '../pager';
 import { fixSessions } from './command-pager';
 import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
@@ -28,17 +29,18 @@ interface PagerOptions {
 export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> {
   const { redis, store, node, sessions, dryRun, deadlineMs } = options;
   const fixed = [
-    sessions.prefix,
-    usersPrefix(sessions.prefix),
+    sessions.only ? '' : sessions.prefix,
+    usersPrefix(sessions.only ? '' : sessions.prefix),
     sessions.lifeMs,
     sessions.longestMs,
     dryRun ? '1' : '0',
     sessions.inspectEvery,
     sessions.largestBytes,
   ];
+  const pieces = globArguments(sessions.only);
   let wanted = SAMPLE_SIZE;
   return async (cursor, count) => {
-    const args = [cursor, count, ...fixed, wanted, MAX_PRUNED];
+    const args = [cursor, count, ...fixed, wanted, MAX_PRUNED, ...pieces];
     const reply = await redis.run(store, pageScript, [], args, { node, deadlineMs, buffers: true });
     const [text, elsewhere, hashes] = Buffer.isBuffer(reply) ? [reply, [], []] : reply;
     const [next = '0', examined, micros, ...numbers] = text.toString('latin1').split(' ');

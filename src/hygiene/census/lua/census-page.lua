@@ -7,14 +7,14 @@
 --        5 every n-th string of a group is measured, besides its first ones; what is not a string always is
 --        6 a key is reported as big from here on, in bytes
 --        7 big keys wanted at most
---        8 only keys that begin so are counted; empty: all
---        9 so many strings of a group are measured first, so that a small group is measured whole
+--        8 so many strings of a group are measured first, so that a small group is measured whole
+--        9 and on: only keys that match are counted; pieces of a glob as Lua patterns, see glob.ts; none: all are
 -- Result cursor, keys examined, µs spent, { label, { numbers as in tally.ts }, sum of squares as text, ... },
 --        { big key, type, bytes, ... }
 local cursor, count, sessions = ARGV[1], ARGV[2], ARGV[3]
 local measures, nth = ARGV[4] == '1', tonumber(ARGV[5])
 local big_from, big_wanted = tonumber(ARGV[6]), tonumber(ARGV[7])
-local only, first_measured = ARGV[8], tonumber(ARGV[9])
+local first_measured = tonumber(ARGV[8])
 local call, sub, find, match = redis.pcall, string.sub, string.find, string.match
 
 local began = redis.call('TIME')
@@ -43,6 +43,16 @@ local function label_of(key)
   return first and #first <= 60 and first .. ':' or '(other)'
 end
 
+local function matches(key)
+  local at = 1
+  for n = 9, #ARGV do
+    local from, to = find(key, ARGV[n], at)
+    if not from then return false end
+    at = to + 1
+  end
+  return true
+end
+
 local function bucket_of(ttl)
   if ttl < 0 then return 10 end
   for at = 1, #EDGES do
@@ -62,7 +72,7 @@ local page = redis.call('SCAN', cursor, 'COUNT', count)
 local keys = page[2]
 for i = 1, #keys do
   local key = keys[i]
-  local ttl = sub(key, 1, #only) == only and call('PTTL', key)
+  local ttl = matches(key) and call('PTTL', key)
   -- False: not asked for. A table: the key lives on another node by now, and is counted there. -2: it has just expired.
   if type(ttl) == 'number' and ttl ~= -2 then
     local label = label_of(key)

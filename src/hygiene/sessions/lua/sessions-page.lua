@@ -3,8 +3,8 @@
 -- KEYS   none
 -- ARGV   2 cursor
 --        3 COUNT
---        4 prefix of the sessions' keys
---        5 prefix of what belongs to users: their indexes and generations; it begins with the former
+--        4 what the sessions' keys begin with; empty where a glob says which they are
+--        5 what belongs to users, indexes and generations: keys that begin so, or with a glob hold it anywhere
 --        6 life of a session that does not say its own, in ms
 --        7 longest life there may be, in ms
 --        8 '1': change nothing
@@ -12,16 +12,14 @@
 --       10 largest record that is not reported, in bytes
 --       11 hashes of changed keys wanted at most
 --       12 members of an index removed at most in one go
+--       13 and on: pieces of the glob as Lua patterns, see glob.ts; none: no glob
 -- Result one text, which a client reads faster than a list of numbers: cursor, keys examined, µs spent, and counts in
 --        the order of COUNTS in kind.ts, separated by spaces. Where there are such keys, a list of that text,
 --        { keys that live elsewhere by now } and { SHA-1 of some changed keys }
-local cursor, count, prefix, index_prefix = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local cursor, count, prefix, users, has_glob = ARGV[2], ARGV[3], ARGV[4], ARGV[5], #ARGV > 12
 local life, longest, dry = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 local nth, largest, wanted, members = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local call, sub, byte, now_ms = redis.pcall, string.sub, string.byte, math.floor(now_us / 1000)
-local prefix_length, index_length = #prefix, #index_prefix
--- One byte tells most sessions from an index, and costs less than cutting a string.
-local index_byte = byte(index_prefix, prefix_length + 1)
+local call, sub, find, now_ms = redis.pcall, string.sub, string.find, math.floor(now_us / 1000)
 
 local matched, missing, over, given, capped = 0, 0, 0, 0, 0
 local inspected, malformed, oversized, other_types, indexes, pruned = 0, 0, 0, 0, 0, 0
@@ -36,7 +34,8 @@ local function own_life(head)
     if idle > 0 and seen + idle < ends then ends = seen + idle end
     return math.max(1000, ends - now_ms)
   end
-  return tonumber(string.match(head, '"originalMaxAge":(%d+)'))
+  local age = tonumber(string.match(head, '"originalMaxAge":(%d+)'))
+  return age and math.max(1000, age)
 end
 
 local function is_sound(text)
@@ -48,18 +47,29 @@ end
 
 local function inspect(key)
   inspected = inspected + 1
-  local size = call('STRLEN', key)
-  if type(size) == 'table' then
+  local text = call('GETRANGE', key, '0', ARGV[10]) -- one byte more than the largest that is read
+  if type(text) == 'table' then
     return
-  elseif size > largest then
+  elseif #text > largest then
     oversized = oversized + 1
-  elseif size > 0 and not is_sound(call('GET', key)) then
+  elseif #text > 0 and not is_sound(text) then
     malformed = malformed + 1
   end
 end
 
+-- A number given to a command is written out with 17 digits, which costs as much as the command; lives are few.
+local texts = {}
+local function text_of(ms)
+  local text = texts[ms]
+  if not text then
+    text = string.format('%.0f', ms)
+    texts[ms] = text
+  end
+  return text
+end
+
 local function set_life(key, ms)
-  if not dry then redis.call('PEXPIRE', key, ms) end -- not pcall: a node that may not write ends the page
+  if not dry then redis.call('PEXPIRE', key, text_of(ms)) end -- not pcall: a node that may not write ends the page
   if #changed < wanted then changed[#changed + 1] = redis.sha1hex(key) end
 end
 
@@ -81,11 +91,37 @@ end
 
 local function give(key)
   missing = missing + 1
-  local head = call('GETRANGE', key, 0, 1023)
+  local head = call('GETRANGE', key, '0', '1023')
   local ms
   if type(head) == 'string' then ms = own_life(head) else other_types = other_types + 1 end
   ms = ms or life
   set_life(key, ms < longest and ms or longest)
+end
+
+-- What a key is: false none of ours, 1 a session, 2 perhaps a user's. The byte after the prefix tells most of them, and
+-- beginnings are few, so they are looked up: this is done for every key there is.
+local kinds = {}
+local beginning = #prefix + 1
+local function learn(first)
+  local kind = false
+  if sub(first, 1, #prefix) == prefix then kind = (has_glob or first == sub(users, 1, beginning)) and 2 or 1 end
+  kinds[first] = kind
+  return kind
+end
+
+local function matches(key)
+  local at = 1
+  for n = 13, #ARGV do
+    local from, to = find(key, ARGV[n], at)
+    if not from then return false end
+    at = to + 1
+  end
+  return true
+end
+
+local function is_users(key)
+  if has_glob then return find(key, users, 1, true) ~= nil end
+  return sub(key, 1, #users) == users
 end
 
 local page = redis.call('SCAN', cursor, 'COUNT', count)
@@ -93,12 +129,15 @@ local keys = page[2]
 local due = nth > 0 and 1 + now_us % nth or 0
 for i = 1, #keys do
   local key = keys[i]
-  if sub(key, 1, prefix_length) == prefix then
+  local first = sub(key, 1, beginning)
+  local kind = kinds[first]
+  if kind == nil then kind = learn(first) end
+  if kind and (not has_glob or matches(key)) then
     matched = matched + 1
     local ttl = call('PTTL', key)
     if type(ttl) == 'table' then
       elsewhere[#elsewhere + 1] = key
-    elseif byte(key, prefix_length + 1) == index_byte and sub(key, 1, index_length) == index_prefix then
+    elseif kind == 2 and is_users(key) then
       heal_user(key, ttl)
     else
       if ttl == -1 then

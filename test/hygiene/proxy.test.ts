@@ -1,0 +1,84 @@
+import { Cluster } from 'ioredis';
+import { type RunningCluster, startRedisCluster } from '../../local/servers';
+import { createCache } from '../../src/cache';
+import { systemClock } from '../../src/clock';
+import { defineEntity } from '../../src/entities/define-entity';
+import { entityRegistry } from '../../src/entities/registry';
+import { silentLogger } from '../../src/logger';
+import type { RedisHandle } from '../../src/redis';
+import { redisFor, rig, runPass, settingsFor } from './drive';
+import { type EnterpriseProxy, startEnterpriseProxy } from './enterprise-proxy';
+
+/** The passes through a proxy that shows three real masters as one keyspace. */
+
+let cluster: RunningCluster;
+let client: Cluster;
+let proxy: EnterpriseProxy;
+let redis: RedisHandle;
+
+beforeAll(async () => {
+  cluster = await startRedisCluster({ masters: 3 });
+  client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
+  proxy = await startEnterpriseProxy(cluster);
+  redis = redisFor({ REDIS_URL: proxy.url });
+});
+
+afterAll(async () => {
+  await redis.close();
+  await proxy.stop();
+  client.disconnect();
+  await cluster.stop();
+});
+
+beforeEach(async () => {
+  await Promise.all(client.nodes('master').map((node) => node.flushall()));
+  await Promise.all(
+    Array.from({ length: 1_200 }, (_, index) => [
+      index % 3 === 0 ? client.set(`sess:${index}`, '{}') : client.set(`sess:${index}`, '{}', 'EX', 5_000),
+      client.set(`foreign:${index}`, '1'),
+    ]).flat(),
+  );
+});
+
+async function withoutTtl(prefix: string): Promise<number> {
+  const ttls = await Promise.all(Array.from({ length: 1_200 }, (_, index) => client.ttl(`${prefix}:${index}`)));
+  return ttls.filter((ttl) => ttl === -1).length;
+}
+
+test('sessions are one shard, swept exactly by plain commands; what is foreign stays', async () => {
+  const scripts = proxy.seen.get('EVALSHA') ?? 0;
+  const settings = settingsFor({ REDIS_URL: proxy.url });
+  const dry = await runPass('sessions', rig(redis, settings), { dryRun: true });
+  expect(dry).toMatchObject({ shards: 1, examined: 2_400, figures: { missing: 400, given: 0 } });
+  const summary = await runPass('sessions', rig(redis, settings, { options: { budgetMs: 50, saveEveryMs: 10 } }));
+  expect(summary).toMatchObject({ shards: 1, examined: 2_400, rescans: 0, faults: [] });
+  expect(summary.figures).toMatchObject({ matched: 1_200, missing: 400, given: 400 });
+  expect(await withoutTtl('sess')).toBe(0);
+  expect(await withoutTtl('foreign')).toBe(1_200);
+  expect(proxy.seen.get('EVALSHA') ?? 0).toBe(scripts);
+  expect(proxy.seen.get('EVAL')).toBeUndefined();
+});
+
+test('a page script, which covers one shard there, is found out by the count of keys', async () => {
+  const settings = settingsFor({ REDIS_URL: proxy.url, SWEEP_PAGES: 'script' });
+  const summary = await runPass('sessions', rig(redis, settings));
+  expect(summary.examined).toBeLessThan(1_500);
+  expect(summary.faults).toEqual([expect.stringMatching(/fewer keys were examined than there were$/)]);
+});
+
+test('the census counts every shard', async () => {
+  const summary = await runPass('census', rig(redis, settingsFor({ REDIS_URL: proxy.url })));
+  expect(summary).toMatchObject({ shards: 1, examined: 2_400, faults: [] });
+  expect(summary.figures).toMatchObject({ keys: 2_400, keysWithoutTtl: 1_600 });
+  expect(summary.figures.bytes).toBeGreaterThan(2_400 * 40);
+});
+
+test('reclaim unlinks what was invalidated, wherever it lives', async () => {
+  const entities = entityRegistry([defineEntity({ name: 'user:profile', load: async (key: string) => key })]);
+  const cache = createCache({ redis, entities, logger: silentLogger, clock: systemClock });
+  await Promise.all(Array.from({ length: 60 }, (_, id) => cache.get(`user:profile:${id}`)));
+  await cache.invalidatePrefix('user:profile:');
+  const summary = await runPass('reclaim', rig(redis, settingsFor({ REDIS_URL: proxy.url }), { entities }));
+  expect(summary.figures).toMatchObject({ entries: 60, dead: 60, unlinked: 60 });
+  expect(await withoutTtl('foreign')).toBe(1_200);
+});
