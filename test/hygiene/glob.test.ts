@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import { globArguments, parseGlob } from '../../src/hygiene/glob';
+import globLua from '../../src/hygiene/lua/glob.lua';
 
 let server: RunningRedis;
 let client: Redis;
@@ -15,16 +16,10 @@ afterAll(async () => {
 });
 
 /** What the page scripts do with the pieces, over all keys at once. */
-const FIND = `
+const FIND = `${globLua}
   local found = {}
   for _, key in ipairs(redis.call('KEYS', '*')) do
-    local at, is = 1, true
-    for n = 1, #ARGV do
-      local from, to = string.find(key, ARGV[n], at)
-      if not from then is = false break end
-      at = to + 1
-    end
-    if is then found[#found + 1] = key end
+    if matches(key, 1) then found[#found + 1] = key end
   end
   return found`;
 

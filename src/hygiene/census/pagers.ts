@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { defineScript, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
 import type { Batch, Command } from '../batch';
 import { type Glob, globArguments } from '../glob';
+import globLua from '../lua/glob.lua';
 import type { Pager } from '../pager';
 import { labelOf } from './label';
 import pageLua from './lua/census-page.lua';
@@ -25,7 +26,11 @@ import {
 
 type Reply = readonly [Buffer, number, number, (Buffer | number[])[], (Buffer | number)[]];
 
-const pageScript = defineScript<Reply>('census-page', { keys: 0, lua: pageLua, writes: false });
+const pageScript = defineScript<Reply>('census-page', {
+  keys: 0,
+  lua: `${globLua}\n${pageLua}`,
+  writes: false,
+});
 
 export interface CensusPagerOptions {
   readonly redis: RedisHandle;

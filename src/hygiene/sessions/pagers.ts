@@ -2,6 +2,7 @@ import type { LogicalStore, RedisHandle, RedisNode } from '../../redis';
 import { defineScript } from '../../redis';
 import type { Batch, Command } from '../batch';
 import { globArguments } from '../glob';
+import globLua from '../lua/glob.lua';
 import type { Pager } from '../pager';
 import { fixSessions } from './command-pager';
 import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
@@ -10,7 +11,11 @@ import { MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './options';
 
 type Reply = Buffer | readonly [text: Buffer, elsewhere: Buffer[], sample: Buffer[]];
 
-const pageScript = defineScript<Reply>('sessions-page', { keys: 0, lua: pageLua, writes: true });
+const pageScript = defineScript<Reply>('sessions-page', {
+  keys: 0,
+  lua: `${globLua}\n${pageLua}`,
+  writes: true,
+});
 
 interface PagerOptions {
   readonly redis: RedisHandle;

@@ -43,16 +43,6 @@ local function label_of(key)
   return first and #first <= 60 and first .. ':' or '(other)'
 end
 
-local function matches(key)
-  local at = 1
-  for n = 9, #ARGV do
-    local from, to = find(key, ARGV[n], at)
-    if not from then return false end
-    at = to + 1
-  end
-  return true
-end
-
 local function bucket_of(ttl)
   if ttl < 0 then return 10 end
   for at = 1, #EDGES do
@@ -72,7 +62,7 @@ local page = redis.call('SCAN', cursor, 'COUNT', count)
 local keys = page[2]
 for i = 1, #keys do
   local key = keys[i]
-  local ttl = matches(key) and call('PTTL', key)
+  local ttl = matches(key, 9) and call('PTTL', key)
   -- False: not asked for. A table: the key lives on another node by now, and is counted there. -2: it has just expired.
   if type(ttl) == 'number' and ttl ~= -2 then
     local label = label_of(key)

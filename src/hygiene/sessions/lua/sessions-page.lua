@@ -109,16 +109,6 @@ local function learn(first)
   return kind
 end
 
-local function matches(key)
-  local at = 1
-  for n = 13, #ARGV do
-    local from, to = find(key, ARGV[n], at)
-    if not from then return false end
-    at = to + 1
-  end
-  return true
-end
-
 local function is_users(key)
   if has_glob then return find(key, users, 1, true) ~= nil end
   return sub(key, 1, #users) == users
@@ -132,7 +122,7 @@ for i = 1, #keys do
   local first = sub(key, 1, beginning)
   local kind = kinds[first]
   if kind == nil then kind = learn(first) end
-  if kind and (not has_glob or matches(key)) then
+  if kind and (not has_glob or matches(key, 13)) then
     matched = matched + 1
     local ttl = call('PTTL', key)
     if type(ttl) == 'table' then
