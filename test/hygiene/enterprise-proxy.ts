@@ -65,7 +65,7 @@ export async function startEnterpriseProxy(backend: RunningCluster, { delayMs = 
   }
 
   const server = createServer((socket) => {
-    let left = Buffer.alloc(0);
+    let left: Buffer = Buffer.alloc(0);
     let last: Promise<unknown> = Promise.resolve();
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
