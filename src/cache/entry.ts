@@ -78,9 +78,12 @@ export const costOf = (raw: string): number => +raw.slice(COST_AT, TAGS_AT);
 export const tagsLengthOf = (raw: string): number =>
   raw.startsWith('0000', TAGS_AT) ? 0 : +raw.slice(TAGS_AT, HEADER_LENGTH);
 
-/** The look of a reader in a hurry: what passes it and is foreign all the same fails when its payload is read. */
-export const looksOurs = (raw: string): boolean =>
-  raw.charCodeAt(0) === FORMAT_CODE && raw.length >= HEADER_LENGTH && expiresOf(raw) > 0;
+/**
+ * The look of a reader in a hurry: the end of its life, 0 where it isn't ours. What passes and is foreign all the same
+ * fails when its payload is read.
+ */
+export const expiresIfOurs = (raw: string): number =>
+  raw.charCodeAt(0) === FORMAT_CODE && raw.length >= HEADER_LENGTH ? expiresOf(raw) || 0 : 0;
 
 export function tagsOf(raw: string): readonly string[] {
   const length = tagsLengthOf(raw);

@@ -1,4 +1,4 @@
-import { expiresOf, FLAG_DIRTY, flagsOf, looksOurs, stampOf, tagsLengthOf, tagsOf } from './entry';
+import { expiresIfOurs, FLAG_DIRTY, flagsOf, stampOf, tagsLengthOf, tagsOf } from './entry';
 import { type Epoch, type Epochs, isKilled } from './epochs';
 
 /**
@@ -16,7 +16,8 @@ export function inspect(
   local: number | undefined,
   strict: boolean,
 ): Verdict {
-  if (!looksOurs(raw)) return 'unreadable';
+  const expiresMs = expiresIfOurs(raw);
+  if (expiresMs === 0) return 'unreadable';
   // A write that the database may not have yet: only newer writes and deletes take it away.
   if ((flagsOf(raw) & FLAG_DIRTY) !== 0) return 'live';
   const all = tagsLengthOf(raw) === 0 ? prefixes : epochsOf(raw, prefixes, epochs);
@@ -24,7 +25,7 @@ export function inspect(
     if (strict || (local !== undefined && !epochs.areFresh(all, local))) return 'unsure';
     if (isKilled(stampOf(raw), all)) return 'killed';
   }
-  return expiresOf(raw) > now ? 'live' : 'stale';
+  return expiresMs > now ? 'live' : 'stale';
 }
 
 /** The epochs of an entry: of its prefixes, and of the tags it was stored with. */

@@ -3,7 +3,7 @@ import { physicalKey } from '../entities/key';
 import type { Logger } from '../logger';
 import { withDeadline } from '../redis/deadline';
 import type { Codec } from './codec';
-import { expiresOf, stampOf, tagsLengthOf } from './entry';
+import { expiresOf, stampOf } from './entry';
 import type { Epochs } from './epochs';
 import { epochsOf, inspect } from './inspect';
 import type { Local } from './local';
@@ -65,9 +65,8 @@ export abstract class Lookup implements Read {
     const { plan, key } = this;
     const { epochs, time, clock } = this.context;
     const prefixes = prefixEpochs(plan, key);
-    // Without epochs nobody asks what the local time is.
-    const local = prefixes.length === 0 && tagsLengthOf(raw) === 0 ? 0 : clock.now();
-    const verdict = inspect(raw, prefixes, epochs, time.now(), local, strict);
+    const local = clock.now();
+    const verdict = inspect(raw, prefixes, epochs, time.at(local), local, strict);
     if (verdict === 'live') {
       this.#serve(raw);
     } else if (verdict === 'unsure') {

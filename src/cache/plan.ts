@@ -42,6 +42,8 @@ export class Plans {
   readonly #plans = new Map<string, Plan>();
   readonly #other: Plan;
   readonly #base: Policy;
+  /** Of the key asked for last: the next is often of the same entity, and then nothing is cut out and looked up. */
+  #last: { readonly prefix: string; readonly plan: Plan } | undefined;
 
   constructor(private readonly options: PlansOptions) {
     for (const prefix of options.prefixes) checkPrefix(prefix);
@@ -60,7 +62,11 @@ export class Plans {
 
   /** Of a key; throws `E_KEY` where the key breaks the convention. */
   of(key: string): Plan {
-    return this.#plans.get(entityOf(key)) ?? this.#other;
+    if (this.#last !== undefined && key.startsWith(this.#last.prefix)) return this.#last.plan;
+    const name = entityOf(key);
+    const plan = this.#plans.get(name) ?? this.#other;
+    this.#last = { prefix: `${name}:`, plan };
+    return plan;
   }
 
   /** Of an entity that a caller brings along. It is registered by its first use. */
@@ -102,6 +108,7 @@ export class Plans {
       narrower: narrower.map((prefix) => this.#declared(prefix)),
     };
     this.#plans.set(name, plan);
+    this.#last = undefined;
     return plan;
   }
 

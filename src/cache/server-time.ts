@@ -15,7 +15,11 @@ export class ServerTime {
   ) {}
 
   now(): number {
-    const local = this.clock.now();
+    return this.at(this.clock.now());
+  }
+
+  /** Of a local time just taken. */
+  at(local: number): number {
     if (Math.abs(local - this.#learntAt) >= LEARN_EVERY_MS) {
       const known = this.redis.serverMicros();
       this.#offsetMs = known ? known.micros / 1_000 - local : 0;
