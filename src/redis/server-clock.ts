@@ -85,13 +85,13 @@ export class ServerClocks {
   /** The latest of the nodes' times, and how far any node may be from it. Undefined until one has been asked. */
   now(): { readonly micros: number; readonly uncertaintyMicros: number } | undefined {
     if (this.#offsets.size === 0) return undefined;
-    const offsets = [...this.#offsets.values()];
-    const latest = Math.max(...offsets.map((offset) => offset.micros));
-    const earliest = Math.min(...offsets.map((offset) => offset.micros));
     const local = this.clock.now();
-    const own = Math.max(
-      ...offsets.map(({ uncertainty, learntAt }) => uncertainty + Math.max(0, local - learntAt) * 1e3 * DRIFT),
-    );
+    let [latest, earliest, own] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 0];
+    for (const { micros, uncertainty, learntAt } of this.#offsets.values()) {
+      latest = Math.max(latest, micros);
+      earliest = Math.min(earliest, micros);
+      own = Math.max(own, uncertainty + Math.max(0, local - learntAt) * 1e3 * DRIFT);
+    }
     return { micros: Math.round(local * 1e3 + latest), uncertaintyMicros: Math.ceil(latest - earliest + own) };
   }
 }

@@ -19,13 +19,15 @@ const RESTAMP_ASKS = 5;
 const RESTAMP_PAUSE_MS = 20;
 const RESTAMP_WINDOW_MICROS = 2_000_000;
 
-const USERS_REMEMBERED = 10_000;
+const OWNERS_REMEMBERED = 10_000;
 
 /** Reads sessions, and says no to everything that isn't certainly alive. */
 export class SessionLoader {
   readonly #reader: SessionReader;
-  /** Whose a session was when it was last loaded: only a guess, which saves a round trip. */
-  readonly #users = new LRUCache<string, string>({ max: USERS_REMEMBERED });
+  /** Whose a session was when it was last loaded: only a guess, which saves a round trip and a hash. */
+  readonly #owners = new LRUCache<string, { readonly user: string; readonly generationKey: string }>({
+    max: OWNERS_REMEMBERED,
+  });
 
   constructor(
     private readonly rules: SessionRules,
@@ -40,13 +42,13 @@ export class SessionLoader {
     const id = keys.idOf(sid);
     const key = keys.recordOf(id);
     if (this.revocations.isDestroyed(key)) return undefined;
-    const user = this.#users.get(key);
-    const generation = this.#generation(user); // in the same round trip as the record
+    const owner = this.#owners.get(key);
+    const generation = owner && this.get(owner.generationKey); // in the same round trip as the record
     generation?.catch(() => {}); // who needs it hears of it
     const stored = await this.get(key);
     const record = stored === undefined ? undefined : readRecord(stored);
     if (record && record.kind !== 'pending') {
-      return this.#ofRecord(id, key, record, record.user === user ? generation : undefined);
+      return this.#ofRecord(id, key, record, record.user === owner?.user ? generation : undefined);
     }
     if (stored !== undefined && record === undefined) return this.#ofText(id, key, undefined, stored);
     const foreignKey = keys.foreignOf(sid);
@@ -82,7 +84,9 @@ export class SessionLoader {
     if (record.generation === undefined) return this.#withoutGeneration(data, handle);
     if (guess && generation !== record.generation) generation = await this.#generation(record.user);
     if (generation !== record.generation) return this.#restamped(id, key, generation);
-    if (record.user !== undefined) this.#users.set(key, record.user);
+    if (guess === undefined && record.user !== undefined) {
+      this.#owners.set(key, { user: record.user, generationKey: this.rules.keys.generationOf(record.user) });
+    }
     return { data, handle };
   }
 

@@ -33,20 +33,20 @@ export interface SessionRecord {
 }
 
 const kinds = { s: 'session', r: 'retired', p: 'pending' } as const;
-const header =
-  /^cs1 (?<kind>[srp]) (?<version>\d{16}) (?<created>\d{13}) (?<ends>\d{13}) (?<seen>\d{13}) (?<idle>\d{13}) (?<authenticated>\d{13}) (?<generation>\d{16}[nro][\w-]{22}|-{39})\n/;
+/** Kind, version, created, ends, seen, idle, authenticated, generation. */
+const header = /^cs1 ([srp]) (\d{16}) (\d{13}) (\d{13}) (\d{13}) (\d{13}) (\d{13}) (\d{16}[nro][\w-]{22}|-{39})\n/;
 
 export const NO_GENERATION = '-'.repeat(39);
 
 /** The record, or undefined where the text isn't one of ours or is damaged. */
 export function readRecord(text: string): SessionRecord | undefined {
   const fields = header.exec(text);
-  if (fields?.groups === undefined) return undefined;
-  const endOfMeta = text.indexOf('\n', fields[0].length);
+  if (fields === null) return undefined;
+  const [head, kind, version, created, ends, seen, idle, authenticated, generation] = fields;
+  const endOfMeta = text.indexOf('\n', head.length);
   if (endOfMeta < 0) return undefined;
-  const meta = readMeta(text.slice(fields[0].length, endOfMeta));
+  const meta = readMeta(text.slice(head.length, endOfMeta));
   if (meta === undefined) return undefined;
-  const { kind, version, created, ends, seen, idle, authenticated, generation } = fields.groups;
   return {
     kind: kinds[kind as keyof typeof kinds],
     version: version as string,
