@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeReadme } from './readme';
 import type { BenchResult, Scenario } from './types';
 
 const [name, ...rest] = process.argv.slice(2);
@@ -10,14 +11,22 @@ const known = readdirSync(folder)
   .map((file) => file.replace(/\.js$/, ''));
 
 async function main(): Promise<number> {
-  if (!name || !known.includes(name)) {
-    console.error(`Expected one of the scenarios ${known.join(', ')}, got ${name ?? 'nothing'}.`);
+  if (name === 'readme') {
+    await writeReadme(run);
+  } else if (name && known.includes(name)) {
+    await run(name);
+  } else {
+    console.error(`Expected readme or one of the scenarios ${known.join(', ')}, got ${name ?? 'nothing'}.`);
     return 2;
   }
+  return 0;
+}
+
+async function run(name: string): Promise<BenchResult> {
   const { scenario } = require(join(folder, `${name}.js`)) as { scenario: Scenario };
   const result = await scenario.run(rest.filter((arg) => arg !== '--json'));
   console.log(json ? JSON.stringify(result) : table(result));
-  return 0;
+  return result;
 }
 
 function table(result: BenchResult): string {

@@ -2,11 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bentocachePeer, cacheablePeer, cacheManagerPeer, cachifiedPeer, type Peer } from '../cache/peers';
 import { benchRedis, ours } from '../cache/servers';
 import { slowProxy, timed } from '../outage/faults';
+import { DEADLINE_MS, LIMIT_MS, LOAD_MS } from '../outage/limits';
 import { atMost, type BenchResult, median, type Scenario } from '../types';
-
-const DEADLINE_MS = 50;
-const LOAD_MS = 20;
-const LIMIT_MS = 6_000;
 
 type Subject = Omit<Peer, 'remove'>;
 type Fault = 'refused' | 'frozen' | 'slow' | 'killed';
