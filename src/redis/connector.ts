@@ -1,6 +1,7 @@
 import { clusterOptions, redisOptions, whereTo } from './client-options';
 import type { CredentialKeeper } from './credentials';
 import { RedisUnavailableError } from './errors';
+import { SentinelWatch } from './sentinel-watch';
 import { SharedCluster, SharedRedis } from './shared-client';
 import type { Address, RedisSettings, Target } from './target';
 
@@ -18,8 +19,13 @@ interface ConnectorOptions {
 /** Makes every connection of a handle, named and bounded alike. None connects before its first command. */
 export class Connector {
   #closed = false;
+  readonly #watch: SentinelWatch | undefined;
 
-  constructor(private readonly options: ConnectorOptions) {}
+  constructor(private readonly options: ConnectorOptions) {
+    const { target, settings } = options;
+    const { sentinel } = target;
+    this.#watch = sentinel && new SentinelWatch({ ...target, sentinel }, settings, this.#name('sentinel'));
+  }
 
   /** To a store's database, or to the cluster. `shared`: for many callers, who don't wait for ever. */
   store(database: number, label: string, shared: boolean): SharedRedis | SharedCluster {
@@ -30,7 +36,9 @@ export class Connector {
       return SharedCluster.open([...target.seeds], clusterOptions(target, settings, name, shared), guard);
     }
     const where = { ...whereTo(target, settings), db: database };
-    return SharedRedis.open({ ...redisOptions(target, settings, name, shared), ...where }, guard);
+    const client = SharedRedis.open({ ...redisOptions(target, settings, name, shared), ...where }, guard);
+    this.#watch?.adopt(client);
+    return client;
   }
 
   /** To one server by its address. `once`: it isn't made anew when it breaks. */
@@ -57,6 +65,7 @@ export class Connector {
   close(): void {
     this.#closed = true;
     this.options.keeper?.end();
+    this.#watch?.end();
   }
 
   #name(label: string): string {

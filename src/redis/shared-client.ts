@@ -75,8 +75,11 @@ export class SharedRedis extends Redis implements Authenticated {
   }
 
   async drain(): Promise<void> {
+    if (this.status !== 'ready') return;
+    const { stream } = this;
     await settledWithin(this.ping(), DRAIN_MS); // answered after all that was sent before it
-    this.disconnect(true);
+    // Not while another is being made: ioredis would end it for good.
+    if (this.status === 'ready' && this.stream === stream) this.disconnect(true);
   }
 
   /** Rejects what still waits; for a connection that won't come back. */

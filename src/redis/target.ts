@@ -26,6 +26,8 @@ export interface Target {
   readonly tls: Tls | undefined;
 }
 
+export type SentinelTarget = Target & { readonly sentinel: NonNullable<Target['sentinel']> };
+
 export type RedisMode = 'standalone' | 'sentinel' | 'cluster';
 
 export interface Tls {
