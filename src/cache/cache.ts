@@ -78,7 +78,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const reads: Reads = new Reads({
     plans,
     misses,
-    reader: new Reader(redis, gates, deadlineMs),
+    reader: new Reader(redis, gates, owed, deadlineMs),
     lookup: { epochs, codec, time, clock, logger, local, onRead, deadlineMs },
     whenRedisIsAway: options.whenRedisIsAway,
   });

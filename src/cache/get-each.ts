@@ -20,6 +20,13 @@ interface Part {
   failure: unknown;
 }
 
+interface GetEachOptions {
+  readonly redis: RedisHandle;
+  readonly gates: Gates;
+  readonly deadlineMs: number;
+  answer(read: Read, raw: string | null): void;
+}
+
 /**
  * One GET a key, those of a node in one write to its socket, with one timer for all and one count a node. Tells each
  * read what became of it.
@@ -27,7 +34,7 @@ interface Part {
 export function getEach(
   reads: readonly Read[],
   client: Cluster,
-  { redis, gates, deadlineMs }: { readonly redis: RedisHandle; readonly gates: Gates; readonly deadlineMs: number },
+  { redis, gates, deadlineMs, answer }: GetEachOptions,
 ): void {
   let open = reads.length;
 
@@ -35,7 +42,7 @@ export function getEach(
     if (read.settled) return;
     read.settled = true;
     if (error === undefined) {
-      read.answered(raw);
+      answer(read, raw);
     } else {
       part.failure ??= error;
       read.failed(error);

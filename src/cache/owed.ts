@@ -1,6 +1,9 @@
 import type { Clock } from '../clock';
+import { physicalKey } from '../entities/key';
 import { coerceError } from '../errors';
 import type { Logger } from '../logger';
+import { isCluster, ownerOf } from '../redis/nodes';
+import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
 import { isRedisAway } from './versions';
 
@@ -17,7 +20,7 @@ interface Debt {
   readonly again: () => Promise<unknown>;
   readonly at: number;
   failed: boolean;
-  /** Who had taken it: {@link Identity} when it was answered. */
+  /** Who had taken it: {@link Identity} when it was answered; '' while it was not. */
   takenBy: string;
 }
 
@@ -30,6 +33,8 @@ export class Owed {
   #timer: NodeJS.Timeout | undefined;
   readonly #identity: Identity;
   #paying = false;
+  /** All servers, when they were last looked at. */
+  #seen = '';
   #warned = false;
 
   constructor(
@@ -49,6 +54,22 @@ export class Owed {
     return this.#debts.get(name)?.failed === true;
   }
 
+  /**
+   * True where the key's invalidation was acknowledged by a server that another has taken the place of since: what is
+   * read there may be older.
+   */
+  isBehind(key: string): boolean {
+    const debt = this.#debts.size === 0 ? undefined : this.#debts.get(`key:${key}`);
+    if (debt === undefined || debt.takenBy === '') return false;
+    return debt.takenBy !== this.#identity.behind(`key:${key}`);
+  }
+
+  /** Issues the key's invalidation again, without waiting for its turn. */
+  async payFor(key: string): Promise<void> {
+    const debt = this.#debts.get(`key:${key}`);
+    if (debt !== undefined) await this.#payOne(`key:${key}`, debt);
+  }
+
   /** Failed ones that wait for Redis. */
   get failed(): number {
     let count = 0;
@@ -65,7 +86,7 @@ export class Owed {
     this.#keep(name, debt);
     try {
       const result = await work();
-      debt.takenBy = this.#identity.now();
+      debt.takenBy = this.#identity.behind(name);
       return result;
     } catch (error) {
       if (isRedisAway(error)) debt.failed = true;
@@ -102,11 +123,7 @@ export class Owed {
     if (this.#paying) return;
     this.#paying = true;
     try {
-      const identity = this.#identity.now();
-      for (const debt of this.#debts.values()) {
-        // Not answered yet: `incur` sees to it.
-        if (debt.takenBy !== '' && debt.takenBy !== identity) debt.failed = true;
-      }
+      this.#mark();
       await this.#pay();
     } finally {
       this.#paying = false;
@@ -119,15 +136,24 @@ export class Owed {
     if (this.#debts.size === 0) this.close();
   }
 
+  /** What a server had taken in whose place another may be now is owed again. */
+  #mark(): void {
+    const all = this.#identity.ofAll();
+    if (all === this.#seen) return;
+    this.#seen = all;
+    for (const [name, debt] of this.#debts) {
+      // Not answered yet: `incur` sees to it.
+      if (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(name)) debt.failed = true;
+    }
+  }
+
   /** Those that fail go to the end of the line: one node's must not hold up another's. */
   async #pay(): Promise<void> {
     let failures = 0;
     for (const [name, debt] of [...this.#debts]) {
       if (!debt.failed || this.#debts.get(name) !== debt) continue;
       try {
-        await debt.again();
-        debt.failed = false;
-        debt.takenBy = this.#identity.now();
+        await this.#payOne(name, debt);
       } catch (error) {
         if (this.#debts.get(name) !== debt) continue;
         this.#debts.delete(name);
@@ -138,6 +164,12 @@ export class Owed {
       }
     }
   }
+
+  async #payOne(name: string, debt: Debt): Promise<void> {
+    await debt.again();
+    debt.failed = false;
+    debt.takenBy = this.#identity.behind(name);
+  }
 }
 
 /** Tells the servers behind the connection apart: another text means that one of them may be another machine now. */
@@ -147,13 +179,25 @@ class Identity {
 
   constructor(private readonly redis: RedisHandle) {}
 
-  now(): string {
-    const { redis } = this;
-    const client = redis.client('cache');
+  /** Behind a debt: the master that has its key, or all of them where it is about more. */
+  behind(name: string): string {
+    const client = this.redis.client('cache');
+    if (!isCluster(client) || !name.startsWith('key:')) return this.ofAll();
+    const owner = ownerOf(client, slotOf(physicalKey(name.slice('key:'.length))));
+    return owner === undefined ? 'away' : `${this.#id(owner)}`;
+  }
+
+  ofAll(): string {
+    const client = this.redis.client('cache');
     // A cluster client makes a new connection object for a node that came back.
-    const nodes = 'slots' in client ? client.nodes('master') : [client];
-    const ids = nodes.map((node) => this.#id(node)).sort((a, b) => a - b);
-    return `${redis.events.ready}:${ids.join(',')}`;
+    if (isCluster(client))
+      return client
+        .nodes('master')
+        .map((node) => this.#id(node))
+        .sort()
+        .join();
+    // Whoever answers next may be another: until then nothing is forgotten.
+    return client.status === 'ready' ? `${this.#id(client.stream)}` : 'away';
   }
 
   #id(node: object): number {

@@ -1,6 +1,6 @@
 /** One read on its way. Exactly one of the two is called. */
 export interface Read {
-  /** Physical key. */
+  readonly key: string;
   readonly physical: string;
   /** When it was sent, by performance.now(); set by the reader. */
   sentAt: number;

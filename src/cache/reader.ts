@@ -1,7 +1,8 @@
 import { Cluster, type Redis } from 'ioredis';
-import type { RedisHandle } from '../redis/types';
+import type { RedisClient, RedisHandle } from '../redis/types';
 import type { Gates } from './gates';
 import { getEach, isWrongType } from './get-each';
+import type { Owed } from './owed';
 import type { Read } from './read';
 
 /** More keys in one MGET than this delay each other. */
@@ -17,6 +18,7 @@ export class Reader {
   constructor(
     readonly redis: RedisHandle,
     readonly gates: Gates,
+    private readonly owed: Owed,
     readonly deadlineMs: number,
   ) {}
 
@@ -42,17 +44,18 @@ export class Reader {
     }
   };
 
-  async #getOne(read: Read, client: Redis): Promise<void> {
+  async #getOne(read: Read, client: RedisClient): Promise<void> {
     let value: string | null;
     try {
       const { deadlineMs } = this;
-      value = await this.gates.whole.run(() => this.redis.within(client.get(read.physical), { deadlineMs }));
+      const gate = this.gates.ofKey(read.physical);
+      value = await gate.run(() => this.redis.within(client.get(read.physical), { deadlineMs }));
     } catch (error) {
       if (isWrongType(error)) read.answered('');
       else read.failed(error);
       return;
     }
-    read.answered(value);
+    this.answer(read, value);
   }
 
   async #mget(reads: readonly Read[], client: Redis): Promise<void> {
@@ -64,6 +67,22 @@ export class Reader {
       for (const read of reads) read.failed(error);
       return;
     }
-    for (let index = 0; index < reads.length; index += 1) reads[index]?.answered(values[index] ?? null);
+    for (let index = 0; index < reads.length; index += 1) this.answer(reads[index] as Read, values[index] ?? null);
+  }
+
+  /** Not with what an invalidation of ours had taken away from the server before this one. */
+  readonly answer = (read: Read, raw: string | null): void => {
+    if (raw === null || !this.owed.isBehind(read.key)) read.answered(raw);
+    else void this.#answerAnew(read);
+  };
+
+  async #answerAnew(read: Read): Promise<void> {
+    try {
+      await this.owed.payFor(read.key);
+    } catch (error) {
+      read.failed(error);
+      return;
+    }
+    await this.#getOne(read, this.redis.client('cache'));
   }
 }
