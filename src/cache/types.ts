@@ -108,8 +108,8 @@ export interface Cache {
   /** The same by the story's name. */
   warmCache(items: readonly WarmItem[]): Promise<number>;
   /**
-   * Takes a key out of the cache; true where it was there. Where Redis is away it throws, and is owed: issued again
-   * as soon as Redis is back.
+   * Takes a key out of the cache; true where it was there, unless a connection broke and it had to be sent twice. Where
+   * Redis is away it throws, and is owed: issued again as soon as Redis is back.
    */
   delete(key: string): Promise<boolean>;
   /** Whether a value is cached, "there is no such row" included. */

@@ -9,8 +9,9 @@ export interface Script<_Result = unknown> {
   /** A writing script gets its deadline (server time in ms) as ARGV[1]; its own arguments begin at ARGV[2]. */
   readonly writes: boolean;
   /**
-   * Carried out twice it leaves what it leaves once, and answers as truly. Only then is it sent again, within its
-   * deadline, when the connection broke with its outcome unknown. One that doesn't write always is.
+   * Carried out twice it does no harm, even where the first comes after the second and after what its caller does next.
+   * Only then is it sent again, within its deadline, when the connection broke with its outcome unknown. One that
+   * doesn't write always is. Default: false.
    */
   readonly repeatable: boolean;
 }

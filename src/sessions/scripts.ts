@@ -21,12 +21,13 @@ export type SaveReply =
 export type TakeReply = ['taken'] | ['gone'] | ['conflict', record: string];
 export type EnterReply = ['revoked'] | ['ok', generation: string, authenticated: string, ...evicted: string[]];
 
-const onRecord = <Result>(name: string, text: string) =>
-  defineScript<Result>(name, { keys: 1, lua: `${recordText}\n${text}`, writes: true });
+const onRecord = <Result>(name: string, text: string, { repeatable = false } = {}) =>
+  defineScript<Result>(name, { keys: 1, lua: `${recordText}\n${text}`, writes: true, repeatable });
 
 export const put = onRecord<PutReply>('put', putText);
-export const save = onRecord<SaveReply>('save', saveText);
-export const touch = onRecord<0 | 1>('touch', touchText);
+/** A second time it meets itself as a conflict, and the merge finds nothing to change. */
+export const save = onRecord<SaveReply>('save', saveText, { repeatable: true });
+export const touch = onRecord<0 | 1>('touch', touchText, { repeatable: true });
 export const retire = onRecord<string>('retire', retireText);
 export const restamp = onRecord<0 | 1>('restamp', restampText);
 export const move = onRecord<0 | 1>('move', moveText);
