@@ -14,7 +14,7 @@ import { type Entities, entityRegistry } from './entities/registry';
 import type { Version } from './entities/version';
 import { coerceError } from './errors';
 import { jsonLogger, type Logger } from './logger';
-import { type Counters, createCounters, createRedis, type RedisHandle } from './redis';
+import { type Counters, type CredentialSource, createCounters, createRedis, type RedisHandle } from './redis';
 import { createDemand, type RunningDemand } from './refresh-ahead';
 import { readSettings, type Settings } from './settings';
 import { type StorageClients, storageClients } from './storage/clients';
@@ -39,6 +39,8 @@ export interface ClientOptions {
   readonly logger?: Logger;
   /** What this process is to Redis, shown in CLIENT LIST. Default: `web`. */
   readonly role?: string;
+  /** Signs in to Redis with these instead of what the settings say. */
+  readonly credentials?: CredentialSource;
   readonly clock?: Clock;
   /** Where accepted writes wait until they are saved. Default: an Azure Storage Queue. */
   readonly journal?: Journal & JournalConsumer;
@@ -96,7 +98,8 @@ const COUNTERS_EVERY_MS = 10 * SECOND;
  */
 export function createClient(options: ClientOptions): Client {
   const { settings = readSettings(), logger = jsonLogger('warn'), role = 'web', clock = systemClock } = options;
-  const redis = createRedis({ settings, logger, role });
+  const { credentials } = options;
+  const redis = createRedis({ settings, logger, role, ...(credentials && { credentials }) });
   const storage = storageClients(settings);
   const counters = createCounters({ redis, logger });
   const pool = lazyPool(settings, (error) => logger.warn({ error: error.message }, 'idle database connection lost'));

@@ -26,7 +26,15 @@ export { PermanentStoreError, TransientStoreError } from './entities/store-error
 export { NO_VERSION, toVersion, type Version, VersionError, versionMs } from './entities/version';
 export { coerceError, errorCode, StewardError } from './errors';
 export { jsonLogger, type LogFields, type Logger, silentLogger } from './logger';
-export { createRedis, DeadlineError, type RedisHandle, type RedisOptions, RedisUnavailableError } from './redis';
+export {
+  type CredentialSource,
+  type Credentials,
+  createRedis,
+  DeadlineError,
+  type RedisHandle,
+  type RedisOptions,
+  RedisUnavailableError,
+} from './redis';
 export * from './sessions';
 export { readSettings, type Settings, SettingsError } from './settings';
 export { type StorageClients, StorageSettingsError, storageClients } from './storage/clients';
