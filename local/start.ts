@@ -20,11 +20,15 @@ import { startWebServer, type WebServer } from './web/web-server';
 /**
  * What `npm start` runs: Redis, storage and a database (or one's own), the functions host on the built app, and the
  * sample web app with its traffic, until Ctrl-C. With `--once` it makes a fixed amount of traffic, fires every job
- * until nothing is left to do, checks the outcome, and exits with 0 only if all of it holds.
+ * until nothing is left to do, checks the outcome, and exits with 0 only if all of it holds. With `--sentinel` Redis is
+ * the set of `deploy/sentinel/`: a primary, two replicas and three sentinels.
  */
 const SUMMARY_EACH_MS = 10_000;
 const DRAIN_MS = 30_000;
 const ONCE_MS = 120_000;
+
+const flag = { type: 'boolean', default: false } as const;
+const { values: options } = parseArgs({ options: { once: flag, sentinel: flag } });
 
 /** What is to be stopped, the last started first. */
 const stops: (() => Promise<unknown>)[] = [];
@@ -43,7 +47,7 @@ interface Stack {
 async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string, string>> = {}): Promise<Stack> {
   // A wrong setting is told before anything is started.
   readSettings(stackEnvironment(process.env, more, mode));
-  const services = await startServices(process.env);
+  const services = await startServices(process.env, { sentinel: options.sentinel });
   stops.push(services.stop);
   const env = stackEnvironment(process.env, { ...services.env, ...more }, mode);
   // Until all was reached once, what fails is told in one line each by `unreachable`.
@@ -146,10 +150,9 @@ async function stopAll(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { once: { type: 'boolean', default: false } } });
   let ok = true;
   try {
-    if (values.once) ok = await once();
+    if (options.once) ok = await once();
     else await Promise.race([watch(), interrupted]);
   } catch (thrown: unknown) {
     process.stderr.write(`${coerceError(thrown).message}\n`);

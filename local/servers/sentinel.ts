@@ -14,6 +14,8 @@ export interface SentinelOptions {
 }
 
 export interface SentinelMember {
+  /** With its password; `rediss:` with TLS. */
+  readonly url: string;
   readonly host: string;
   readonly port: number;
   readonly pid: number;
@@ -103,6 +105,7 @@ async function member(
   const program = await findRedis();
   const port = await freePort();
   const dir = await serverDir(role);
+  const password = role === 'sentinel' ? passwords.sentinel : passwords.server;
   const launch = async () => {
     const server = new ServerProcess({
       name: role,
@@ -124,7 +127,6 @@ async function member(
       dir,
       graceMs: 2_000,
     });
-    const password = role === 'sentinel' ? passwords.sentinel : passwords.server;
     await server.until(() =>
       asked(port, password, options, (client) => client.ping()).then(
         () => true as const,
@@ -135,6 +137,7 @@ async function member(
   };
   let server = await launch();
   return {
+    url: `redis${options.tlsDir ? 's' : ''}://:${password}@${HOST}:${port}`,
     host: HOST,
     port,
     get pid() {

@@ -1,4 +1,4 @@
-import { startAzurite, startPglite, startRedis } from '../servers';
+import { startAzurite, startPglite, startRedis, startSentinels } from '../servers';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,9 +17,16 @@ interface Part {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts Redis, storage and a database, each unless `environment` names one's own. Stops all if one fails. */
-export async function startServices(environment: Environment): Promise<Services> {
-  const started = await Promise.allSettled([redis(environment), storage(environment), database(environment)]);
+/**
+ * Starts Redis, storage and a database, each unless `environment` names one's own; Redis as the set of
+ * `deploy/sentinel/` where `sentinel` is asked for. Stops all if one fails.
+ */
+export async function startServices(environment: Environment, { sentinel = false } = {}): Promise<Services> {
+  const started = await Promise.allSettled([
+    sentinel ? redisSet(environment) : redis(environment),
+    storage(environment),
+    database(environment),
+  ]);
   const parts = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const stop = async () => {
     await Promise.all(parts.map((part) => part.stop()));
@@ -38,11 +45,26 @@ const yours = (what: string, name: string): Part => ({
   stop: async () => {},
 });
 
+const REDIS_SETTINGS = ['REDIS_URL', 'REDIS_NODES', 'REDIS_SENTINELS'];
+
 async function redis(environment: Environment): Promise<Part> {
-  if (environment.REDIS_URL) return yours('Redis', 'REDIS_URL');
-  if (environment.REDIS_NODES) return yours('Redis', 'REDIS_NODES');
+  const named = REDIS_SETTINGS.find((name) => environment[name]);
+  if (named) return yours('Redis', named);
   const server = await startRedis({ args: ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'] });
   return { env: { REDIS_URL: server.url }, line: `Redis: ${server.url}`, stop: () => server.stop() };
+}
+
+async function redisSet(environment: Environment): Promise<Part> {
+  const named = REDIS_SETTINGS.find((name) => environment[name]);
+  if (named) throw new Error(`--sentinel starts a Redis of its own: leave ${named} unset`);
+  const set = await startSentinels();
+  const [sentinel] = set.sentinels;
+  const ask = `redis-cli -u ${sentinel?.url} sentinel failover steward`;
+  return {
+    env: set.environment,
+    line: `Redis: ${await set.primary()} behind three sentinels; fails over by: ${ask}`,
+    stop: () => set.stop(),
+  };
 }
 
 async function storage(environment: Environment): Promise<Part> {
