@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
 import {
   type CredentialSource,
@@ -7,54 +5,12 @@ import {
   entraCredentials,
   keyCredentials,
   type RedisHandle,
-  type TokenProvider,
 } from '../../src/redis';
+import { Directory, USER } from './directory';
 import { recordingLogger, redisSettings } from './recorder';
 import { bump, peek } from './scripts';
 
-const USER = '7d1c7a0e-0000-4000-8000-000000000001';
 const unheard = jest.spyOn(console, 'error');
-
-/** Administers the servers as their default user; the app has a user of its own, as with Entra. */
-class Directory {
-  readonly #admins: Redis[];
-  readonly issued: string[] = [];
-  constructor(servers: readonly RunningRedis[]) {
-    this.#admins = servers.map(({ url }) => new Redis(url));
-  }
-  async all(...command: [string, ...string[]]): Promise<unknown[]> {
-    const [name, ...args] = command;
-    return Promise.all(this.#admins.map((admin) => admin.call(name, ...args)));
-  }
-  /** From now on these passwords and no other are the user's. */
-  async passwords(...passwords: string[]): Promise<void> {
-    await this.all('ACL', 'SETUSER', USER, 'reset', 'on', '~*', '&*', '+@all', ...passwords.map((each) => `>${each}`));
-  }
-  /** Tokens that live `lifeMs`; with each new one, all but it and the one before are void. */
-  tokens(lifeMs: number): TokenProvider {
-    return {
-      getToken: async () => {
-        this.issued.push(`token-${randomUUID()}`);
-        await this.passwords(...this.issued.slice(-2));
-        return { token: this.issued.at(-1) ?? '', expiresOnTimestamp: Date.now() + lifeMs };
-      },
-    };
-  }
-  /** Closes the app's connections, as maintenance does. */
-  async closeConnections(): Promise<void> {
-    await this.all('CLIENT', 'KILL', 'USER', USER);
-  }
-  async signIns(): Promise<number> {
-    const infos = await this.all('INFO', 'commandstats');
-    return infos.reduce<number>(
-      (sum, info) => sum + Number(/cmdstat_auth:calls=(\d+)/.exec(String(info))?.[1] ?? 0),
-      0,
-    );
-  }
-  end(): void {
-    for (const admin of this.#admins) admin.disconnect();
-  }
-}
 
 const opened: RedisHandle[] = [];
 
@@ -128,6 +84,26 @@ describe('one server', () => {
     await directory.closeConnections();
     expect(await redis.run('cache', peek, ['came-back'], [])).toBeNull();
     expect(await redis.run('cache', bump, ['came-back'], [1])).toBe(1);
+  });
+
+  test('where signing in again is refused, the connections are replaced, and what is under way ends first', async () => {
+    await directory.passwords('one');
+    let reads = 0;
+    const source: CredentialSource = {
+      async read(refused) {
+        reads += 1;
+        // Refused on the connections there are, and good for those that come after them.
+        if (refused === 'two') await directory.passwords('one', 'two');
+        const renewAt = Date.now() + (reads === 1 ? 300 : 60_000);
+        return { username: USER, password: reads === 1 ? 'one' : 'two', renewAt };
+      },
+    };
+    const { redis } = open(source, { REDIS_URL: server.url });
+    await redis.ready();
+    const { ready } = redis.events;
+    expect(await load(redis, () => redis.events.ready >= ready + 2)).toBeGreaterThan(0);
+    expect(reads).toBe(3);
+    expect(redis.events).toMatchObject({ error: 0, end: 0 });
   });
 
   test('an access key is changed in the vault, and taken up without an error', async () => {
