@@ -1,5 +1,6 @@
 // `npm run faults [-- <count>] [--seed <n>]`: the model test of write-behind under kills, freezes and cuts, at length.
-// `npm run faults -- ha`: the library through failovers, reshardings and maintenance, on a cluster and on Sentinel.
+// `npm run faults -- ha [--write]`: the library through failovers, reshardings and maintenance, on a cluster, on Sentinel
+// and on two regions; with --write the table goes into docs/high-availability.md.
 import { spawnSync } from 'node:child_process';
 
 const args = process.argv.slice(2);
@@ -15,6 +16,7 @@ for (const [name, given] of [
   console.error(`Expected ${name} to be a whole number, got ${given}.`);
   process.exit(2);
 }
-const env = { ...process.env, FAULTS: count ?? '300', ...(seed === undefined ? {} : { FAULTS_SEED: seed }) };
+const write = args.includes('--write') && { FAULTS_WRITE: 'yes' };
+const env = { ...process.env, FAULTS: count ?? '300', ...write, ...(seed === undefined ? {} : { FAULTS_SEED: seed }) };
 const jest = ['node_modules/jest/bin/jest.js', `test/faults/${subject}.test.ts`, '--maxWorkers=1'];
 process.exit(spawnSync(process.execPath, jest, { stdio: 'inherit', env }).status ?? 1);

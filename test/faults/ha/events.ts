@@ -1,110 +1,106 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import type { RunningCluster, RunningRedis, RunningSentinels } from '../../../local/servers';
+import { asked, clusterAtRest, pairOf, pairs, primaryOf, type Server, sentinelsAtRest, until } from './servers';
 
 /** Something that happens to the servers while the load goes on. */
 export interface FaultEvent<Servers> {
   readonly name: string;
-  /** How long the servers themselves take to notice, at most: ms. */
+  /** How long the servers themselves take to notice and to vote, at most: ms. */
   readonly detectionMs: number;
+  /** Before the load begins: the servers are at rest. */
+  before?(servers: Servers): Promise<void>;
   /** Ends when it has been done, not when it is over. */
   run(servers: Servers): Promise<void>;
   /** Puts right what the event left, when service is back. */
   after?(servers: Servers): Promise<void>;
 }
 
-const node = (cluster: RunningCluster, index: number) => cluster.nodes[index] as RunningRedis;
-
-async function asked<T>(server: RunningRedis, question: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(server.url, { enableReadyCheck: false });
-  client.on('error', () => {});
-  try {
-    return await question(client);
-  } finally {
-    client.disconnect();
-  }
-}
-
-/** On three masters with a replica each: nodes 0 to 2, replicas 3 to 5. Each event begins with the roles as they are. */
-async function masters(cluster: RunningCluster): Promise<{ master: RunningRedis; replica: RunningRedis }[]> {
-  const lines = (await asked(node(cluster, 1), (client) => client.call('CLUSTER', 'NODES'))) as string;
-  const rows = lines
-    .trim()
-    .split('\n')
-    .map((line) => line.split(' '));
-  const at = (address = '') => cluster.nodes.find(({ port }) => address.includes(`:${port}@`));
-  return rows.flatMap(([id, address, flags]) => {
-    if (!flags?.includes('master') || flags.includes('fail')) return [];
-    const replicaRow = rows.find((row) => row[3] === id && !row[2]?.includes('fail'));
-    const [master, replica] = [at(address), at(replicaRow?.[1])];
-    return master && replica ? [{ master, replica }] : [];
-  });
-}
-
-/** One that isn't node 1, which is asked about the others. */
-async function pair(cluster: RunningCluster): Promise<{ master: RunningRedis; replica: RunningRedis }> {
-  const end = Date.now() + 20_000;
-  for (;;) {
-    const found = (await masters(cluster)).find(({ master }) => master !== node(cluster, 1));
-    if (found) return found;
-    if (Date.now() > end) throw new Error('no master has a replica');
+/** Azure's maintenance: the connections of one node after the other are closed. */
+async function closeNodeByNode(servers: readonly Server[]): Promise<void> {
+  for (const server of servers) {
+    await asked(server, (client) => client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'));
     await sleep(100);
   }
 }
 
+const before = clusterAtRest;
+
 export const clusterEvents: readonly FaultEvent<RunningCluster>[] = [
   {
-    name: 'manual failover',
+    name: 'failover by hand',
     detectionMs: 0,
+    before,
     run: async (cluster) => {
-      const { replica } = await pair(cluster);
+      const { replica } = await pairOf(cluster);
       await asked(replica, (client) => client.call('CLUSTER', 'FAILOVER'));
     },
   },
   {
-    name: 'connections closed node by node (maintenance)',
+    name: 'maintenance: connections closed node by node',
     detectionMs: 0,
-    run: async (cluster) => {
-      for (const server of cluster.nodes) {
-        await asked(server, (client) => client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'));
-        await sleep(100);
-      }
-    },
+    before,
+    run: async (cluster) => closeNodeByNode(cluster.nodes),
   },
   {
     name: 'resharding of 200 slots',
     detectionMs: 0,
+    before,
     run: async (cluster) => reshard(cluster, 200),
   },
   {
-    name: 'master frozen (SIGSTOP)',
+    name: 'a master frozen (SIGSTOP)',
     detectionMs: 6_000, // as below, and a second until the client closes a silent connection
-    run: async (cluster) => (await pair(cluster)).master.kill('SIGSTOP'),
+    before,
+    run: async (cluster) => (await pairOf(cluster)).master.kill('SIGSTOP'),
     after: async (cluster) => {
       for (const server of cluster.nodes) await server.kill('SIGCONT');
     },
   },
   {
-    name: 'master killed (SIGKILL)',
+    name: 'a master killed (SIGKILL)',
     detectionMs: 5_000, // node-timeout 2 s, then an election
-    run: async (cluster) => (await pair(cluster)).master.kill('SIGKILL'),
+    before,
+    run: async (cluster) => (await pairOf(cluster)).master.kill('SIGKILL'),
   },
 ];
 
 export const sentinelEvents: readonly FaultEvent<RunningSentinels>[] = [
   {
-    name: 'primary killed (SIGKILL)',
-    detectionMs: 4_000, // down-after 1 s, then a vote
+    name: 'maintenance: connections closed node by node',
+    detectionMs: 0,
+    before: sentinelsAtRest,
+    run: async (set) => closeNodeByNode(set.servers),
+  },
+  {
+    name: 'failover by hand',
+    detectionMs: 1_000, // a sentinel asks each second whether the one it promotes is a primary yet
+    before: sentinelsAtRest,
     run: async (set) => {
-      const [, port] = (await set.primary()).split(':');
-      await set.servers.find((server) => `${server.port}` === port)?.kill('SIGKILL');
+      const old = await set.primary();
+      await until('a sentinel agrees', async () => (await set.failover()) === 'OK');
+      await until('another primary is named', async () => (await set.primary()) !== old);
     },
+  },
+  {
+    name: 'the primary frozen (SIGSTOP)',
+    detectionMs: 4_000, // down-after 1 s, then a vote
+    before: sentinelsAtRest,
+    run: async (set) => (await primaryOf(set)).kill('SIGSTOP'),
+    after: async (set) => {
+      for (const server of set.servers) await server.kill('SIGCONT');
+    },
+  },
+  {
+    name: 'the primary killed (SIGKILL)',
+    detectionMs: 4_000,
+    before: sentinelsAtRest,
+    run: async (set) => (await primaryOf(set)).kill('SIGKILL'),
   },
 ];
 
 /** Moves slots one by one, with their keys, as redis-cli does. */
 async function reshard(cluster: RunningCluster, count: number): Promise<void> {
-  const [from, to] = await masters(cluster);
+  const [from, to] = await pairs(cluster);
   if (!from || !to) throw new Error('a resharding needs two masters');
   await asked(from.master, (source) =>
     asked(to.master, async (target) => {
@@ -118,7 +114,7 @@ async function reshard(cluster: RunningCluster, count: number): Promise<void> {
         for (;;) {
           const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
           if (keys.length === 0) break;
-          const { host, port } = to.master;
+          const { host, port } = to.master as RunningRedis;
           await source.call('MIGRATE', host, port, '', 0, 1_000, 'REPLACE', 'KEYS', ...keys);
         }
         for (const client of [target, source]) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
