@@ -4,8 +4,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { DAY, HOUR, MINUTE } from '../../src/clock';
-import { createDashboard, type Dashboard, isSameSite } from '../../src/monitoring';
+import rules from '../../alerts/rules.json';
+import { fillSummary } from '../../src/alerting/summary';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/clock';
+import { type AlertView, createDashboard, type Dashboard, isSameSite } from '../../src/monitoring';
 import { createMemorySampleStore } from '../../src/monitoring/memory-store';
 import { maintain } from '../../src/monitoring/roll-up';
 import type { SampleStore } from '../../src/monitoring/samples';
@@ -13,29 +15,43 @@ import { openBrowser } from './browser';
 import { censusAt } from './support';
 
 const NODE = 'cache.example:6380';
-const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
+const LABELS = { cache: 'redis', node: NODE };
+// Where both steps of the samples meet, so that every hour holds an hour.
+const NOW = Math.floor(Date.now() / (20 * MINUTE)) * 20 * MINUTE;
+const LAST_SAVE = NOW - 50 * HOUR;
 let store: SampleStore;
 let letters: { letterId: string; entity: string; reason: string; detail: string; at: number }[];
 let dashboard: Dashboard;
+
+/** An alert as the rule of that name in alerts/rules.json says it. */
+function alertOf(name: string, value: number, since: number, state: 'firing' | 'pending' = 'firing'): AlertView {
+  const rule = rules.rules.find((it) => it.name === name);
+  if (!rule) throw new Error(`no rule ${name}`);
+  const { severity, runbook } = rule;
+  return { alert: name, severity, runbook, state, since, summary: fillSummary(rule.summary, LABELS, value) };
+}
 
 /** Thirty days of a cache that grows, with a day’s rhythm. */
 async function thirtyDays(): Promise<SampleStore> {
   const samples = createMemorySampleStore();
   for (let at = NOW - 30 * DAY; at <= NOW; at += at < NOW - DAY ? 20 * MINUTE : MINUTE) {
+    const minutes = at < NOW - DAY ? 20 : 1;
     const wave = 1 + Math.sin((at / DAY) * 2 * Math.PI) / 2;
     const grown = 2e9 + ((at - NOW) / DAY) * 2e7;
     await samples.write(
       [
         {
-          ...{ at, source: NODE, labels: { cache: 'redis', node: NODE }, info: { role: 'master' } },
+          ...{ at, source: NODE, labels: LABELS, info: { role: 'master' } },
           values: {
-            ...{ redis_up: 1, redis_memory_used_bytes: grown, redis_memory_max_bytes: 4e9, redis_interval_seconds: 60 },
-            ...{ redis_commands: 60_000 * wave, redis_keyspace_hits: 900 * wave, redis_keyspace_misses: 100 },
-            ...{ redis_clients: Math.round(40 * wave), redis_evicted_keys: 0, redis_expired_keys: 30 * wave },
-            'redis_command_calls|command=get': 50_000 * wave,
-            'redis_command_seconds|command=get': 0.2 * wave,
-            'redis_latency_calls|us=4': 40_000,
-            'redis_latency_calls|us=33': 50_000,
+            ...{ redis_up: 1, redis_memory_used_bytes: grown, redis_memory_max_bytes: 2.2e9 },
+            ...{ redis_interval_seconds: 60 * minutes, redis_commands: 60_000 * wave * minutes },
+            ...{ redis_keyspace_hits: 900 * wave * minutes, redis_keyspace_misses: 100 * minutes },
+            ...{ redis_clients: Math.round(40 * wave), redis_evicted_keys: 0, redis_expired_keys: 30 * wave * minutes },
+            ...{ redis_rdb_last_save: LAST_SAVE / 1_000, redis_rdb_age_seconds: Math.max(0, at - LAST_SAVE) / 1_000 },
+            'redis_command_calls|command=get': 50_000 * wave * minutes,
+            'redis_command_seconds|command=get': 0.2 * wave * minutes,
+            'redis_latency_calls|us=4': 40_000 * minutes,
+            'redis_latency_calls|us=33': 50_000 * minutes,
           },
         },
         {
@@ -43,15 +59,17 @@ async function thirtyDays(): Promise<SampleStore> {
           values: {
             'steward_queue_oldest_seconds|queue=write-behind': 3 * wave,
             'steward_queue_messages|queue=write-behind': Math.round(20 * wave),
-            'steward_write_behind_lag_bucket|entity=user:profile,le=250': 60,
-            'steward_write_behind_lag_bucket|entity=product:catalog,le=250': 30,
-            'steward_write_behind_lag_bucket|entity=user:profile,le=1000': 10,
-            'steward_cache_hits|entity=user:profile': 90,
-            'steward_cache_misses|entity=user:profile': 10,
-            'steward_cache_loads|entity=user:profile': 10,
-            'steward_cache_load_ms|entity=user:profile': 120,
-            'steward_job_runs|job=collectMetrics,outcome=ok': 1,
-            'steward_job_ms|job=collectMetrics': 40,
+            'steward_write_behind_lag_bucket|entity=user:profile,le=250': 60 * minutes,
+            'steward_write_behind_lag_bucket|entity=product:catalog,le=250': 30 * minutes,
+            'steward_write_behind_lag_bucket|entity=user:profile,le=1000': 10 * minutes,
+            'steward_cache_hits|entity=user:profile': 90 * minutes,
+            'steward_cache_misses|entity=user:profile': 10 * minutes,
+            'steward_cache_loads|entity=user:profile': 10 * minutes,
+            'steward_cache_load_ms|entity=user:profile': 120 * minutes,
+            'steward_refresh_done|entity=user:profile,way=queue,outcome=refreshed': Math.round(8 * wave) * minutes,
+            'steward_sweep_keys_examined|pass=sessions': 1_000 * minutes,
+            'steward_job_runs|job=collectMetrics,outcome=ok': minutes,
+            'steward_job_ms|job=collectMetrics': 40 * minutes,
           },
         },
       ],
@@ -89,17 +107,13 @@ beforeEach(() => {
     letters = letters.filter((it) => it.letterId !== letterId);
     return letters.length < before;
   };
-  const alert = {
-    since: NOW - 12 * MINUTE,
-    summary: `Node ${NODE} uses 91 % of its memory.`,
-    runbook: 'docs/runbooks/memory-high.md',
-  };
   dashboard = createDashboard({
     ...{ cache: 'redis', store, clock: { now: () => NOW } },
     alerts: async () => [
-      { ...alert, alert: 'MemoryFullSoon', severity: 'warning', state: 'pending' },
-      { ...alert, alert: 'MemoryHigh', severity: 'warning', state: 'firing' },
-      { ...alert, alert: 'RedisDown', severity: 'critical', state: 'firing' },
+      alertOf('FragmentationHigh', 1.62, NOW - 12 * MINUTE, 'pending'),
+      alertOf('MemoryHigh', 2 / 2.2, NOW - 3 * HOUR),
+      alertOf('DeadLetters', letters.length, NOW - 2 * HOUR),
+      alertOf('SnapshotStale', (NOW - LAST_SAVE) / SECOND, NOW - 2 * HOUR),
     ],
     passes: async () => [{ pass: 'sessions', status: 'running', percent: 42, examined: 420_000 }],
     census: async () => censusAt(NOW - HOUR),
@@ -107,11 +121,12 @@ beforeEach(() => {
   });
 });
 
-test('what fires stands first, the gravest before the rest', async () => {
+test('what fires stands first, the gravest before the rest, then the oldest', async () => {
   expect((await dashboard.data('1h')).alerts.map(({ alert }) => alert)).toEqual([
-    'RedisDown',
+    'SnapshotStale',
     'MemoryHigh',
-    'MemoryFullSoon',
+    'DeadLetters',
+    'FragmentationHigh',
   ]);
 });
 
@@ -123,8 +138,10 @@ test('rates are sums divided by sums, and memory is foretold from the line throu
   expect(data.panels.find(({ id }) => id === 'latency')?.lines[1]?.values.at(-2)).toBe(0.033);
   const writeLag = data.panels.find(({ id }) => id === 'write-lag')?.lines.map(({ values }) => values.at(-2));
   expect(writeLag).toEqual([0.25, 1]);
+  // The newest bucket has only begun: what it counted is over the time that has passed.
+  expect(data.panels.find(({ id }) => id === 'sweeps')?.lines[0]?.values.slice(-2)).toEqual([1_000 / 60, 1_000 / 60]);
   expect(data.entities).toEqual([expect.objectContaining({ entity: 'user:profile', hitRate: 0.9, loadMs: 12 })]);
-  expect(data.memoryFullAt).toBeNull();
+  expect(((data.memoryFullAt ?? 0) - NOW) / DAY).toBeCloseTo(10, 1);
   expect(data.nodes).toEqual({ up: 1, all: 1 });
   expect(data.census?.fullAt).toBe(NOW - HOUR + 10 * DAY);
 });
@@ -224,10 +241,14 @@ describe('in a browser', () => {
   test('it is alive, whole, and loads nothing from elsewhere', async () => {
     if (!browser) return;
     await open();
-    expect(await page.locator('#alert-list article').first().textContent()).toContain('critical: RedisDown');
+    expect(await page.locator('#alert-list article').first().textContent()).toContain('critical: SnapshotStale');
     expect(await page.locator('.uplot').count()).toBeGreaterThanOrEqual(8);
     expect(await page.locator('#chart-memory .plot').getAttribute('aria-label')).toMatch(
       /^Memory\. cache\.example:6380: now 1\.9 GiB/,
+    );
+    expect(await page.locator('#tiles').textContent()).toContain('Memory is fullin 10 days');
+    expect(await page.locator('#chart-write-lag .u-legend').textContent()).toMatch(
+      /^Timenewest50 % within0\.25 s99 % within1 s$/,
     );
     expect(await page.locator('#letters').textContent()).toContain('value <b>too long</b> for the column');
     const census = (await page.getByRole('region', { name: /^Census of/ }).textContent()) ?? '';
@@ -236,6 +257,34 @@ describe('in a browser', () => {
     expect(census).toMatch(/\+3 MiB a day; full in 10 days, on \d/);
     expect(foreign).toEqual([]);
     expect(faults).toEqual([]);
+  });
+
+  test('a part that could not be read is not called empty, and a new installation is told what to expect', async () => {
+    if (!browser) return;
+    const whole = dashboard;
+    const away = () => Promise.reject(new Error('503'));
+    dashboard = createDashboard({
+      ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
+      ...{ alerts: away, passes: async () => [], census: async () => undefined },
+      deadLetters: { list: away, replay: async () => false, discard: async () => false },
+    });
+    await open();
+    const textOf = (id: string) => page.locator(id).textContent();
+    for (const id of ['#alert-list', '#letters']) expect(await textOf(id)).toMatch(/^Not known: .* not be read/);
+    expect(await textOf('#tiles')).toContain('Dead letters–');
+    expect(await textOf('#tiles')).toContain('Nodes answering–');
+    expect(await textOf('#charts')).toMatch(/^No sample in this range\. collectMetrics takes one each minute/);
+    expect(faults).toEqual([]);
+    await page.close();
+    dashboard = createDashboard({
+      ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
+      ...{ alerts: async () => [], passes: async () => [], census: async () => undefined },
+      deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
+    });
+    await open();
+    expect([await textOf('#alert-list'), await textOf('#letters')]).toEqual(['Nothing fires.', 'None.']);
+    if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, 'dashboard-new.png') });
+    dashboard = whole;
   });
 
   test('the keyboard chooses a range, and thirty days are there within a second', async () => {

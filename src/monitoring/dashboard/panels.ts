@@ -39,7 +39,7 @@ export function growthIn(buckets: Buckets, metric: string): readonly (number | n
 }
 
 /** A line a label value; `use` says which of a bucket's numbers. */
-function linesBy(buckets: Buckets, metric: string, by: string, use: 'mean' | 'max' | 'sum' | 'rate'): Line[] {
+function linesBy(buckets: Buckets, metric: string, by: string, use: 'mean' | 'max' | 'rate'): Line[] {
   const perBucket = buckets.batches.map((batches) => valuesOf(batches, metric, (labels) => labels[by] ?? 'all'));
   const labels = [...new Set(perBucket.flatMap((found) => [...found.keys()]))].sort().slice(0, MOST_LINES);
   return labels.map((label) => ({
@@ -145,12 +145,12 @@ export function panelsOf(buckets: Buckets): readonly Panel[] {
       lines: linesBy(buckets, 'steward_queue_messages', 'queue', 'max'),
     },
     {
-      ...{ id: 'refreshes', title: 'Refreshes', unit: 'count' },
-      lines: linesBy(buckets, 'steward_refresh_done', 'outcome', 'sum'),
+      ...{ id: 'refreshes', title: 'Refreshes', unit: 'perSecond' },
+      lines: linesBy(buckets, 'steward_refresh_done', 'outcome', 'rate'),
     },
     {
-      ...{ id: 'sweeps', title: 'Keys examined by sweeps', unit: 'count' },
-      lines: linesBy(buckets, 'steward_sweep_keys_examined', 'pass', 'sum'),
+      ...{ id: 'sweeps', title: 'Keys examined by sweeps', unit: 'perSecond' },
+      lines: linesBy(buckets, 'steward_sweep_keys_examined', 'pass', 'rate'),
     },
     {
       ...{ id: 'cpu', title: 'Command thread busy', unit: 'share' },
