@@ -15,6 +15,8 @@ export interface Program {
   readonly path: string;
   /** What it needs in its environment: the library path of an unpacked package, else nothing. */
   readonly env: Readonly<Record<string, string>>;
+  /** False for a Redis before 6.2, whose ACL has no rights on channels. Default: true. */
+  readonly channelRights?: boolean;
 }
 
 export interface ProgramSource {

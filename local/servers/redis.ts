@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { APP_COMMANDS, aclRules, CHANNEL_PATTERNS, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../src/redis/acl';
 import { findProgram, type Program } from './packages';
 import { serverDir } from './paths';
 import { freePort } from './ports';
@@ -20,6 +21,8 @@ export interface RedisOptions {
 export interface RunningRedis {
   /** `redis://[:password@]127.0.0.1:port`; `rediss:` with TLS. */
   readonly url: string;
+  /** The same for a user with the published rights of the app and no more (docs/security.md). */
+  readonly leastUrl: string;
   readonly host: string;
   readonly port: number;
   /** The server's own process id; another one after `restart`. */
@@ -35,6 +38,8 @@ export interface RunningRedis {
 }
 
 const HOST = '127.0.0.1';
+
+const LEAST = { user: 'least', password: 'least', commands: [...LIBRARY_COMMANDS, ...APP_COMMANDS] } as const;
 const ATTEMPTS = 5;
 
 /** A standalone server on a free port, saving nothing unless `args` say so; resolves when it answers. */
@@ -63,6 +68,7 @@ async function launchRedis(program: Program, port: number, dir: string, options:
       ...['--daemonize', 'no', '--protected-mode', 'no'],
       ...(options.password ? ['--requirepass', options.password, '--masterauth', options.password] : []),
       ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] : []),
+      ...['--user', LEAST.user, 'on', `>${LEAST.password}`, ...leastRules(program)],
       ...(options.args ?? []),
     ],
     dir,
@@ -75,6 +81,10 @@ async function launchRedis(program: Program, port: number, dir: string, options:
     await server.stop();
     throw error;
   }
+}
+
+function leastRules({ channelRights = true }: Program): string[] {
+  return aclRules(LEAST.commands, KEY_PATTERNS, channelRights ? CHANNEL_PATTERNS : []);
 }
 
 /** The servers are ours and on this machine; whether a certificate is verified is the library's own test. */
@@ -119,8 +129,10 @@ function running(
   { password, tlsDir }: RedisOptions,
 ): RunningRedis {
   let server = first;
+  const url = (who: string) => `redis${tlsDir ? 's' : ''}://${who}${HOST}:${port}`;
   return {
-    url: `redis${tlsDir ? 's' : ''}://${password ? `:${encodeURIComponent(password)}@` : ''}${HOST}:${port}`,
+    url: url(password ? `:${encodeURIComponent(password)}@` : ''),
+    leastUrl: url(`${LEAST.user}:${LEAST.password}@`),
     host: HOST,
     port,
     dir,

@@ -15,5 +15,5 @@ export async function findRedis6(): Promise<Program | undefined> {
   // Debian's server loads cjson when it starts instead of carrying it.
   const libraries = (program.env.LD_LIBRARY_PATH ?? join(dirname(program.path), '../lib')).split(':');
   const LUA_CPATH = libraries.map((folder) => join(folder, 'lua/5.1/?.so')).join(';');
-  return { ...program, env: { ...program.env, LUA_CPATH } };
+  return { ...program, env: { ...program.env, LUA_CPATH }, channelRights: false };
 }

@@ -6,23 +6,35 @@
 /** Of keys: sessions, cached data with what goes with it, working data. */
 export const KEY_PATTERNS = ['sess:*', 'cache:*', 'work:*'] as const;
 
+/** Of channels: what the local layers of other processes are told. Servers before Redis 6.2 have no rights on channels. */
+export const CHANNEL_PATTERNS = ['cache:*'] as const;
+
 /** Commands of a web app that uses the library. */
 export const LIBRARY_COMMANDS = [
   // a connection
-  ...['auth', 'hello', 'ping', 'select', 'quit', 'client|setname', 'info', 'time', 'wait', 'readonly'],
+  ...['auth', 'hello', 'ping', 'select', 'client|setname', 'info', 'time', 'wait', 'readonly'],
   ...['cluster|slots', 'cluster|info', 'cluster|nodes'],
   // scripts, and what they call
   ...['eval', 'evalsha', 'get', 'mget', 'set', 'getrange', 'setrange', 'type', 'exists', 'del', 'unlink'],
-  ...['pttl', 'ttl', 'pexpire', 'expire', 'persist', 'scan'],
+  ...['pttl', 'ttl', 'pexpire', 'persist', 'scan'],
   ...['hget', 'hset', 'hdel', 'hgetall', 'hincrbyfloat'],
-  ...['zadd', 'zrem', 'zscore', 'zincrby', 'zcard', 'zcount', 'zrange', 'zrangebyscore', 'zremrangebyscore'],
-  'zunionstore',
+  ...['zadd', 'zrem', 'zscore', 'zcard', 'zcount', 'zrange', 'zrangebyscore', 'zremrangebyscore'],
+  // the local layer
+  ...['publish', 'subscribe'],
 ] as const;
 
 /** What the Functions app needs besides: to see how the server is. Each may be missing, and is then not measured. */
 export const APP_COMMANDS = ['dbsize', 'command', 'memory|usage', 'slowlog', 'latency', 'client|list'] as const;
 
-/** The rules of an ACL user, as `ACL SETUSER` and Azure's access policies take them. */
-export function aclRules(commands: readonly string[], patterns: readonly string[] = KEY_PATTERNS): string[] {
-  return [...patterns.map((pattern) => `~${pattern}`), '-@all', ...commands.map((command) => `+${command}`)];
+/** The rules of an ACL user, as `ACL SETUSER` takes them. `channels` is empty for a server before Redis 6.2. */
+export function aclRules(
+  commands: readonly string[],
+  patterns: readonly string[] = KEY_PATTERNS,
+  channels: readonly string[] = CHANNEL_PATTERNS,
+): string[] {
+  return [
+    ...patterns.map((pattern) => `~${pattern}`),
+    ...channels.map((pattern) => `&${pattern}`),
+    ...['-@all', ...commands.map((command) => `+${command}`)],
+  ];
 }

@@ -131,7 +131,7 @@ export class Link {
       timer = setTimeout(resolve, ms);
     });
     const ended = new Promise<void>((resolve) => client.once('end', resolve));
-    if (this.isReady) await Promise.race([client.quit().then(noop, noop), late]);
+    if (this.isReady) await Promise.race([client.settle().then(noop, noop), late]);
     // Between two attempts there is no socket, and ioredis emits no `end` for it.
     const hasSocket = client.status !== 'reconnecting' && client.status !== 'wait';
     client.disconnect();

@@ -74,10 +74,15 @@ export class SharedRedis extends Redis implements Authenticated {
     await (username === undefined ? this.auth(password) : this.auth(username, password));
   }
 
+  /** Resolves once all that was sent before is answered. Not QUIT: older servers have no right on it, newer ones ask for it. */
+  async settle(): Promise<void> {
+    await this.ping();
+  }
+
   async drain(): Promise<void> {
     if (this.status !== 'ready') return;
     const { stream } = this;
-    await settledWithin(this.ping(), DRAIN_MS); // answered after all that was sent before it
+    await settledWithin(this.settle(), DRAIN_MS);
     // Not while another is being made: ioredis would end it for good.
     if (this.status === 'ready' && this.stream === stream) this.disconnect(true);
   }
@@ -137,16 +142,19 @@ export class SharedCluster extends Cluster implements Authenticated {
   }
 
   async reauthenticate({ username, password }: Credentials): Promise<void> {
-    const ready = this.#connections().filter((node) => node.status === 'ready');
     await Promise.all(
-      ready.map((node) => (username === undefined ? node.auth(password) : node.auth(username, password))),
+      this.#ready().map((node) => (username === undefined ? node.auth(password) : node.auth(username, password))),
     );
   }
 
+  /** Resolves once all that was sent before is answered. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#ready().map((node) => node.ping()));
+  }
+
   async drain(): Promise<void> {
-    const ready = this.#connections().filter((node) => node.status === 'ready');
     await Promise.all(
-      ready.map(async (node) => {
+      this.#ready().map(async (node) => {
         await settledWithin(node.ping(), DRAIN_MS);
         node.disconnect();
       }),
@@ -157,6 +165,10 @@ export class SharedCluster extends Cluster implements Authenticated {
     this.patience?.end();
     // biome-ignore lint/complexity/useLiteralKeys: as above.
     this['flushQueue'](new Error('Connection is closed.'));
+  }
+
+  #ready(): Redis[] {
+    return this.#connections().filter((node) => node.status === 'ready');
   }
 
   /** The nodes', and the one that subscribes. */

@@ -132,7 +132,7 @@ describe.each(topologies)('bad input on %s', (topology) => {
     ['a truncated entry', (key: string) => ['set', key, entry('A', '').slice(0, 40)]],
   ])('%s under our key is a miss and stays', async (_, command) => {
     const cache = rig.cache();
-    const client = cache.redis.client('cache');
+    const client = rig.admin().client('cache');
     const key = `user:${rig.name()}:1`;
     const [name, ...args] = command(physicalKey(key)) as [string, ...string[]];
     await client.call(name, ...args);

@@ -14,7 +14,7 @@ describe.each(topologies)('invalidation on %s', (topology) => {
 
   test('a pattern takes exactly what it matches, and nothing foreign', async () => {
     const cache = rig.cache();
-    const client = cache.redis.client('cache');
+    const client = rig.admin().client('cache');
     const name = rig.name();
     const matching = Array.from({ length: 60 }, (_, index) => `user:${name}:${index}:data`);
     const others = [`user:${name}x:1:data`, `user:${name}:1:other`, `user:${name}:1`];

@@ -12,8 +12,10 @@ import { readSettings } from '../../src/settings';
 /** A real Redis, of one server or of three masters, and caches on it. */
 export interface Rig {
   readonly servers: readonly RunningRedis[];
-  /** One more connection, as another process would have. */
+  /** One more connection, as another process would have: with the published rights and no more. */
   connect(): RedisHandle;
+  /** One that may do everything, for the test's own hand. */
+  admin(): RedisHandle;
   /** A cache on a connection of its own: what another process would see. */
   cache(options?: RigCacheOptions): TestCache;
   /** A name that no other test uses. */
@@ -33,21 +35,22 @@ export async function startRig(topology: Topology, args: readonly string[] = [])
   const running: RunningCluster | RunningRedis =
     topology === 'cluster' ? await startRedisCluster({ masters: 3, args }) : await startRedis({ args });
   const environment: Record<string, string> =
-    'nodes' in running ? { REDIS_NODES: running.addresses.join(',') } : { REDIS_URL: running.url };
+    'nodes' in running
+      ? { REDIS_NODES: running.addresses.join(','), REDIS_URL: String(running.nodes[0]?.leastUrl) }
+      : { REDIS_URL: running.leastUrl };
   const handles: RedisHandle[] = [];
   const caches: TestCache[] = [];
-  const connect = () => {
-    const handle = createRedis({
-      settings: readSettings({ ...environment, REDIS_DEADLINE_MS: '2000' }),
-      logger: silentLogger,
-      role: 'test',
-    });
+  const open = (where: Record<string, string>) => {
+    const settings = readSettings({ ...where, REDIS_DEADLINE_MS: '2000' });
+    const handle = createRedis({ settings, logger: silentLogger, role: 'test' });
     handles.push(handle);
     return handle;
   };
+  const connect = () => open(environment);
   return {
     servers: 'nodes' in running ? running.nodes : [running],
     connect,
+    admin: () => open('nodes' in running ? { REDIS_NODES: running.addresses.join(',') } : { REDIS_URL: running.url }),
     cache(options = {}) {
       const { entities = [], redis = connect(), logger, clock, journal, demand, counters, ...rest } = options;
       const cache = createCache({

@@ -4,7 +4,7 @@ import { checkPermissions } from '../../src/cli/doctor/permissions';
 import { createClient } from '../../src/client';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
-import { APP_COMMANDS, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { APP_COMMANDS, CHANNEL_PATTERNS, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../src/redis/acl';
 import { createSelfCheck, type SelfCheckOptions } from '../../src/self-check';
 import { SessionCore } from '../../src/sessions';
 import { readSettings } from '../../src/settings';
@@ -25,7 +25,11 @@ let admin: Redis;
 beforeAll(async () => {
   server = await startRedis();
   admin = new Redis(server.url);
-  for (const [name, rules] of policies) await admin.call('ACL', 'SETUSER', `${name}`, 'on', '>pw', ...(rules ?? []));
+  // This server has rights on channels, which the version that the policies are for has not.
+  const channels = CHANNEL_PATTERNS.map((pattern) => `&${pattern}`);
+  for (const [name, rules = []] of policies) {
+    await admin.call('ACL', 'SETUSER', `${name}`, 'on', '>pw', ...rules, ...channels);
+  }
 });
 
 afterAll(async () => {

@@ -43,7 +43,7 @@ export function startServices() {
   ) {
     const id = randomUUID().replaceAll('-', '').slice(0, 8);
     const settings = readSettings({
-      ...{ REDIS_URL: redis.url, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
+      ...{ REDIS_URL: redis.leastUrl, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
       ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
       // A machine that is busy is no Redis that is away.
       ...{ WRITE_BEHIND_RETRY_CAP_SECONDS: '1', REDIS_DEADLINE_MS: '20000' },

@@ -27,7 +27,6 @@ const calls: Readonly<Record<string, readonly (string | number)[]>> = {
   ttl: ['{key}'],
   persist: ['{key}'],
   pexpire: ['{key}', 5_000],
-  expire: ['{key}', 5],
   hget: ['{key}:none', 'f'],
   hdel: ['{key}:none', 'f'],
   hgetall: ['{key}:none'],
@@ -38,20 +37,19 @@ const calls: Readonly<Record<string, readonly (string | number)[]>> = {
   zrange: ['{key}:none', 0, 0],
   zrangebyscore: ['{key}:none', 0, 0],
   zremrangebyscore: ['{key}:none', 0, 0],
-  zunionstore: ['{key}:none', 1, '{key}:none'],
   hset: ['{key}:h', 'f', '1'],
   hincrbyfloat: ['{key}:h', 'f', '1'],
   zadd: ['{key}:z', 1, 'm'],
-  zincrby: ['{key}:z', 1, 'm'],
   del: ['{key}', '{key}:h'],
   unlink: ['{key}:z'],
+  publish: ['cache:doctor', ''],
 };
 
 const denied = /^(NOPERM|ERR unknown (sub)?command)|no permissions/i;
 
 /** Tries every command and key pattern that docs/security.md asks for. What it writes it removes. */
 export async function checkPermissions(redis: RedisHandle): Promise<Finding[]> {
-  const missing = await refusedOf(redis, LIBRARY_COMMANDS);
+  const missing = [...(await refusedOf(redis, LIBRARY_COMMANDS)), ...(await refusedListening(redis))];
   const unseen = await refusedOf(redis, APP_COMMANDS);
   const patterns: string[] = [];
   for (const pattern of KEY_PATTERNS) {
@@ -85,6 +83,16 @@ async function refusedOf(redis: RedisHandle, commands: readonly string[]): Promi
     if (await isDenied(redis.within(redis.client('work').call(name, ...given)))) refused.push(command);
   }
   return refused;
+}
+
+/** On a connection of its own: one that listens can do nothing else. */
+async function refusedListening(redis: RedisHandle): Promise<string[]> {
+  const listener = redis.dedicated('cache', 'doctor');
+  try {
+    return (await isDenied(redis.within(listener.subscribe('cache:doctor')))) ? ['subscribe'] : [];
+  } finally {
+    listener.disconnect();
+  }
 }
 
 /** Any other error is an answer too: the command was let in. */
