@@ -23,12 +23,8 @@ export async function startRig(kind: Kind): Promise<Rig> {
   const server = kind === 'cluster' ? await startRedisCluster({ masters: 3 }) : await startRedis();
   const environment: Record<string, string> =
     kind === 'cluster'
-      ? {
-          REDIS_NODES: (server as RunningCluster).addresses.join(','),
-          REDIS_URL: String((server as RunningCluster).nodes[0]?.leastUrl),
-          REDIS_DEADLINE_MS: '2000',
-        }
-      : { REDIS_URL: (server as RunningRedis).leastUrl, REDIS_DEADLINE_MS: '2000' };
+      ? { REDIS_NODES: (server as RunningCluster).addresses.join(','), REDIS_DEADLINE_MS: '2000' }
+      : { REDIS_URL: (server as RunningRedis).url, REDIS_DEADLINE_MS: '2000' };
   const handles: RedisHandle[] = [];
   const stores: SessionStore[] = [];
   const connect = (extra: Readonly<Record<string, string>> = {}) => {

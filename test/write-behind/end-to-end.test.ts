@@ -3,7 +3,7 @@ import { createEntities } from '../../src/entities';
 import { physicalKey } from '../../src/entities/key';
 import { startServices } from './services';
 
-const { rig, open } = startServices();
+const { rig, open, forget } = startServices();
 
 describe('write-behind, from the web app to the database', () => {
   it('is seen at once, saved later, and then no longer dirty', async () => {
@@ -53,10 +53,10 @@ describe('write-behind, from the web app to the database', () => {
   });
 
   it('survives a cache that forgot everything', async () => {
-    const { web, drain, stored, id, jobs } = await rig();
+    const { web, drain, stored, id } = await rig();
     const keys = Array.from({ length: 20 }, (_, n) => `user:profile:${id}-${n}`);
     await Promise.all(keys.map((key) => web.cache.writeBehind(key, { name: key })));
-    await jobs.redis.client('cache').flushall();
+    await forget();
     await drain();
     for (const key of keys) {
       expect(await stored(key)).toMatchObject({ value: { name: key } });

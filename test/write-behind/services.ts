@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
 import {
   type RunningAzurite,
   type RunningPglite,
@@ -59,5 +60,12 @@ export function startServices() {
       stored: async (key: string) => (await jobs.entities.of(key)?.store?.loadMany([key]))?.get(key),
     };
   }
-  return { rig, open };
+
+  /** Redis forgets everything; the app itself has no right to that. */
+  async function forget(): Promise<void> {
+    const admin = new Redis(redis.url);
+    await admin.flushall();
+    admin.disconnect();
+  }
+  return { rig, open, forget };
 }
