@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import type { Entity } from '../entities/define-entity';
 import { FLAG_COMPRESSED, FLAG_NEGATIVE, flagsOf, payloadOf } from './entry';
 import { SerializeError, ValueTooLargeError } from './errors';
 
@@ -30,14 +31,15 @@ export interface CodecOptions {
   readonly maxValueBytes: number;
 }
 
+/** Values of an entity with a store are JSON, whatever the serializer: the journal and its flush show them as such. */
 export class Codec {
   constructor(private readonly options: CodecOptions) {}
 
   /** Throws `E_SERIALIZE` or `E_VALUE_TOO_LARGE`. */
-  async encode(value: unknown, compressOverBytes: number): Promise<Encoded> {
-    const text = this.#serialize(value);
-    const bytes = Buffer.byteLength(text);
+  async encode(value: unknown, entity: Entity | undefined, compressOverBytes: number): Promise<Encoded> {
     const { maxValueBytes } = this.options;
+    const text = serialized(value, this.#serializerOf(entity));
+    const bytes = Buffer.byteLength(text);
     if (bytes > maxValueBytes) {
       throw new ValueTooLargeError(
         `Expected a value of at most ${maxValueBytes} bytes when serialized, got ${bytes}; cache a part of it or raise maxValueBytes`,
@@ -50,31 +52,36 @@ export class Codec {
   }
 
   /** The value of an entry of ours, undefined for a negative one. Throws where the payload is broken. */
-  decode(raw: string): unknown {
+  decode(raw: string, entity: Entity | undefined): unknown {
     const flags = flagsOf(raw);
     if ((flags & FLAG_NEGATIVE) !== 0) return undefined;
-    if ((flags & FLAG_COMPRESSED) !== 0) return this.#unpack(payloadOf(raw));
-    return this.options.serializer.deserialize(payloadOf(raw));
+    if ((flags & FLAG_COMPRESSED) !== 0) return this.#unpack(raw, entity);
+    return this.#serializerOf(entity).deserialize(payloadOf(raw));
   }
 
-  async #unpack(payload: string): Promise<unknown> {
-    const packed = Buffer.from(payload, 'base64');
+  async #unpack(raw: string, entity: Entity | undefined): Promise<unknown> {
+    const packed = Buffer.from(payloadOf(raw), 'base64');
     const text = (await unzip(packed, { maxOutputLength: this.options.maxValueBytes })).toString();
-    return this.options.serializer.deserialize(text);
+    return this.#serializerOf(entity).deserialize(text);
   }
 
-  #serialize(value: unknown): string {
-    let text: unknown;
-    try {
-      text = this.options.serializer.serialize(value);
-    } catch (error) {
-      throw new SerializeError('Expected a value that can be serialized, got one that the serializer refuses', {
-        cause: error,
-      });
-    }
-    if (typeof text !== 'string') {
-      throw new SerializeError(`Expected a value that can be serialized, got a ${typeof value}`);
-    }
-    return text;
+  #serializerOf(entity: Entity | undefined): Serializer {
+    return entity?.store === undefined ? this.options.serializer : jsonSerializer;
   }
+}
+
+/** Throws `E_SERIALIZE`. */
+export function serialized(value: unknown, serializer: Serializer): string {
+  let text: unknown;
+  try {
+    text = serializer.serialize(value);
+  } catch (error) {
+    throw new SerializeError('Expected a value that can be serialized, got one that the serializer refuses', {
+      cause: error,
+    });
+  }
+  if (typeof text !== 'string') {
+    throw new SerializeError(`Expected a value that can be serialized, got a ${typeof value}`);
+  }
+  return text;
 }

@@ -28,9 +28,10 @@ export interface CacheOptions {
   /** How long a written-behind entry stays in the cache at least, in seconds: the journal's hard age limit. Default: 86,400. */
   readonly hardAgeSeconds?: number;
   /**
-   * What a read may use that Redis did not answer: `load` asks the source, `stale` and `local` answer from the local
-   * layer (`stale` past an entry's life too, within its grace), `fail` rejects. All but `load` reject with
-   * `E_REDIS_UNAVAILABLE` or `E_DEADLINE` where they have no answer, and so spare the source. Default: `load`.
+   * What a read may use that Redis did not answer. All but `fail` first take a live local copy, whatever its bound;
+   * `stale` takes one within its grace as well; `load` then asks the source. The others reject with
+   * `E_REDIS_UNAVAILABLE` or `E_DEADLINE` where they have no answer, and so spare the source. Strict readers take no
+   * copy. Default: `load`.
    */
   readonly whenRedisIsAway?: WhenAway;
   /** Copies of entries in this process. Default: off. */
@@ -45,7 +46,10 @@ export const whenAway = ['load', 'stale', 'local', 'fail'] as const;
 export interface LocalOptions {
   /** Bytes of serialized entries to keep at most. */
   readonly maxBytes: number;
-  /** A copy is believed for this long, in ms: what a missed message may cost in staleness. Default: 5,000. */
+  /**
+   * A copy is believed for this long, in ms: what a missed message may cost in staleness while Redis answers. Default:
+   * 5,000. While Redis is away a copy may answer for the rest of its life, unless `whenRedisIsAway` is `fail`.
+   */
   readonly boundMs?: number;
 }
 

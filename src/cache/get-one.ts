@@ -38,9 +38,14 @@ export function askOf(
   return { key, plan, policy, tags, epochs, loading, unusable: miss?.unusable, stale: miss?.stale, spentMs };
 }
 
-/** What the local layer has where Redis had no answer. */
-export function answerAway({ lookup, whenRedisIsAway }: ReadsOptions, key: string, found: Found): Found {
-  if (found.kind !== 'away' || lookup.local === undefined || whenRedisIsAway === 'fail') return found;
+/** What the local layer has where Redis had no answer: nothing for strict readers, whose epochs cannot be read. */
+export function answerAway(
+  { lookup, whenRedisIsAway }: ReadsOptions,
+  key: string,
+  { strict }: Policy,
+  found: Found,
+): Found {
+  if (found.kind !== 'away' || strict || lookup.local === undefined || whenRedisIsAway === 'fail') return found;
   const copy = lookup.local.getAway(key, whenRedisIsAway === 'stale');
   if (copy === undefined) return found;
   copy.plan.meter.stale += 1;
@@ -78,7 +83,7 @@ export class GetOne extends Lookup {
   #load(found: Found): void {
     const { key, plan, policy, loading, tags, options } = this;
     if (found.kind === 'away') {
-      const answer = answerAway(options, key, found);
+      const answer = answerAway(options, key, policy, found);
       if (answer.kind === 'hit') {
         this.resolve(answer.value);
         return;

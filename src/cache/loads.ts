@@ -63,7 +63,7 @@ export class Loads {
     }
     let encoded: Encoded;
     try {
-      encoded = gone ? NEGATIVE : await this.options.codec.encode(loaded.value, policy.compressOverBytes);
+      encoded = gone ? NEGATIVE : await this.options.codec.encode(loaded.value, plan.entity, policy.compressOverBytes);
     } catch (error) {
       flight.land(loaded);
       const code = error instanceof SerializeError || error instanceof ValueTooLargeError ? error.code : 'E_UNKNOWN';

@@ -99,7 +99,7 @@ export abstract class Lookup implements Read {
   #serve(raw: string): void {
     let value: unknown;
     try {
-      value = this.context.codec.decode(raw);
+      value = this.context.codec.decode(raw, this.plan.entity);
     } catch {
       this.#corrupted(raw);
       return;

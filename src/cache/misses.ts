@@ -89,7 +89,7 @@ export class Misses {
     for (let decision = first; ; decision = await this.#decide(ask, true)) {
       switch (decision.kind) {
         case 'entry':
-          return codec.decode(decision.raw);
+          return codec.decode(decision.raw, plan.entity);
         case 'lease':
           void loads.run([decision.grant]);
           return this.#landing(ask, decision.grant.flight);
@@ -133,7 +133,7 @@ export class Misses {
 
   #serveStale(ask: Ask, raw: string): unknown {
     ask.plan.meter.stale += 1;
-    return this.options.codec.decode(raw);
+    return this.options.codec.decode(raw, ask.plan.entity);
   }
 
   /** `again`: not the caller's first, so that its deadline begins anew: it is waiting for somebody else. */
@@ -174,7 +174,7 @@ export class Misses {
           await withDeadline(epochs.read(epochsOf(raw, ask.epochs, epochs)), Math.max(1, deadlineMs - ask.spentMs));
         }
         const verdict = inspect(raw, ask.epochs, epochs, time.now(), undefined, false);
-        if (verdict === 'live' && (await this.#isReadable(raw))) return { kind: 'entry', raw };
+        if (verdict === 'live' && (await this.#isReadable(ask, raw))) return { kind: 'entry', raw };
         ask.unusable = raw;
         ask.stale = verdict === 'stale' ? raw : undefined;
       }
@@ -189,9 +189,9 @@ export class Misses {
     }
   }
 
-  async #isReadable(raw: string): Promise<boolean> {
+  async #isReadable(ask: Ask, raw: string): Promise<boolean> {
     try {
-      await this.options.codec.decode(raw);
+      await this.options.codec.decode(raw, ask.plan.entity);
       return true;
     } catch {
       return false;

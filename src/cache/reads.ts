@@ -68,7 +68,7 @@ export class Reads {
     const alone: Promise<void>[] = [];
     for (const [index, key] of distinct.entries()) {
       const { plan, loading } = origins[index] as Origin;
-      const one = answerAway(this.options, key, found[index] as Found);
+      const one = answerAway(this.options, key, policies[index] as Policy, found[index] as Found);
       if (one.kind === 'hit') {
         results[index] = one.value;
       } else if (one.kind === 'away' && (loading === undefined || this.options.whenRedisIsAway !== 'load')) {
@@ -135,13 +135,15 @@ export class Reads {
     return refreshKeys(this.options, keys, (key) => this.#origin(key, undefined, undefined), options);
   }
 
-  #findPlainly(keys: readonly string[]): Promise<Found[]> {
+  async #findPlainly(keys: readonly string[]): Promise<Found[]> {
     const plans = keys.map((key) => this.#plan(key));
-    return this.#find(
+    const policies = plans.map(({ policy }) => policy);
+    const found = await this.#find(
       keys,
       plans.map((plan) => ({ plan, loading: undefined })),
-      plans.map(({ policy }) => policy),
+      policies,
     );
+    return keys.map((key, index) => answerAway(this.options, key, policies[index] as Policy, found[index] as Found));
   }
 
   #find(keys: readonly string[], origins: readonly Origin[], policies: readonly Policy[]): Promise<Found[]> {

@@ -4,7 +4,7 @@ import type { WriteRow } from '../entities/store';
 import type { Version } from '../entities/version';
 import type { RedisHandle } from '../redis/types';
 import { lifeOf, physicalMs } from './ask';
-import { type Codec, NEGATIVE } from './codec';
+import { type Codec, jsonSerializer, NEGATIVE, serialized } from './codec';
 import { entryTail } from './entry';
 import type { Epochs } from './epochs';
 import { CacheInputError, ForeignEntryError, SerializeError } from './errors';
@@ -51,7 +51,7 @@ export class Writes {
   ): Promise<boolean> {
     const { redis, codec, versions, changed } = this.options;
     const { plan, policy, tags, least } = await this.#prepare(key, options, condition !== 'absent');
-    const encoded = value === undefined ? NEGATIVE : await codec.encode(value, policy.compressOverBytes);
+    const encoded = value === undefined ? NEGATIVE : await codec.encode(value, plan.entity, policy.compressOverBytes);
     const lifeMs = lifeOf(policy);
     const [outcome, stored] = await redis.run('cache', putScript, keysOf(key), [
       version,
@@ -108,7 +108,7 @@ export class Writes {
     write: ((value: V) => Promise<unknown>) | undefined,
     options: WriteOptions = {},
   ): Promise<void> {
-    const { plans } = this.options;
+    const { plans, codec } = this.options;
     parseKey(key);
     const store = plans.of(key).entity?.store;
     if (write !== undefined) {
@@ -123,6 +123,9 @@ export class Writes {
     if (store === undefined) {
       throw new CacheInputError('Expected a key of an entity with a store, or a function that writes');
     }
+    // What the cache would refuse is refused before it is saved: afterwards the old entry would be left in its place.
+    const { plan } = this.#checked(key, options);
+    if (value !== undefined) await codec.encode(value, plan.entity, Number.POSITIVE_INFINITY);
     const row = this.#row(key, value, await this.options.versions.take(key));
     let outcome: Awaited<ReturnType<typeof store.saveMany>>[number] | undefined;
     try {
@@ -154,6 +157,7 @@ export class Writes {
     }
     if (journal === undefined)
       throw new CacheInputError('Expected a journal for write-behind, got a cache without one');
+    this.#checked(key, options);
     const acceptedAt = clock.now();
     const version = options.version ?? (await versions.take(key));
     const row = this.#row(key, value, version);
@@ -187,19 +191,20 @@ export class Writes {
 
   #row(key: string, value: unknown, version: Version): WriteRow {
     if (value === undefined) return { key, version, value: null };
-    const text = JSON.stringify(value);
-    if (typeof text !== 'string') {
-      throw new SerializeError(`Expected a value that JSON can hold, got a ${typeof value}`);
-    }
-    return { key, version, value: text };
+    return { key, version, value: serialized(value, jsonSerializer) };
+  }
+
+  /** Throws `E_KEY` or `E_CACHE_INPUT`. */
+  #checked(key: string, options: WriteOptions) {
+    parseKey(key);
+    const plan: Plan = this.options.plans.of(key);
+    const policy: Policy = policyOf(plan.policy, options);
+    return { plan, policy, tags: tagsFor(plan, key, options.tags) };
   }
 
   async #prepare(key: string, options: WriteOptions, forget: boolean) {
-    parseKey(key);
-    const { plans, epochs, changing } = this.options;
-    const plan: Plan = plans.of(key);
-    const policy: Policy = policyOf(plan.policy, options);
-    const tags = tagsFor(plan, key, options.tags);
+    const { plan, policy, tags } = this.#checked(key, options);
+    const { epochs, changing } = this.options;
     if (forget) changing(key);
     const all = [...prefixEpochs(plan, key), ...tags.map((tag) => epochs.ofTag(tag))];
     return { plan, policy, tags, least: await epochs.open(all, physicalMs(policy)) };

@@ -45,8 +45,8 @@ export const cacheSettings = section('Cache', {
   CACHE_WHEN_REDIS_IS_AWAY: {
     schema: oneOf(['load', 'stale', 'local', 'fail'], 'load'),
     meaning:
-      'What a read may use that Redis did not answer: the source (`load`), local copies (`local`, with `stale` those within their grace too), or nothing (`fail`).',
+      'What a read may use that Redis did not answer: live local copies (`local`), those within their grace too (`stale`), live ones and then the source (`load`), or nothing (`fail`).',
     expected: 'one of load, stale, local, fail',
-    danger: '`load` sends every read to the source; `stale` and `local` need CACHE_LOCAL_BYTES.',
+    danger: '`load` sends every read without a local copy to the source; `stale` and `local` need CACHE_LOCAL_BYTES.',
   },
 });

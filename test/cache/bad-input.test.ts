@@ -30,8 +30,13 @@ describe.each(topologies)('bad input on %s', (topology) => {
     const cache = rig.cache({ maxValueBytes: 1_000 });
     const key = `user:${rig.name()}:1`;
     await expect(cache.set(key, 'x'.repeat(1_000))).rejects.toMatchObject({ code: 'E_VALUE_TOO_LARGE' });
-    const load = async () => 'x'.repeat(1_000);
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      return 'x'.repeat(1_000);
+    };
     expect(await cache.get(key, load)).toHaveLength(1_000);
+    expect(loads).toBe(1);
     expect(await cache.get<unknown>(key, () => 1n)).toBe(1n);
     expect(await cache.has(key)).toBe(false);
   });

@@ -134,6 +134,99 @@ describe.each(topologies)('fence on %s', (topology) => {
     expect(await cache.get(plain)).toBeUndefined();
   });
 
+  test('of two write-throughs at once the later version stays, in the store and in the cache', async () => {
+    const { key, store, rows, cache } = setUp();
+    const [begun, gate] = [deferred(), deferred()];
+    const slow: EntityStore<string> = {
+      ...store,
+      saveMany: async (given, ...rest) => {
+        begun.resolve();
+        await gate.promise;
+        return store.saveMany(given, ...rest);
+      },
+    };
+    const name = key.split(':').slice(0, 2).join(':');
+    const late = rig.cache({ entities: [defineEntity<string>({ name, store: slow })] });
+    const first = late.writeThrough(key, 'first');
+    await begun.promise;
+    await cache.writeThrough(key, 'second');
+    gate.resolve();
+    await first;
+    expect(rows.get(key)?.value).toBe('"second"');
+    expect(await cache.get(key)).toBe('second');
+  });
+
+  test('of two functions that write through at once the cache keeps neither: the next read loads', async () => {
+    const [one, other] = [rig.cache(), rig.cache()];
+    const key = `plain:${rig.name()}:1`;
+    const [begun, gate] = [deferred(), deferred()];
+    let row = '';
+    const first = one.writeThrough(key, 'first', async (value) => {
+      begun.resolve();
+      await gate.promise;
+      row = value;
+    });
+    await begun.promise;
+    await other.writeThrough(key, 'second', async (value) => {
+      row = value;
+    });
+    expect(await other.get(key, () => row)).toBe('second');
+    gate.resolve();
+    await first;
+    expect(await other.get(key, () => row)).toBe('first');
+  });
+
+  test('values of an entity with a store are JSON, whatever the serializer of the cache', async () => {
+    const { key, store, journalled, fence, raw } = setUp();
+    const serializer = {
+      serialize: (value: unknown) => `mine ${JSON.stringify(value)}`,
+      deserialize(text: string) {
+        if (!text.startsWith('mine ')) throw new Error('not mine');
+        return JSON.parse(text.slice('mine '.length));
+      },
+    };
+    const journal = { append: async (row: WriteRow) => void journalled.push(row), close: async () => {} };
+    const entity = defineEntity<string>({ name: key.split(':').slice(0, 2).join(':'), store });
+    const cache = rig.cache({ entities: [entity], journal, serializer });
+    const plain = `plain:${rig.name()}:1`;
+    await cache.set(plain, 'one');
+    expect(await raw(plain)).toMatch(/mine "one"$/);
+    expect(await cache.get(plain)).toBe('one');
+    await cache.writeBehind(key, 'behind');
+    expect(await cache.get(key)).toBe('behind');
+    await store.saveMany(journalled);
+    await fence.settle(journalled, { ttlSeconds: 60 });
+    await cache.writeThrough(key, 'through');
+    expect(await raw(key)).toMatch(/"through"$/);
+    expect(await cache.get(key)).toBe('through');
+    await cache.delete(key);
+    expect(await cache.get(key)).toBe('through');
+    expect(await cache.get(key)).toBe('through');
+    expect(await raw(key)).not.toContain('mine');
+  });
+
+  test('a write that can not be cached is refused before anything is saved', async () => {
+    const { key, store, rows, journalled } = setUp();
+    const journal = { append: async (row: WriteRow) => void journalled.push(row), close: async () => {} };
+    const entity = defineEntity<string>({ name: key.split(':').slice(0, 2).join(':'), store });
+    const cache = rig.cache({ entities: [entity], journal, maxValueBytes: 1_000 });
+    await cache.writeThrough(key, 'kept');
+    const cases = [
+      [1n, {}, 'E_SERIALIZE'],
+      ['x', { tags: [''] }, 'E_CACHE_INPUT'],
+      ['x', { ttlSeconds: 0 }, 'E_CACHE_INPUT'],
+    ] as const;
+    for (const [value, options, code] of cases) {
+      await expect(cache.writeThrough<unknown>(key, value, undefined, options)).rejects.toMatchObject({ code });
+      await expect(cache.writeBehind(key, value, options)).rejects.toMatchObject({ code });
+    }
+    const large = cache.writeThrough(key, 'x'.repeat(1_000));
+    await expect(large).rejects.toMatchObject({ code: 'E_VALUE_TOO_LARGE' });
+    expect(journalled).toEqual([]);
+    expect(rows.get(key)?.value).toBe('"kept"');
+    expect(await cache.get(key)).toBe('kept');
+  });
+
   test('a write that the journal refused or does not know of leaves the cache alone', async () => {
     const { key, store, raw } = setUp();
     const entity = defineEntity<string>({ name: key.split(':').slice(0, 2).join(':'), store });

@@ -31,6 +31,9 @@ describe.each(topologies)('invalidation on %s', (topology) => {
     for (const key of matching) expect(await cache.has(key)).toBe(false);
     for (const key of others) expect(await cache.get(key)).toBe(key);
     for (const key of foreign) expect(await client.get(key)).toBe('foreign');
+    for (const node of await cache.redis.nodes('masters', 'cache')) {
+      expect(await node.client.info('commandstats')).not.toMatch(/cmdstat_(keys|flushdb|flushall):/);
+    }
   });
 
   test('glob characters in keys are characters where the pattern escapes them', async () => {
@@ -175,5 +178,6 @@ describe.each(topologies)('invalidation on %s', (topology) => {
       { key: absent, value: 'warm' },
     ]);
     expect(await cache.ttl(absent)).toBeLessThanOrEqual(61);
+    expect(await cache.warmCache([{ key: there, value: 'warm' }])).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineEntity } from '../../src/entities/define-entity';
-import { deferred, type Rig, startRig, topologies } from './rig';
+import { deferred, type Rig, startRig, topologies, until } from './rig';
 
 describe.each(topologies)('loads on %s', (topology) => {
   let rig: Rig;
@@ -23,6 +23,68 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(loads).toBe(1);
     expect(errors.every((error) => error === fault)).toBe(true);
     expect(await cache.get(key, () => 'later')).toBe('later');
+  });
+
+  test('whenever callers come while a load runs, there is one', async () => {
+    const caches = [rig.cache(), rig.cache()];
+    const key = `user:${rig.name()}:1`;
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      await sleep(60);
+      return 'value';
+    };
+    const gets: Promise<unknown>[] = [];
+    for (let wave = 0; wave < 30; wave += 1) {
+      for (const cache of caches) gets.push(cache.get(key, load));
+      await sleep(3);
+    }
+    expect(new Set(await Promise.all(gets))).toEqual(new Set(['value']));
+    expect(loads).toBe(1);
+  });
+
+  test('batches and single reads of two processes load each key once', async () => {
+    const [one, other] = [rig.cache(), rig.cache()];
+    const name = rig.name();
+    const keys = Array.from({ length: 40 }, (_, index) => `user:${name}:${index}`);
+    const loaded: string[] = [];
+    const loadMany = async (missing: readonly string[]) => {
+      loaded.push(...missing);
+      await sleep(20);
+      return new Map(missing.map((key) => [key, key]));
+    };
+    const load = async (key: string) => (await loadMany([key])).get(key);
+    const batches = [one.getMany(keys.slice(0, 30), loadMany), other.getMany(keys.slice(10), loadMany)];
+    const singles = keys.flatMap((key) => [one.get(key, load), other.get(key, load)]);
+    const [first, second] = await Promise.all(batches);
+    expect([...first!.values()]).toEqual(keys.slice(0, 30));
+    expect([...second!.values()]).toEqual(keys.slice(10));
+    expect(await Promise.all(singles)).toEqual(keys.flatMap((key) => [key, key]));
+    expect([...loaded].sort()).toEqual([...keys].sort());
+  });
+
+  test('a failing bulk loader is called once for all who wait, and what is stale within its grace is served', async () => {
+    const cache = rig.cache();
+    const name = rig.name();
+    const keys = [`user:${name}:1`, `user:${name}:2`];
+    const fault = new Error('the source is down');
+    let calls = 0;
+    const loadMany = async () => {
+      calls += 1;
+      await sleep(50);
+      throw fault;
+    };
+    const errors = await Promise.all([1, 2, 3].map(() => cache.getMany(keys, loadMany).catch((error) => error)));
+    expect(errors).toEqual([fault, fault, fault]);
+    expect(calls).toBe(1);
+    const options = { ttlSeconds: 0.001, jitter: 0, graceSeconds: 60 };
+    await cache.setMany(
+      keys.map((key) => ({ key, value: key })),
+      options,
+    );
+    await sleep(20);
+    expect([...(await cache.getMany(keys, loadMany, options)).values()]).toEqual(keys);
+    expect(calls).toBe(2);
   });
 
   test('a failure is shared across processes for a moment where the entity says so', async () => {
@@ -117,7 +179,7 @@ describe.each(topologies)('loads on %s', (topology) => {
   });
 
   test('"there is no such row" is remembered for as long as the entity says, and no longer', async () => {
-    const entity = defineEntity<string>({ name: `user:${rig.name()}`, negativeTtlSeconds: 0.05, jitter: 0 });
+    const entity = defineEntity<string>({ name: `user:${rig.name()}`, negativeTtlSeconds: 2, jitter: 0 });
     const cache = rig.cache({ entities: [entity] });
     const key = `${entity.name}:1`;
     let loads = 0;
@@ -129,7 +191,7 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(await cache.get(key, load)).toBeUndefined();
     expect(await cache.has(key)).toBe(true);
     expect(loads).toBe(1);
-    await sleep(70);
+    await until(async () => !(await cache.has(key)));
     await cache.get(key, load);
     expect(loads).toBe(2);
     const other = `user:${rig.name()}:2`;
@@ -166,6 +228,13 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(await add({ a: 2, b: 2 })).toBe(4);
     expect(() => cache.memoize(() => 1, { name })).toThrow('twice');
     await expect(add(new (class Odd {})() as never)).rejects.toMatchObject({ code: 'E_SERIALIZE' });
+    const anonymous = [1, 2].map((result) => cache.memoize((_: unknown) => result, { name: `${name}-${result}` }));
+    expect(await Promise.all(anonymous.map((each) => each(1)))).toEqual([1, 2]);
+    const told = cache.memoize(async (of: unknown) => typeof of, { name: `${name}-typed` });
+    expect(await Promise.all([told(1), told('1'), told([1])])).toEqual(['number', 'string', 'object']);
+    const options = { name: `${name}-keyed`, key: (id: number) => String(id) };
+    const keyed = cache.memoize(async (id: number, trace: string) => `${id} ${trace}`, options);
+    expect([await keyed(1, 'a'), await keyed(1, 'b')]).toEqual(['1 a', '1 a']);
     await cache.invalidatePrefix(`memo:${name}`);
     expect(await add({ a: 1, b: 2 })).toBe(3);
     expect(calls).toBe(3);

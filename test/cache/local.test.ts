@@ -3,6 +3,8 @@ import { defineEntity } from '../../src/entities/define-entity';
 import { physicalKey } from '../../src/entities/key';
 import { type Rig, startRig, type TestCache, topologies, until } from './rig';
 
+const codeOf = (error: unknown): string => (error as { code: string }).code;
+
 /** Copies are made only once messages arrive: resolves when the cache has one. */
 async function listening(cache: TestCache, key: string): Promise<void> {
   await until(async () => {
@@ -164,16 +166,20 @@ describe('while Redis is away', () => {
     await sleep(1_010);
     const server = rig.servers[0]!;
     await server.kill('SIGSTOP');
-    const ask = (key: string) =>
-      Promise.all(
-        caches.map((cache) => cache.get(key, () => 'loaded').catch((error) => (error as { code: string }).code)),
-      );
+    const ask = (key: string) => Promise.all(caches.map((cache) => cache.get(key, () => 'loaded').catch(codeOf)));
     for (let round = 0; round < 8; round += 1) await ask(`user:${name}:none`);
     // Not E_DEADLINE: with the breaker open nobody waits.
     const away = 'E_REDIS_UNAVAILABLE';
     expect(await ask(live)).toEqual(['copy', 'copy', 'copy', away]);
     expect(await ask(past)).toEqual(['loaded', 'copy', away, away]);
     expect(await ask(`user:${name}:none`)).toEqual(['loaded', away, away, away]);
+    // Batches and questions take the same copies; a strict reader takes none, since its epochs can't be read.
+    const batches = caches.map((cache) => cache.multiGet([live]).then(([one]) => one?.value, codeOf));
+    expect(await Promise.all(batches)).toEqual(['copy', 'copy', 'copy', away]);
+    const questions = caches.map((cache) => cache.has(live).catch(codeOf));
+    expect(await Promise.all(questions)).toEqual([true, true, true, away]);
+    const strict = caches.map((cache) => cache.get(live, () => 'loaded', { strict: true }).catch(codeOf));
+    expect(await Promise.all(strict)).toEqual(['loaded', away, away, away]);
     await server.kill('SIGCONT');
     await until(async () => (await ask(`user:${name}:back`)).every((value) => value === 'loaded'));
     for (const cache of caches) expect(await cache.get(live)).toBe('copy');

@@ -33,6 +33,44 @@ describe('an outage', () => {
     });
   });
 
+  test('with Redis gone a failing loader is asked once, and its callers share its error', async () => {
+    const cache = rig.cache({ deadlineMs: 100 });
+    const key = `user:${rig.name()}:1`;
+    await rig.servers[0]!.kill('SIGKILL');
+    let loads = 0;
+    const fault = new Error('the source is down');
+    const load = async () => {
+      loads += 1;
+      await sleep(200);
+      throw fault;
+    };
+    const errors = await Promise.all(Array.from({ length: 40 }, () => cache.get(key, load).catch((error) => error)));
+    expect(errors.every((error) => error === fault)).toBe(true);
+    expect(loads).toBe(1);
+  });
+
+  test('Redis gone while a value is loaded: it is handed out, and not loaded again', async () => {
+    const cache = rig.cache({ deadlineMs: 100 });
+    let loads = 0;
+    const value = await cache.get(`user:${rig.name()}:1`, async () => {
+      loads += 1;
+      await rig.servers[0]!.kill('SIGKILL');
+      return 'loaded';
+    });
+    expect([value, loads]).toEqual(['loaded', 1]);
+  });
+
+  test('one command without an answer does not open the breaker', async () => {
+    const cache = rig.cache({ deadlineMs: 1_000, whenRedisIsAway: 'fail' });
+    const key = `user:${rig.name()}:1`;
+    await cache.set(key, 'cached');
+    await rig.servers[0]!.kill('SIGSTOP');
+    await expect(cache.get(key)).rejects.toMatchObject({ code: 'E_DEADLINE' });
+    await rig.servers[0]!.kill('SIGCONT');
+    // With the breaker open it would be rejected. The value was set just before, is owed and may have gone.
+    expect(await cache.get(key, async () => 'cached')).toBe('cached');
+  });
+
   test('a read that was answered as its time ran out loads, and so does the next', async () => {
     const deadlineMs = 50;
     const slow = {
