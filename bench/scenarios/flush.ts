@@ -12,6 +12,7 @@ import { readSettings } from '../../src/settings';
 import { createDeadLetters, createFlusher } from '../../src/write-behind';
 import { encodeRow } from '../../src/write-behind/message';
 import { atLeast, type BenchResult, median, type Scenario } from '../types';
+import { row } from '../write-behind/row';
 
 const ROWS = 40_000;
 const BATCH = 2_000;
@@ -31,13 +32,13 @@ async function run(): Promise<BenchResult> {
   if (!postgres) throw new Error('Expected a PostgreSQL to measure, got none for this machine; set up its packages');
   const [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
   try {
-    return await measure(postgres.url, redis.url, azurite.connectionString);
+    return await measureFlush(postgres.url, redis.url, azurite.connectionString);
   } finally {
     await Promise.all([postgres.stop(), redis.stop(), azurite.stop()]);
   }
 }
 
-async function measure(database: string, redisUrl: string, storage: string): Promise<BenchResult> {
+export async function measureFlush(database: string, redisUrl: string, storage: string): Promise<BenchResult> {
   const { Pool } = await import('pg');
   const pool = new Pool({ connectionString: database, max: 4 });
   const sixteen = new Pool({ connectionString: database, max: 16 });
@@ -66,7 +67,7 @@ async function measure(database: string, redisUrl: string, storage: string): Pro
     return Array.from({ length: count }, (_, n) => ({
       key: `bench:row:${round}-${String(n).padStart(6, '0')}`,
       version: versionAt(Date.now() * 1_000 + n, 0),
-      value: JSON.stringify({ name: `row ${n}`, text: 'x'.repeat(140), n, list: [1, 2, 3] }),
+      value: JSON.stringify(row(n)),
     }));
   };
   const timed = async (count: number, work: () => Promise<unknown>): Promise<number> => {
