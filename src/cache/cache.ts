@@ -71,7 +71,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
   const owed = new Owed({ redis, clock, logger, isAway: () => gates.isOpen });
   const fence = createFence({ redis, logger, clock, versions });
-  const leases = new Leases({ redis, logger, epochs, flights, versions });
+  const leases = new Leases({ redis, logger, owed, epochs, flights, versions });
   const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
   const misses = new Misses({ epochs, flights, leases, loads, codec, time, now: () => clock.now(), deadlineMs });
   const refreshing = new Set<string>();

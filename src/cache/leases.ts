@@ -10,6 +10,7 @@ import type { Encoded } from './codec';
 import { entryTail, headerOf } from './entry';
 import type { Epochs } from './epochs';
 import type { Flights, Stored } from './flights';
+import type { Owed } from './owed';
 import { type AcquireReply, acquireScript, fillScript, releaseScript } from './scripts';
 import { isRedisAway, type Versions } from './versions';
 
@@ -21,6 +22,7 @@ const STAMP_LENGTH = 13;
 export interface LeasesOptions {
   readonly redis: RedisHandle;
   readonly logger: Logger;
+  readonly owed: Owed;
   readonly epochs: Epochs;
   readonly flights: Flights;
   readonly versions: Versions;
@@ -39,7 +41,7 @@ export class Leases {
     deadlineMs: number,
     sent: () => void,
   ): Promise<Grant | Exclude<AcquireReply, ['lease', ...unknown[]]>> {
-    const { redis, epochs, flights, versions } = this.options;
+    const { redis, owed, epochs, flights, versions } = this.options;
     const { policy, key, unusable } = ask;
     const started = performance.now();
     const token = flights.token();
@@ -49,7 +51,13 @@ export class Leases {
     const left = Math.max(1, deadlineMs - (performance.now() - started));
     const leaseMs = policy.hardTimeoutMs + LEASE_MARGIN_MS;
     const args = [token, Math.ceil(leaseMs), unusable === undefined ? '' : headerOf(unusable), least, versions.writer];
-    const reply = await redis.run('cache', acquireScript, keysOf(key), args, { deadlineMs: left });
+    const run = () => redis.run('cache', acquireScript, keysOf(key), args, { deadlineMs: left });
+    let reply = await run();
+    if (reply[0] === 'entry' && owed.isBehind(key)) {
+      // The read met the server that had taken it away, and this one never heard of that.
+      await owed.payFor(key);
+      reply = await run();
+    }
     if (reply[0] !== 'lease') return reply;
     return { ask, flight: flights.open(reply[1]), lease: reply[1], version: reply[2], least };
   }

@@ -55,13 +55,14 @@ export class Owed {
   }
 
   /**
-   * True where the key's invalidation was acknowledged by a server that another has taken the place of since: what is
-   * read there may be older.
+   * True where the key's invalidation failed, or was acknowledged by a server that another has taken the place of
+   * since: what is read there may be older.
    */
   isBehind(key: string): boolean {
     const debt = this.#debts.size === 0 ? undefined : this.#debts.get(`key:${key}`);
-    if (debt === undefined || debt.takenBy === '') return false;
-    return debt.takenBy !== this.#identity.behind(`key:${key}`);
+    if (debt === undefined) return false;
+    // A failed one stands in for those before it, which may have been acknowledged.
+    return debt.failed || (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(`key:${key}`));
   }
 
   /** Issues the key's invalidation again, without waiting for its turn. */
