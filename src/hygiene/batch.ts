@@ -1,18 +1,19 @@
 import type { Redis } from 'ioredis';
 import type { LogicalStore, RedisHandle } from '../redis';
+import type { ServerTime } from './server-time';
 
 export type Command = readonly [name: string, ...args: (string | number | Buffer)[]];
 
 /** Runs commands together; a command that failed has an Error in its place, the others their reply as Buffers. */
 export type Batch = (commands: readonly Command[]) => Promise<readonly unknown[]>;
 
-/** One pipeline to one node: commands of single keys, whatever slots they are in. */
-export function nodeBatch(redis: RedisHandle, client: Redis, deadlineMs: number): Batch {
+/** One pipeline to one node: commands of single keys, whatever slots they are in. Counts their time. */
+export function nodeBatch(redis: RedisHandle, client: Redis, time: ServerTime, deadlineMs: number): Batch {
   return async (commands) => {
     if (commands.length === 0) return [];
     const pipeline = client.pipeline();
     for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
-    const replies = await redis.within(pipeline.exec(), { deadlineMs });
+    const replies = await time.of(redis.within(pipeline.exec(), { deadlineMs }));
     const results = (replies ?? []).map(([error, reply]) => error ?? reply);
     const failed = results.find((result) => result instanceof Error && !isReply(result));
     if (failed) await redis.within(Promise.reject(failed));

@@ -10,6 +10,7 @@ import type { PassKind } from './ports';
 import { reclaimKind } from './reclaim/kind';
 import { reclaimPager } from './reclaim/pager';
 import type { PassName } from './record';
+import { ServerTime } from './server-time';
 import { sessionsKind } from './sessions/kind';
 import type { SessionsPassOptions } from './sessions/options';
 import { sessionsCommandPager, sessionsScriptPager } from './sessions/pagers';
@@ -51,18 +52,19 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
     inspectEvery: settings.SWEEP_INSPECT_EVERY,
     largestBytes: settings.SWEEP_LARGE_SESSION_BYTES,
   };
-  const batches = (node: RedisNode, store: LogicalStore): { routed: Batch; batch: Batch } => {
+  const asking = (node: RedisNode, store: LogicalStore): { time: ServerTime; routed: Batch; batch: Batch } => {
+    const time = new ServerTime(redis, node.client, deadlineMs);
     const routed = routedBatch(redis, store, deadlineMs);
-    return { routed, batch: followingBatch(nodeBatch(redis, node.client, deadlineMs), routed) };
+    return { time, routed, batch: followingBatch(nodeBatch(redis, node.client, time, deadlineMs), routed) };
   };
   return {
     sessions: {
       stores: ['sessions'],
       async pager(node, store, way, { dryRun }) {
         const { expireNx: conditional } = await capabilitiesOf(redis);
-        const { routed, batch } = batches(node, store);
+        const { time, routed, batch } = asking(node, store);
         const common = { redis, store, node, sessions, dryRun, conditional, deadlineMs, routed };
-        return way === 'script' ? sessionsScriptPager(common) : sessionsCommandPager(common, batch);
+        return way === 'script' ? sessionsScriptPager(common) : time.pager(sessionsCommandPager(common, batch));
       },
     },
     census: {
@@ -75,7 +77,9 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
           measures: !hidden.has('memory'),
           measureEvery: MEASURE_EVERY,
         };
-        return way === 'script' ? censusScriptPager(common) : censusCommandPager(common, batches(node, store).batch);
+        if (way === 'script') return censusScriptPager(common);
+        const { time, batch } = asking(node, store);
+        return time.pager(censusCommandPager(common, batch));
       },
     },
     reclaim: {
@@ -83,7 +87,8 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
       async pager(node, store, _, { dryRun }) {
         const { entities, prefixes, clock } = options;
         const reclaimer = createReclaimer({ redis, entities, prefixes, clock });
-        return reclaimPager(batches(node, store).batch, reclaimer, { dryRun, only });
+        const { time, batch } = asking(node, store);
+        return time.pager(reclaimPager(batch, reclaimer, time, { dryRun, only }));
       },
     },
   };

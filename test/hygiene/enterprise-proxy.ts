@@ -1,5 +1,4 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import type { RunningCluster } from '../../local/servers';
 
@@ -12,11 +11,26 @@ export interface EnterpriseProxy {
   readonly url: string;
   /** How often each command came. */
   readonly seen: ReadonlyMap<string, number>;
+  /** The COUNT of each SCAN. */
+  readonly counts: readonly number[];
   stop(): Promise<void>;
 }
 
-/** `delayMs`: the way to the server and back, besides this machine's own. */
-export async function startEnterpriseProxy(backend: RunningCluster, { delayMs = 0 } = {}): Promise<EnterpriseProxy> {
+interface ProxyTime {
+  /** The way to the server and back. */
+  readonly delayMs: number;
+  /** What the server works on each command. */
+  readonly commandMs: number;
+  /** Is told what passes: delays are on a clock of the test's own, so that they are exact on any machine. */
+  spend(ms: number): void;
+}
+
+const noTime: ProxyTime = { delayMs: 0, commandMs: 0, spend: () => {} };
+
+export async function startEnterpriseProxy(
+  backend: RunningCluster,
+  { delayMs, commandMs, spend } = noTime,
+): Promise<EnterpriseProxy> {
   const cluster = new Cluster(backend.nodes.map(({ host, port }) => ({ host, port })));
   cluster.on('error', () => {});
   await cluster.ping();
@@ -24,6 +38,7 @@ export async function startEnterpriseProxy(backend: RunningCluster, { delayMs = 
   const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
   const first = () => shards()[0] ?? Promise.reject(new Error('ERR no shard'));
   const seen = new Map<string, number>();
+  const counts: number[] = [];
 
   async function answer(name: string, args: Buffer[]): Promise<unknown> {
     switch (name) {
@@ -40,6 +55,7 @@ export async function startEnterpriseProxy(backend: RunningCluster, { delayMs = 
       case 'INFO':
         return enterpriseInfo(await Promise.all(shards().map((shard) => shard.info())));
       case 'SCAN': {
+        counts.push(Number(args[args.findIndex((arg) => String(arg) === 'COUNT') + 1]));
         // The shard is a cursor's last digit.
         const at = BigInt(String(args[0]));
         const index = Number(at % 10n);
@@ -67,6 +83,7 @@ export async function startEnterpriseProxy(backend: RunningCluster, { delayMs = 
   const server = createServer((socket) => {
     let left: Buffer = Buffer.alloc(0);
     let last: Promise<unknown> = Promise.resolve();
+    let unanswered = 0;
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.on('data', (data) => {
@@ -76,10 +93,16 @@ export async function startEnterpriseProxy(backend: RunningCluster, { delayMs = 
         const [command, ...args] = found.parts;
         const name = String(command).toUpperCase();
         seen.set(name, (seen.get(name) ?? 0) + 1);
-        const reply = (delayMs > 0 ? sleep(delayMs) : Promise.resolve()).then(() => answer(name, args));
-        const encoded = reply.then(encode, (error: Error) => `-${error.message}\r\n`);
+        // What is asked together travels together.
+        spend(commandMs + (unanswered === 0 ? delayMs : 0));
+        unanswered += 1;
+        const encoded = answer(name, args).then(encode, (error: Error) => `-${error.message}\r\n`);
         // Answers leave in the order of their questions.
-        last = last.then(async () => send(socket, await encoded));
+        last = last.then(async () => {
+          const bytes = await encoded;
+          unanswered -= 1;
+          send(socket, bytes);
+        });
       }
     });
   });
@@ -89,6 +112,7 @@ export async function startEnterpriseProxy(backend: RunningCluster, { delayMs = 
   return {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    counts,
     async stop() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -4,6 +4,7 @@ import { createCache } from '../../src/cache';
 import { systemClock } from '../../src/clock';
 import { defineEntity } from '../../src/entities/define-entity';
 import { entityRegistry } from '../../src/entities/registry';
+import type { PassName } from '../../src/hygiene/record';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor, rig, runPass, settingsFor } from './drive';
@@ -81,4 +82,49 @@ test('reclaim unlinks what was invalidated, wherever it lives', async () => {
   const summary = await runPass('reclaim', rig(redis, settingsFor({ REDIS_URL: proxy.url }), { entities }));
   expect(summary.figures).toMatchObject({ entries: 60, dead: 60, unlinked: 60 });
   expect(await withoutTtl('foreign')).toBe(1_200);
+});
+
+describe('COUNT', () => {
+  const counts = async (pass: PassName, delayMs: number, commandMs: number) => {
+    let now = performance.now();
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now);
+    const far = await startEnterpriseProxy(cluster, {
+      ...{ delayMs, commandMs },
+      spend: (ms) => {
+        now += ms;
+      },
+    });
+    const handle = redisFor({ REDIS_URL: far.url });
+    try {
+      const summary = await runPass(pass, rig(handle, settingsFor({ REDIS_URL: far.url })));
+      expect(summary).toMatchObject({ examined: 2_400, faults: [] });
+      return far.counts;
+    } finally {
+      clock.mockRestore();
+      await handle.close();
+      await far.stop();
+    }
+  };
+  const passes: PassName[] = ['sessions', 'census', 'reclaim'];
+  const falling = [100, 50, 50, 50, 50, 50, 50, 50];
+
+  test.each(passes)('of %s grows where the server is fast and 2 ms away', async (pass) => {
+    const asked = await counts(pass, 2, 0);
+    expect(asked.slice(0, 8)).toEqual([100, 125, 150, 175, 200, 225, 250, 275]);
+  });
+
+  test.each([
+    ['sessions', 0],
+    ['sessions', 2],
+    ['census', 0],
+    ['census', 2],
+  ] as const)('of %s falls where the server is slow and %d ms away', async (pass, delayMs) => {
+    const asked = await counts(pass, delayMs, 0.1);
+    expect(asked.slice(0, 8)).toEqual(falling);
+  });
+
+  test.each(passes)('of %s falls where no answer is fast: the server counts as slow, not as far', async (pass) => {
+    const asked = await counts(pass, 50, 0);
+    expect(asked.slice(0, 8)).toEqual(falling);
+  });
 });

@@ -4,6 +4,7 @@ import type { Batch, Command } from '../batch';
 import { type Glob, globArguments } from '../glob';
 import globLua from '../lua/glob.lua';
 import type { Pager } from '../pager';
+import type { UntimedPager } from '../server-time';
 import { labelOf } from './label';
 import pageLua from './lua/census-page.lua';
 import {
@@ -90,11 +91,10 @@ export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage
 }
 
 /** The same by plain commands, where a script may not look at keys it finds itself. */
-export function censusCommandPager(options: CensusPagerOptions, batch: Batch): Pager<CensusPage> {
+export function censusCommandPager(options: CensusPagerOptions, batch: Batch): UntimedPager<CensusPage> {
   const { sessionPrefix, only, measures, measureEvery } = options;
   const bar = bigBar();
   return async (cursor, count) => {
-    const began = performance.now();
     const [reply] = await batch([['SCAN', cursor, 'COUNT', count]]);
     if (reply instanceof Error) throw reply;
     const [next, all] = reply as [Buffer, Buffer[]];
@@ -139,8 +139,7 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): P
       if (memory === (type !== 'string') && bytes >= bar.bytes) big.push(bigKey(key, type, bytes, sessionPrefix));
     });
     bar.raise(big);
-    const micros = Math.round((performance.now() - began) * 1_000);
-    return { cursor: String(next), examined: all.length, micros, found: { groups, big, measured: measures } };
+    return { cursor: String(next), examined: all.length, found: { groups, big, measured: measures } };
   };
 }
 

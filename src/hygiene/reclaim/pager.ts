@@ -2,7 +2,7 @@ import type { Reclaimer } from '../../cache';
 import { CACHE_PREFIX } from '../../entities/key';
 import type { Batch } from '../batch';
 import type { Glob } from '../glob';
-import type { Pager } from '../pager';
+import type { ServerTime, UntimedPager } from '../server-time';
 import type { ReclaimFindings } from './kind';
 
 /**
@@ -12,17 +12,16 @@ import type { ReclaimFindings } from './kind';
 export function reclaimPager(
   batch: Batch,
   reclaimer: Reclaimer,
+  time: ServerTime,
   { dryRun, only }: { readonly dryRun: boolean; readonly only: Glob | undefined },
-): Pager<ReclaimFindings> {
+): UntimedPager<ReclaimFindings> {
   return async (cursor, count) => {
-    const began = performance.now();
     const [reply] = await batch([['SCAN', cursor, 'COUNT', count]]);
     if (reply instanceof Error) throw reply;
     const [next, keys] = reply as [Buffer, Buffer[]];
     const wanted = only ? keys.filter((key) => only.matches(key)) : keys;
     const entries = wanted.map(String).filter((key) => key.startsWith(`${CACHE_PREFIX}{`));
-    const { entries: seen, dead, unlinked } = await reclaimer.reclaim(entries, { dryRun });
-    const micros = Math.round((performance.now() - began) * 1_000);
-    return { cursor: String(next), examined: keys.length, micros, found: { entries: seen, dead, unlinked } };
+    const { entries: seen, dead, unlinked } = await time.of(reclaimer.reclaim(entries, { dryRun }));
+    return { cursor: String(next), examined: keys.length, found: { entries: seen, dead, unlinked } };
   };
 }

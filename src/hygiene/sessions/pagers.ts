@@ -4,6 +4,7 @@ import type { Batch, Command } from '../batch';
 import { globArguments } from '../glob';
 import globLua from '../lua/glob.lua';
 import type { Pager } from '../pager';
+import type { UntimedPager } from '../server-time';
 import { fixSessions } from './command-pager';
 import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
 import pageLua from './lua/sessions-page.lua';
@@ -66,16 +67,14 @@ export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> 
 }
 
 /** A few round trips a page: where no script may look at keys it finds itself. */
-export function sessionsCommandPager(options: PagerOptions, batch: Batch): Pager<SessionsPage> {
+export function sessionsCommandPager(options: PagerOptions, batch: Batch): UntimedPager<SessionsPage> {
   return async (cursor, count) => {
-    const began = performance.now();
     const scan: Command = ['SCAN', cursor, 'COUNT', count];
     const [reply] = await batch([scan]);
     if (reply instanceof Error) throw reply;
     const [next, keys] = reply as [Buffer, Buffer[]];
     const found = await fixSessions(keys, batch, fixOptions(options));
-    const micros = Math.round((performance.now() - began) * 1_000);
-    return { cursor: String(next), examined: keys.length, micros, found };
+    return { cursor: String(next), examined: keys.length, found };
   };
 }
 
