@@ -69,9 +69,11 @@ describe.each(topologies)('loads on %s', (topology) => {
     const keys = [`user:${name}:1`, `user:${name}:2`];
     const fault = new Error('the source is down');
     let calls = 0;
+    // Connected, so that the batches below are read together; and the load lasts until the last of them has joined it.
+    await cache.getMany(keys);
     const loadMany = async () => {
       calls += 1;
-      await sleep(50);
+      await sleep(500);
       throw fault;
     };
     const errors = await Promise.all([1, 2, 3].map(() => cache.getMany(keys, loadMany).catch((error) => error)));
