@@ -17,7 +17,12 @@ export async function pacedLoad<T>(perSecond: number, ms: number, call: () => Pr
   const under: Promise<T>[] = [];
   for (let due = 0; due < ms; ) {
     const elapsed = performance.now() - started;
-    for (; due <= elapsed && due < ms; due += 1_000 / perSecond) under.push(call());
+    for (; due <= elapsed && due < ms; due += 1_000 / perSecond) {
+      const one = call();
+      // Whoever awaits it hears of it: until then a failure must not end the process, and leave its servers.
+      one.catch(() => {});
+      under.push(one);
+    }
     await pause(1);
   }
   return under;
