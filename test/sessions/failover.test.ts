@@ -16,7 +16,7 @@ let redis: RedisHandle;
 let site: Site;
 beforeAll(async () => {
   cluster = await startRedisCluster({ masters: 3, replicas: 1 });
-  const settings = readSettings({ REDIS_NODES: cluster.addresses.join(','), REDIS_DEADLINE_MS: '500' });
+  const settings = readSettings({ REDIS_NODES: cluster.addresses.join(','), REDIS_DEADLINE_MS: '2000' });
   redis = createRedis({ settings, logger: silentLogger, role: 'test' });
   site = await startSite({ redis, touchAfter: 0 });
 });
