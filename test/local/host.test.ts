@@ -271,6 +271,7 @@ describe('queues', () => {
     const poison = queueService().getQueueClient('failing-poison');
     while (!(await poison.exists()) || (await poison.peekMessages()).peekedMessageItems.length === 0) await sleep(20);
     expect((await poison.peekMessages()).peekedMessageItems.map((item) => item.messageText)).toEqual([body]);
+    await host.until(() => host.logs('failing').length === 3);
     expect(host.logs('failing')).toEqual([1, 2, 3]);
     await drained(queue);
   });
