@@ -200,7 +200,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       }
       plans.addMemo(name, callOptions);
       return async (...args) => {
-        const part = keyOf ? (keyOf as (...of: unknown[]) => string)(...args) : stableHash(args);
+        const part = keyOf ? keyOf(...args) : stableHash(args);
         const found = await cache.get(`${MEMO_PREFIX}${name}:${part}`, async () => fn(...args));
         return found as Awaited<ReturnType<typeof fn>>;
       };

@@ -52,11 +52,11 @@ export interface WarmItem {
   readonly ttl?: number;
 }
 
-export interface MemoizeOptions extends CallOptions {
+export interface MemoizeOptions<A extends unknown[]> extends CallOptions {
   /** Names the function's entries; unique in the app. */
   readonly name: string;
   /** The part of the key that tells calls apart. Default: a stable hash of the arguments. */
-  readonly key?: (...args: never[]) => string;
+  readonly key?: (...args: A) => string;
 }
 
 export type RefreshResult = 'refreshed' | 'gone' | 'superseded' | 'failed' | 'unknown-entity';
@@ -134,7 +134,7 @@ export interface Cache {
   /** The function with its results cached under `memo:{name}:{key}`. */
   memoize<A extends unknown[], R>(
     fn: (...args: A) => Promise<R> | R,
-    options: MemoizeOptions,
+    options: MemoizeOptions<A>,
   ): (...args: A) => Promise<R>;
   /** Loads and stores again, whatever is cached: the refresh job's work. Never throws. */
   refresh(keys: readonly string[], options?: RefreshOptions): Promise<readonly RefreshOutcome[]>;
