@@ -1,0 +1,58 @@
+import { Gate } from '../../src/cache/gate';
+import { silentLogger } from '../../src/logger';
+import { DeadlineError } from '../../src/redis/errors';
+
+const late = () => Promise.reject(new DeadlineError('late'));
+const answer = () => Promise.resolve('answer');
+
+describe('the breaker of a node', () => {
+  let gate: Gate;
+  let probe: jest.Mock<Promise<unknown>, []>;
+  beforeEach(() => {
+    jest.useFakeTimers();
+    probe = jest.fn(() => late());
+    gate = new Gate('', silentLogger, probe);
+  });
+  afterEach(() => {
+    gate.close();
+    jest.useRealTimers();
+  });
+
+  /** Runs `work` as often; it may fail. */
+  async function run(times: number, work: () => Promise<unknown>): Promise<void> {
+    for (let done = 0; done < times; done += 1) await gate.run(work).catch(() => {});
+    await jest.advanceTimersByTimeAsync(0);
+  }
+
+  test.each([
+    ['the first command', 0],
+    ['one of few', 4],
+    ['one among many', 100],
+  ])('a single failure leaves it closed: %s', async (_, before) => {
+    await run(before, answer);
+    await run(1, late);
+    expect(gate.isOpen).toBe(false);
+    await run(20, answer);
+    expect(gate.isOpen).toBe(false);
+    await expect(gate.run(answer)).resolves.toBe('answer');
+    expect(probe).not.toHaveBeenCalled();
+  });
+
+  test('errors that do not say that Redis is away leave it closed', async () => {
+    await run(20, () => Promise.reject(new Error('WRONGTYPE')));
+    expect(gate.isOpen).toBe(false);
+  });
+
+  test('failures in a row open it: nothing is sent until its probe is answered', async () => {
+    await run(10, late);
+    expect(gate.isOpen).toBe(true);
+    const work = jest.fn(answer);
+    await expect(gate.run(work)).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
+    expect(work).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(gate.isOpen).toBe(true);
+    probe.mockImplementation(answer);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(gate.isOpen).toBe(false);
+  });
+});
