@@ -73,7 +73,17 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const fence = createFence({ redis, logger, clock, versions });
   const leases = new Leases({ redis, logger, owed, epochs, flights, versions });
   const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
-  const misses = new Misses({ epochs, flights, leases, loads, codec, time, now: () => clock.now(), deadlineMs });
+  const misses = new Misses({
+    logger,
+    epochs,
+    flights,
+    leases,
+    loads,
+    codec,
+    time,
+    now: () => clock.now(),
+    deadlineMs,
+  });
   const refreshing = new Set<string>();
   const reads: Reads = new Reads({
     plans,

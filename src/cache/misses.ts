@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { coerceError } from '../errors';
+import type { Logger } from '../logger';
 import { withDeadline } from '../redis/deadline';
 import type { Ask, Grant } from './ask';
 import type { Codec } from './codec';
@@ -26,6 +28,7 @@ const POLL_MAX_MS = 100;
 const RACES = 5;
 
 export interface MissesOptions {
+  readonly logger: Logger;
   readonly epochs: Epochs;
   readonly flights: Flights;
   readonly leases: Leases;
@@ -152,9 +155,12 @@ export class Misses {
     return deciding;
   }
 
-  /** Asks Redis: an entry after all, the lease, or who has it. `sent` is called before anything goes out, or never will. */
+  /**
+   * Asks Redis: an entry after all, the lease, or who has it. `sent` is called before anything goes out, or never will.
+   * Never throws.
+   */
   async #ask(ask: Ask, sent: () => void): Promise<Decision> {
-    const { epochs, flights, leases, time, now, deadlineMs } = this.options;
+    const { logger, epochs, flights, leases, time, now, deadlineMs } = this.options;
     const started = performance.now();
     const before = ask.spentMs;
     try {
@@ -180,7 +186,8 @@ export class Misses {
       }
       return { kind: 'elsewhere' };
     } catch (error) {
-      if (!isRedisAway(error)) throw error;
+      // Full, or not allowed: as good as away, since the value is there to be loaded. Only whoever reads the log can help.
+      if (!isRedisAway(error)) logger.warn({ error: coerceError(error).message }, 'Redis refused a lease');
       ask.plan.meter.deadlineMisses += 1;
       ask.spentMs = deadlineMs;
       return { kind: 'away' };

@@ -1,3 +1,4 @@
+import { KeyError } from '../entities/key';
 import type { Ask } from './ask';
 import { expiresOf, FLAG_DIRTY, flagsOf } from './entry';
 import type { Found } from './find';
@@ -6,7 +7,10 @@ import type { Loading } from './loading';
 import { Peek } from './peek';
 import type { RefreshOptions, RefreshOutcome } from './types';
 
-/** Loads keys although they are cached, and stores them under the fence; each outcome is told. Never throws. */
+/**
+ * Loads keys although they are cached, and stores them under the fence; each outcome is told. Throws `E_KEY`, before
+ * anything is loaded, where a key is outside the convention; nothing else.
+ */
 export async function refreshKeys(
   options: ReadsOptions,
   keys: readonly string[],
@@ -35,7 +39,8 @@ export async function refreshKeys(
         const found: Found = { kind: 'miss', unusable: raw, stale: undefined };
         const ask = askOf(options, key, plan, plan.policy, loading, undefined, found, 0);
         groups.set(loading, [...(groups.get(loading) ?? []), ask]);
-      } catch {
+      } catch (error) {
+        if (error instanceof KeyError) throw error;
         outcomes.set(key, { key, outcome: 'failed' });
       }
     }),

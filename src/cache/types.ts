@@ -136,7 +136,10 @@ export interface Cache {
     fn: (...args: A) => Promise<R> | R,
     options: MemoizeOptions<A>,
   ): (...args: A) => Promise<R>;
-  /** Loads and stores again, whatever is cached: the refresh job's work. Never throws. */
+  /**
+   * Loads and stores again, whatever is cached: the refresh job's work. What fails is an outcome; only a key outside the
+   * convention throws, `E_KEY`, before anything is loaded.
+   */
   refresh(keys: readonly string[], options?: RefreshOptions): Promise<readonly RefreshOutcome[]>;
   /** Sends what is counted, ends what runs on its own. Redis stays open. */
   close(): Promise<void>;

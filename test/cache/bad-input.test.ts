@@ -49,10 +49,21 @@ describe.each(topologies)('bad input on %s', (topology) => {
     await expect(cache.set(key, 1)).rejects.toMatchObject(code);
     await expect(cache.delete(key)).rejects.toMatchObject(code);
     await expect(cache.warm([{ key, value: 1 }])).rejects.toMatchObject(code);
+    await expect(cache.refresh([key])).rejects.toMatchObject(code);
     await expect(cache.has(key)).rejects.toMatchObject(code);
     await expect(cache.ttl(key)).rejects.toMatchObject(code);
     await expect(cache.writeThrough(key, 1, async () => {})).rejects.toMatchObject(code);
     await expect(cache.writeBehind(key, 1)).rejects.toMatchObject(code);
+  });
+
+  test('refresh refuses a key outside the convention before it loads any', async () => {
+    const load = jest.fn(async () => 1);
+    const entity = defineEntity<number>({ name: `user:${rig.name()}`, load });
+    const cache = rig.cache({ entities: [entity] });
+    for (const bad of [`${entity.name}:1:`, `${entity.name}:\ud800`]) {
+      await expect(cache.refresh([`${entity.name}:1`, bad])).rejects.toMatchObject({ code: 'E_KEY' });
+    }
+    expect(load).not.toHaveBeenCalled();
   });
 
   test('options, tags, prefixes and patterns are checked', async () => {

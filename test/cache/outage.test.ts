@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jsonSerializer } from '../../src/cache/codec';
+import { defineEntity } from '../../src/entities/define-entity';
 import { physicalKey } from '../../src/entities/key';
 import { slotOf } from '../../src/redis/slot';
 import { type Rig, startRig, until } from './rig';
@@ -31,6 +32,27 @@ describe('an outage', () => {
     await expect(cache.get(key)).rejects.toMatchObject({
       code: expect.stringMatching(/^E_(REDIS_UNAVAILABLE|DEADLINE)$/),
     });
+  });
+
+  test('with Redis full and nothing to evict, what is cached is served and the rest is loaded', async () => {
+    const entity = defineEntity<string>({ name: `user:${rig.name()}`, load: async () => 'loaded' });
+    const cache = rig.cache({ entities: [entity] });
+    const [hit, miss, other] = [1, 2, 3].map((id) => `${entity.name}:${id}`) as [string, string, string];
+    await cache.set(hit, 'cached');
+    const server = rig.admin().client('cache');
+    await server.config('SET', 'maxmemory', '1');
+    expect([await cache.get(hit), await cache.get(miss)]).toEqual(['cached', 'loaded']);
+    expect(await cache.getMany([hit, miss, other])).toEqual(
+      new Map([
+        [hit, 'cached'],
+        [miss, 'loaded'],
+        [other, 'loaded'],
+      ]),
+    );
+    expect(await cache.refresh([hit])).toEqual([{ key: hit, outcome: 'failed' }]);
+    await server.config('SET', 'maxmemory', '0');
+    expect(await cache.get(miss)).toBe('loaded');
+    expect(await cache.has(miss)).toBe(true);
   });
 
   test('with Redis gone a failing loader is asked once, and its callers share its error', async () => {
