@@ -227,6 +227,22 @@ describe.each(topologies)('fence on %s', (topology) => {
     expect(await cache.get(key)).toBe('kept');
   });
 
+  test('a value over maxValueBytes that was accepted behind is shown, and later handed out uncached', async () => {
+    const { key, store, journalled, fence } = setUp();
+    const journal = { append: async (row: WriteRow) => void journalled.push(row), close: async () => {} };
+    const entity = defineEntity<string>({ name: key.split(':').slice(0, 2).join(':'), store });
+    const cache = rig.cache({ entities: [entity], journal, maxValueBytes: 1_000 });
+    const large = 'x'.repeat(10_000);
+    await cache.writeBehind(key, large);
+    expect(await cache.get(key)).toBe(large);
+    await store.saveMany(journalled);
+    await fence.settle(journalled, { ttlSeconds: 60 });
+    expect(await cache.multiGet([key])).toEqual([{ key, value: large }]);
+    await cache.delete(key);
+    expect(await cache.get(key)).toBe(large);
+    expect(await cache.has(key)).toBe(false);
+  });
+
   test('a write that the journal refused or does not know of leaves the cache alone', async () => {
     const { key, store, raw } = setUp();
     const entity = defineEntity<string>({ name: key.split(':').slice(0, 2).join(':'), store });
