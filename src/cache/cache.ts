@@ -176,7 +176,9 @@ export function createCache(dependencies: CacheDependencies): Cache {
     async invalidateTag(tag) {
       checkTag(tag);
       changing();
-      await owed.incur(`tag:${tag}`, () => epochs.bump(epochs.ofTag(encodeTag(tag))));
+      // A tag that was forgotten meanwhile is bumped as a new one would be.
+      const epoch = () => epochs.ofTag(encodeTag(tag));
+      await owed.incur(`tag:${tag}`, epoch().key, () => epochs.bump(epoch()));
       changed();
     },
 
@@ -188,7 +190,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
         );
       }
       changing();
-      await owed.incur(`prefix:${prefix}`, () => epochs.bump(epoch));
+      await owed.incur(`prefix:${prefix}`, epoch.key, () => epochs.bump(epoch));
       changed();
     },
 
@@ -197,6 +199,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       const issued = versions.now();
       const dropped = await owed.incur(
         `pattern:${pattern}`,
+        undefined,
         () => dropPattern(redis, pattern),
         () => dropPattern(redis, pattern, issued),
       );

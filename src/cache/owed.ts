@@ -16,6 +16,8 @@ const LOOK_EVERY_MS = 200;
 const MAX_FAILURES = 100;
 
 interface Debt {
+  /** What it is about lies in the slot of this key of Redis; undefined where it may be on any master. */
+  readonly physical: string | undefined;
   /** Issues it again. Must be safe to repeat, however late. */
   readonly again: () => Promise<unknown>;
   readonly at: number;
@@ -62,13 +64,13 @@ export class Owed {
     const debt = this.#debts.size === 0 ? undefined : this.#debts.get(`key:${key}`);
     if (debt === undefined) return false;
     // A failed one stands in for those before it, which may have been acknowledged.
-    return debt.failed || (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(`key:${key}`));
+    return debt.failed || (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt));
   }
 
   /** Issues the key's invalidation again, without waiting for its turn. */
   async payFor(key: string): Promise<void> {
     const debt = this.#debts.get(`key:${key}`);
-    if (debt !== undefined) await this.#payOne(`key:${key}`, debt);
+    if (debt !== undefined) await this.#payOne(debt);
   }
 
   /** Failed ones that wait for Redis. */
@@ -78,16 +80,27 @@ export class Owed {
     return count;
   }
 
+  /** What {@link incur} does, of one key. */
+  ofKey<T>(key: string, work: () => Promise<T>, again: () => Promise<unknown> = work): Promise<T> {
+    return this.incur(`key:${key}`, physicalKey(key), work, again);
+  }
+
   /**
    * Runs `work`, and remembers `again` as what must be issued once more if it is lost. `name` is what it is about: a
-   * later debt of the same name takes the place of an earlier one. Throws what `work` threw.
+   * later debt of the same name takes the place of an earlier one. `physical`: the key of Redis that it changes, undefined
+   * where those are many. Throws what `work` threw.
    */
-  async incur<T>(name: string, work: () => Promise<T>, again: () => Promise<unknown> = work): Promise<T> {
-    const debt: Debt = { again, at: this.options.clock.now(), failed: false, takenBy: '' };
+  async incur<T>(
+    name: string,
+    physical: string | undefined,
+    work: () => Promise<T>,
+    again: () => Promise<unknown> = work,
+  ): Promise<T> {
+    const debt: Debt = { physical, again, at: this.options.clock.now(), failed: false, takenBy: '' };
     this.#keep(name, debt);
     try {
       const result = await work();
-      debt.takenBy = this.#identity.behind(name);
+      debt.takenBy = this.#identity.behind(debt);
       return result;
     } catch (error) {
       if (isRedisAway(error)) debt.failed = true;
@@ -142,9 +155,9 @@ export class Owed {
     const all = this.#identity.ofAll();
     if (all === this.#seen) return;
     this.#seen = all;
-    for (const [name, debt] of this.#debts) {
+    for (const debt of this.#debts.values()) {
       // Not answered yet: `incur` sees to it.
-      if (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(name)) debt.failed = true;
+      if (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt)) debt.failed = true;
     }
   }
 
@@ -154,7 +167,7 @@ export class Owed {
     for (const [name, debt] of [...this.#debts]) {
       if (!debt.failed || this.#debts.get(name) !== debt) continue;
       try {
-        await this.#payOne(name, debt);
+        await this.#payOne(debt);
       } catch (error) {
         if (this.#debts.get(name) !== debt) continue;
         this.#debts.delete(name);
@@ -166,10 +179,10 @@ export class Owed {
     }
   }
 
-  async #payOne(name: string, debt: Debt): Promise<void> {
+  async #payOne(debt: Debt): Promise<void> {
     await debt.again();
     debt.failed = false;
-    debt.takenBy = this.#identity.behind(name);
+    debt.takenBy = this.#identity.behind(debt);
   }
 }
 
@@ -180,11 +193,11 @@ class Identity {
 
   constructor(private readonly redis: RedisHandle) {}
 
-  /** Behind a debt: the master that has its key, or all of them where it is about more. */
-  behind(name: string): string {
+  /** Behind a debt: the master that has its key, or all of them where it is about many. */
+  behind({ physical }: Debt): string {
     const client = this.redis.client('cache');
-    if (!isCluster(client) || !name.startsWith('key:')) return this.ofAll();
-    const owner = ownerOf(client, slotOf(physicalKey(name.slice('key:'.length))));
+    if (!isCluster(client) || physical === undefined) return this.ofAll();
+    const owner = ownerOf(client, slotOf(physical));
     return owner === undefined ? 'away' : `${this.#id(owner)}`;
   }
 

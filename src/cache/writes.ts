@@ -78,8 +78,8 @@ export class Writes {
     // A set that Redis did not take leaves the old value there: that one must go, and no late repeat of the set come.
     const { owed, redis, versions } = this.options;
     const issued = versions.now();
-    await owed.incur(
-      `key:${key}`,
+    await owed.ofKey(
+      key,
       () => this.put(key, value, options),
       () => drop(redis, key, issued),
     );
@@ -91,8 +91,8 @@ export class Writes {
     const { owed, redis, changing, changed, versions } = this.options;
     changing(key);
     const issued = versions.now();
-    return owed.incur(
-      `key:${key}`,
+    return owed.ofKey(
+      key,
       async () => {
         const dropped = await drop(redis, key, '');
         changed(key);
@@ -183,7 +183,7 @@ export class Writes {
 
   /** The write itself is safe already: where Redis is away, showing it is owed, and the caller need not know. */
   async #owe(key: string, show: () => Promise<unknown>): Promise<void> {
-    await this.options.owed.incur(`key:${key}`, show).catch((error: unknown) => {
+    await this.options.owed.ofKey(key, show).catch((error: unknown) => {
       if (this.options.owed.isOwed(`key:${key}`)) return;
       throw error;
     });

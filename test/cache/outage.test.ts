@@ -213,6 +213,28 @@ describe('one master of three', () => {
     },
   );
 
+  test('replaced: what it had taken is issued again, what the others took is left as it is', async () => {
+    const name = rig.name();
+    const isLost = (physical: string) => slotOf(physical) * 3 < 16_384;
+    const epochOf = (tag: string) => `cache:epoch:{t:${tag}}`;
+    const tags = Array.from({ length: 100 }, (_, index) => `${name}-${index}`);
+    const kept = tags.find((tag) => !isLost(epochOf(tag)))!;
+    const lost = tags.find((tag) => isLost(epochOf(tag)))!;
+    const [, ...others] = keysOf(name);
+    const cache = rig.cache();
+    const client = rig.connect().client('cache');
+    // Owed is paid in this order: with the last one there again, nothing is left to come.
+    for (const key of others) await cache.set(key, 'set');
+    await cache.invalidateTag(kept);
+    await cache.invalidateTag(lost);
+    const before = await client.get(epochOf(kept));
+    await rig.servers[0]!.kill('SIGKILL');
+    await rig.servers[0]!.restart();
+    await until(async () => (await client.get(epochOf(lost)).catch(() => null)) !== null);
+    expect(await client.get(epochOf(kept))).toBe(before);
+    expect(await cache.multiGet(others)).toEqual(others.map((key) => ({ key, value: 'set' })));
+  });
+
   test('what is owed to a frozen master does not hold up what is owed to the others', async () => {
     const cache = rig.cache({ deadlineMs: 1_000 });
     const name = rig.name();
