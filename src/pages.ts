@@ -52,9 +52,10 @@ export function createPages(options: PagesOptions): Pages {
         examined,
       })),
     deadLetters: {
-      list: async () =>
-        (await deadLetters.list({ limit: 100 })).map(({ letterId, entity, reason, error, lastAt }) => ({
-          ...{ letterId, entity, reason },
+      list: async (limit) =>
+        (await deadLetters.list({ limit })).map(({ letterId, entity, reason, error, lastAt }) => ({
+          // A message that could not be taken apart is of no entity that is known.
+          ...{ letterId, reason, entity: entity ?? 'unknown' },
           detail: error,
           at: lastAt,
         })),

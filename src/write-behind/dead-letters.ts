@@ -8,7 +8,7 @@ import type { Counters } from '../redis/counters';
 import type { StorageClients } from '../storage/clients';
 import type { DeadLetter, DeadLetterSummary, NewDeadLetter } from './dead-letter';
 import type { JournalConsumer } from './journal';
-import { fromRow, type LetterRow, toRow } from './letter-row';
+import { fromRow, type LetterRow, SUMMARY_COLUMNS, toRow } from './letter-row';
 
 export interface DeadLetters {
   /** Puts one aside. Idempotent by key and version, or by the message's text: a repeat only adds to its attempts. */
@@ -82,10 +82,10 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
 
     async list({ entity, limit = 100 } = {}) {
       const table = await storage.table(DEAD_LETTERS_TABLE);
-      const filter =
-        entity === undefined ? undefined : `PartitionKey eq '${partitionOf(entity).replaceAll("'", "''")}'`;
+      const filter = entity && { filter: `PartitionKey eq '${partitionOf(entity).replaceAll("'", "''")}'` };
       const letters: DeadLetterSummary[] = [];
-      const found = table.listEntities<LetterRow>({ queryOptions: filter ? { filter } : {} });
+      // A page is 1,000 rows, however few are wanted: their payloads stay where they are.
+      const found = table.listEntities<LetterRow>({ queryOptions: { ...filter, select: SUMMARY_COLUMNS } });
       for await (const row of found) {
         if (letters.length >= limit) break;
         const { payload: _private, ...summary } = fromRow(row, null);

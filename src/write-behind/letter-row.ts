@@ -23,6 +23,12 @@ export interface LetterRow {
   readonly blob: string;
 }
 
+/** All but the payload. */
+export const SUMMARY_COLUMNS: (keyof LetterRow)[] = [
+  ...(['partitionKey', 'rowKey', 'kind', 'entity', 'key', 'version', 'acceptedAt'] as const),
+  ...(['reason', 'error', 'attempts', 'firstAt', 'lastAt', 'payloadBytes'] as const),
+];
+
 export interface LetterPlace {
   readonly partition: string;
   readonly row: string;

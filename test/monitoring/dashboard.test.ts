@@ -117,7 +117,7 @@ beforeEach(() => {
     ],
     passes: async () => [{ pass: 'sessions', status: 'running', percent: 42, examined: 420_000 }],
     census: async () => censusAt(NOW - HOUR),
-    deadLetters: { list: async () => letters, replay: gone, discard: gone },
+    deadLetters: { list: async (limit) => letters.slice(0, limit), replay: gone, discard: gone },
   });
 });
 
@@ -285,6 +285,25 @@ describe('in a browser', () => {
     expect([await textOf('#alert-list'), await textOf('#letters')]).toEqual(['Nothing fires.', 'None.']);
     if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, 'dashboard-new.png') });
     dashboard = whole;
+  });
+
+  test('of many dead letters the first are listed, and how many there are is said', async () => {
+    if (!browser) return;
+    const [first] = letters;
+    const lettersOf = async (count: number) => {
+      letters = Array.from({ length: count }, (_, index) => ({ ...first!, letterId: `l${index}` }));
+      await open();
+      const rows = await page.locator('#letters tbody tr').count();
+      const tile = await page.locator('#tiles div', { hasText: 'Dead letters' }).locator('dd').textContent();
+      const caption = await page.locator('#letters caption').textContent();
+      await page.close();
+      return [rows, tile, caption];
+    };
+    const caption = 'Writes that could not be saved';
+    expect(await lettersOf(100)).toEqual([100, '100', caption]);
+    expect(await lettersOf(250)).toEqual([100, '250', `${caption}: the first 100 of 250`]);
+    expect(await lettersOf(1_200)).toEqual([100, '1,000 or more', `${caption}: the first 100 of 1,000 or more`]);
+    expect(faults).toEqual([]);
   });
 
   test('the keyboard chooses a range, and thirty days are there within a second', async () => {

@@ -80,6 +80,7 @@ test('a dead letter that is discarded is gone, and nowhere else', async () => {
   const why = { reason: 'undecodable', error: 'not JSON', attempts: 1 } as const;
   await deadLetters.put({ kind: 'message', payload: '{', ...why });
   const [letter] = (await read()).deadLetters;
+  expect(letter).toMatchObject({ entity: 'unknown', reason: 'undecodable' });
   expect(await act('discard', letter?.letterId as string)).toMatchObject({ summary: 'dead letter discarded' });
   expect(await deadLetters.list()).toEqual([]);
   await drain(settings.WRITE_BEHIND_QUEUE, () => expect('a message').toBe('none'));

@@ -45,7 +45,7 @@ export interface DashboardOptions {
   /** The newest census; undefined before the first. */
   readonly census: () => Promise<CensusView | undefined>;
   readonly deadLetters: {
-    list(): Promise<readonly DeadLetterView[]>;
+    list(limit: number): Promise<readonly DeadLetterView[]>;
     /** False where there is none of that id. */
     replay(letterId: string): Promise<boolean>;
     discard(letterId: string): Promise<boolean>;
@@ -71,7 +71,10 @@ export interface DashboardData {
   readonly commands: readonly CommandRow[];
   readonly passes: readonly PassView[];
   readonly census: DatedCensus | null;
+  /** The first of them. */
   readonly deadLetters: readonly DeadLetterView[];
+  /** All of them, as far as they were counted: `isLeast` where there are more. */
+  readonly deadLetterCount: { readonly count: number; readonly isLeast: boolean };
   /** Parts that could not be read just now. */
   readonly missing: readonly string[];
 }
@@ -91,6 +94,9 @@ export interface DashboardAction {
 }
 
 const SLOWEST = 10;
+const MOST_LETTERS = 100;
+/** One page of Table Storage. */
+const MOST_COUNTED = 1_000;
 
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { cache, store, clock } = options;
@@ -121,12 +127,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         part('alerts', options.alerts, []),
         part('sweeps', options.passes, []),
         part('census', options.census, undefined),
-        part('dead letters', options.deadLetters.list, []),
+        part('dead letters', () => options.deadLetters.list(MOST_COUNTED), []),
       ]);
       const all = buckets.batches.flat();
       const panels = panelsOf(buckets).filter(({ lines }) => lines.length > 0);
       return {
-        ...{ cache, now, range, missing, passes, deadLetters },
+        ...{ cache, now, range, missing, passes },
+        deadLetters: deadLetters.slice(0, MOST_LETTERS),
+        deadLetterCount: { count: deadLetters.length, isLeast: deadLetters.length === MOST_COUNTED },
         alerts: sorted(alerts),
         census: dated(census),
         overview: overviewOf(latest),
