@@ -25,6 +25,7 @@ export interface AlertsOptions {
     Settings,
     | 'ALERT_QUEUE'
     | 'ALERT_RULES_FILE'
+    | 'ALERT_RUNBOOKS_URL'
     | 'ALERTS_LEFT_TO_AZURE'
     | 'ALERT_GROUP_BY'
     | 'ALERT_GROUP_INTERVAL_SECONDS'
@@ -80,7 +81,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
   let loaded: Promise<AlertRules> | undefined;
   const rules = () => {
     // A file that is wrong is read again at the next tick: it may have been mended.
-    loaded ??= loadRules(settings.ALERT_RULES_FILE).catch((error: unknown) => {
+    loaded ??= loadRules(settings.ALERT_RULES_FILE, settings.ALERT_RUNBOOKS_URL).catch((error: unknown) => {
       loaded = undefined;
       throw error;
     });

@@ -23,8 +23,18 @@ export class RulesError extends StewardError {
   }
 }
 
-/** The rules of a file, or those shipped where no file is named. Throws `E_RULES`. */
-export async function loadRules(file?: string): Promise<AlertRules> {
+/**
+ * The rules of a file, or those shipped where no file is named. Runbooks that are paths are named below `runbooksUrl`,
+ * where it is given. Throws `E_RULES`.
+ */
+export async function loadRules(file?: string, runbooksUrl?: string): Promise<AlertRules> {
+  const { rules, inhibitions } = await readRules(file);
+  if (runbooksUrl === undefined) return { rules, inhibitions };
+  const base = runbooksUrl.endsWith('/') ? runbooksUrl : `${runbooksUrl}/`;
+  return { rules: rules.map((rule) => ({ ...rule, runbook: new URL(rule.runbook, base).href })), inhibitions };
+}
+
+async function readRules(file: string | undefined): Promise<AlertRules> {
   if (file === undefined) return parseRules(shipped, 'alerts/rules.json');
   let content: unknown;
   try {

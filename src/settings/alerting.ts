@@ -1,4 +1,4 @@
-import { flag, oneOf, text, textOr, whole } from './kinds';
+import { flag, oneOf, text, textOr, webAddress, whole } from './kinds';
 import { section } from './setting';
 
 export const alertingSettings = section('Alerting', {
@@ -6,6 +6,12 @@ export const alertingSettings = section('Alerting', {
     schema: text(),
     meaning: 'A rules file of your own instead of the shipped `alerts/rules.json`; same form.',
     expected: 'a path to a JSON file',
+  },
+  ALERT_RUNBOOKS_URL: {
+    schema: webAddress(),
+    meaning:
+      'Where your people read the runbooks: a rule that names its runbook as a path (`docs/runbooks/redis-down.md`) then names it below this address, as a link on the dashboard, in messages and in an export.',
+    expected: 'an http or https URL',
   },
   ALERT_WEBHOOK_URL: {
     schema: text(),

@@ -7,6 +7,8 @@ const absent = (value: unknown) => (value === '' ? undefined : value);
 export const text = () => z.preprocess(absent, z.string().optional());
 export const textOr = (fallback: string) => z.preprocess(absent, z.string().default(fallback));
 
+export const webAddress = () => z.preprocess(absent, z.url({ protocol: /^https?$/ }).optional());
+
 export const whole = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.preprocess(absent, z.coerce.number().int().min(min).max(max).default(fallback));
 

@@ -81,7 +81,10 @@ async function alerting(over: { store?: AlertStateStore; receiver?: Receiver; st
       storage,
       store,
       receivers: [receiver],
-      settings: settingsFor({ ALERT_RULES_FILE: file, ALERT_QUEUE: queueName }),
+      settings: settingsFor({
+        ...{ ALERT_RULES_FILE: file, ALERT_QUEUE: queueName },
+        ALERT_RUNBOOKS_URL: 'https://git.example/main',
+      }),
       clock: { now: () => T0 },
       logger: silentLogger,
     });
@@ -124,6 +127,7 @@ test('pending, firing, told, resolved, told: through the queue, by processes tha
   expect(told[0]?.alerts[0]).toMatchObject({
     startsAt: tick(3).toISOString(),
     labels: { alertname: 'TooManyClients', node: 'a:1' },
+    annotations: { runbook_url: 'https://git.example/main/docs/runbooks/connections-high.md' },
   });
   expect(told[1]?.alerts[0]?.endsAt).toBe(tick(5).toISOString());
 });

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import shipped from '../../alerts/rules.json';
 import schema from '../../alerts/rules.schema.json';
@@ -30,6 +31,20 @@ test.each(shipped.rules.map(({ name, runbook }) => [name, runbook]))(
     for (const heading of ['## What it means', '## Look first', '## Then', '## Why the threshold']) {
       expect(text).toContain(heading);
     }
+  },
+);
+
+test.each(['https://git.example/redis/blob/main', 'https://git.example/redis/blob/main/'])(
+  'runbooks that are paths are named below %s',
+  async (address) => {
+    const file = join(tmpdir(), `steward-rules-${process.pid}.json`);
+    const rules = [redisDown, { ...redisDown, name: 'Own', runbook: 'https://wiki.example/redis?page=1' }];
+    writeFileSync(file, JSON.stringify({ version: 1, rules }));
+    const loaded = await loadRules(file, address).finally(() => rmSync(file));
+    expect(loaded.rules.map(({ runbook }) => runbook)).toEqual([
+      'https://git.example/redis/blob/main/docs/runbooks/redis-down.md',
+      'https://wiki.example/redis?page=1',
+    ]);
   },
 );
 

@@ -55,4 +55,5 @@ test('export prints a Prometheus rules file', async () => {
   const { out } = await run('export', '--prometheus');
   expect(out).toMatch(/^groups:/);
   expect(out).toContain('alert: RedisDown');
+  expect(out).toContain('runbook: "docs/runbooks/redis-down.md"');
 });

@@ -111,7 +111,10 @@ beforeEach(() => {
     ...{ cache: 'redis', store, clock: { now: () => NOW } },
     alerts: async () => [
       alertOf('FragmentationHigh', 1.62, NOW - 12 * MINUTE, 'pending'),
-      alertOf('MemoryHigh', 2 / 2.2, NOW - 3 * HOUR),
+      {
+        ...alertOf('MemoryHigh', 2 / 2.2, NOW - 3 * HOUR),
+        runbook: 'https://git.example/platform/cache-steward/blob/main/docs/runbooks/memory-high.md',
+      },
       alertOf('DeadLetters', letters.length, NOW - 2 * HOUR),
       alertOf('SnapshotStale', (NOW - LAST_SAVE) / SECOND, NOW - 2 * HOUR),
     ],
@@ -284,6 +287,24 @@ describe('in a browser', () => {
     await open();
     expect([await textOf('#alert-list'), await textOf('#letters')]).toEqual(['Nothing fires.', 'None.']);
     if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, 'dashboard-new.png') });
+    dashboard = whole;
+  });
+
+  test('a runbook with an address is a link, and nothing else is', async () => {
+    if (!browser) return;
+    const whole = dashboard;
+    const runbooks = ['docs/runbooks/memory-high.md', 'https://git.example/memory-high.md', 'javascript:alert(1)'];
+    dashboard = createDashboard({
+      ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
+      ...{ passes: async () => [], census: async () => undefined },
+      alerts: async () => runbooks.map((runbook) => ({ ...alertOf('MemoryHigh', 0.9, NOW), runbook })),
+      deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
+    });
+    await open();
+    const about = await page.locator('#alert-list .about').allTextContents();
+    expect(about).toEqual(runbooks.map((runbook) => expect.stringContaining(`what to do: ${runbook}`)));
+    const links = await page.locator('#alert-list a').evaluateAll((all) => all.map((it) => it.getAttribute('href')));
+    expect(links).toEqual(['https://git.example/memory-high.md']);
     dashboard = whole;
   });
 

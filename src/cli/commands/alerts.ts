@@ -9,7 +9,10 @@ import type { CliIo } from '../io';
 /** `cache-steward alerts check | test | export`: rules, without Redis and without storage. */
 export function registerAlerts(program: Command, io: CliIo): void {
   const command = program.command('alerts').description('Alert rules: check, try and export them.');
-  const rulesOf = (file: string | undefined) => loadRules(file ?? io.env.ALERT_RULES_FILE ?? undefined);
+  const rulesOf = (file: string | undefined) => {
+    const { ALERT_RULES_FILE, ALERT_RUNBOOKS_URL } = io.env;
+    return loadRules(file ?? ALERT_RULES_FILE, ALERT_RUNBOOKS_URL || undefined);
+  };
 
   command
     .command('check [file]')
