@@ -5,7 +5,7 @@ export const sessionsSettings = section('Sessions', {
   KEY_VAULT_URL: {
     schema: text(),
     meaning:
-      'Key Vault that holds the secret of session cookies: `https://<name>.vault.azure.net`. For `cache-steward secrets`.',
+      'Key Vault that holds the secret of session cookies, and the access keys of REDIS_AUTH=key-vault: `https://<name>.vault.azure.net`.',
     expected: 'an https URL',
   },
   SESSION_SECRET_NAME: {

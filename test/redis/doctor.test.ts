@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { TableServiceClient } from '@azure/data-tables';
+import { BlobServiceClient } from '@azure/storage-blob';
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import {
@@ -10,8 +12,12 @@ import {
 } from '../../local/servers';
 import { certificateFor } from '../../local/servers/certificates';
 import { registerDoctor } from '../../src/cli/commands/doctor';
+import type { VaultAccess } from '../../src/cli/doctor/azure';
 import type { Finding } from '../../src/cli/doctor/finding';
+import type { CliIo } from '../../src/cli/io';
 import { APP_COMMANDS, aclRules, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { createKeyVaultSecrets } from '../../src/sessions';
+import { startVault, type VaultDouble } from '../sessions/vault-double';
 
 let server: RunningRedis;
 let admin: Redis;
@@ -25,11 +31,11 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function doctor(env: Record<string, string>, ...flags: string[]) {
+async function doctor(env: Record<string, string>, vault: VaultAccess = {}, ...flags: string[]) {
   const lines: string[] = [];
   let code: number | undefined;
   const program = new Command('cache-steward');
-  registerDoctor(program, {
+  const io: CliIo = {
     out: (line) => lines.push(line),
     err: (line) => lines.push(line),
     env,
@@ -37,17 +43,24 @@ async function doctor(env: Record<string, string>, ...flags: string[]) {
     exit: (given) => {
       code = given;
     },
-  });
+  };
+  registerDoctor(program, io, vault);
   await program.parseAsync(['node', 'cache-steward', 'doctor', ...flags]);
   return { lines, code };
 }
 
-async function examined(env: Record<string, string>) {
-  const { lines, code } = await doctor(env, '--json');
+async function examined(env: Record<string, string>, vault?: VaultAccess) {
+  const { lines, code } = await doctor(env, vault, '--json');
   const report = JSON.parse(lines.join('\n')) as { ok: boolean; findings: Finding[] };
   const of = (check: string) => report.findings.filter((finding) => finding.check === check);
   const wrong = report.findings.filter(({ state }) => state === 'error').map(({ check }) => check);
   return { ...report, code, of, wrong };
+}
+
+async function namesOf(all: AsyncIterable<{ readonly name?: string }>) {
+  const names: (string | undefined)[] = [];
+  for await (const { name } of all) names.push(name);
+  return names;
 }
 
 test('a healthy server has no error, and exit status 0', async () => {
@@ -155,8 +168,71 @@ describe('with storage', () => {
     });
     expect(report.wrong).toEqual([]);
     expect(report.of('storage.queue').map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok']);
-    expect(report.of('storage.table')[0]?.state).toBe('ok');
+    expect(report.of('storage.table')[0]).toMatchObject({ state: 'ok', detail: 'deadletters can be read' });
+    expect(report.of('storage.blob')[0]).toMatchObject({ state: 'ok', detail: 'dead-letters can be read' });
+    // What it has made is what the jobs need, and nothing of its own.
+    const options = { allowInsecureConnection: true };
+    const tables = TableServiceClient.fromConnectionString(azurite.connectionString, options).listTables();
+    const containers = BlobServiceClient.fromConnectionString(azurite.connectionString).listContainers();
+    expect(await namesOf(tables)).toEqual(['stewarddeadletters']);
+    expect(await namesOf(containers)).toEqual(['steward-dead-letters']);
     expect(report.of('alerts.webhook')[0]?.state).toBe('warning');
     expect(JSON.stringify(report)).not.toContain('hunter2-canary');
+  });
+});
+
+describe('with Key Vault', () => {
+  let vault: VaultDouble;
+  const DAY = 86_400;
+  beforeEach(async () => {
+    vault = await startVault();
+    vault.now = Math.floor(Date.now() / 1_000) - 12 * DAY;
+  });
+  afterEach(() => vault.close());
+  const access = (token = 'test-token'): VaultAccess => ({
+    credential: { getToken: async () => ({ token, expiresOnTimestamp: Date.now() + 3_600_000 }) },
+    client: {
+      disableChallengeResourceVerification: true,
+      tlsOptions: { ca: vault.ca },
+      retryOptions: { maxRetries: 0 },
+    },
+  });
+  const env = () => ({ REDIS_URL: server.url, KEY_VAULT_URL: vault.url });
+
+  test('the versions of the cookies’ secret are counted, and none is shown', async () => {
+    const none = await examined(env(), access());
+    expect(none.of('vault.session')[0]).toMatchObject({ state: 'warning', detail: 'session-secret has no version' });
+    const secrets = createKeyVaultSecrets({ vaultUrl: vault.url, ...access() });
+    for (const n of [1, 2]) await secrets.add(`hunter2-canary-${n}`);
+    const report = await examined(env(), access());
+    expect(report.of('vault.session')[0]).toMatchObject({
+      state: 'ok',
+      detail: 'session-secret has 2 in force, the newest 11 days old',
+    });
+    expect(report.wrong).toEqual([]);
+    expect(JSON.stringify(report)).not.toContain('hunter2-canary');
+  });
+
+  test('an access key that can not be read is an error, and names the secret', async () => {
+    await createKeyVaultSecrets({ vaultUrl: vault.url, ...access() }).add('hunter2-canary');
+    const keys = { REDIS_AUTH: 'key-vault', REDIS_KEY_SECRETS: 'session-secret, lost-key' };
+    const report = await examined({ ...env(), ...keys, REDIS_URL: 'redis://127.0.0.1:1' }, access());
+    expect(report.of('vault.redis').map(({ state }) => state)).toEqual(['ok', 'error']);
+    expect(report.of('vault.redis')[1]?.detail).toMatch(/^lost-key can't be read from https.*name was not found/);
+    expect(JSON.stringify(report)).not.toContain('hunter2-canary');
+  });
+
+  test('a vault that refuses, and one that is not there, are errors with what to do', async () => {
+    const refused = await examined(env(), access('another-token'));
+    const nobody = await examined({ ...env(), KEY_VAULT_URL: 'https://127.0.0.1:1' }, access());
+    for (const report of [refused, nobody]) {
+      expect(report.wrong).toEqual(['vault.session']);
+      expect(report.of('vault.session')[0]?.advice).toContain('Key Vault Secrets User');
+    }
+    expect(nobody.of('vault.session')[0]?.detail).toContain('ECONNREFUSED');
+  });
+
+  test('without one there is nothing to look at', async () => {
+    expect((await examined({ REDIS_URL: server.url })).of('vault')[0]?.state).toBe('skipped');
   });
 });

@@ -65,7 +65,7 @@ export async function startVault(): Promise<VaultDouble> {
       const nextLink = more ? `${url()}${pathname}?api-version=7.6&$skiptoken=${from + PAGE}` : null;
       return answer(200, { value, nextLink });
     }
-    const found = versions.find((each) => each.id === id);
+    const found = id ? versions.find((each) => each.id === id) : versions.at(-1);
     if (found === undefined) return answer(404, { error: { code: 'SecretNotFound', message: 'no such version' } });
     if (request.method === 'PATCH') found.enabled = body.attributes.enabled;
     else if (!found.enabled) return answer(403, { error: { code: 'Forbidden', message: 'disabled' } });

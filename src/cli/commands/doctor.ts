@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { VaultAccess } from '../doctor/azure';
 import { examine } from '../doctor/examine';
 import type { Finding } from '../doctor/finding';
 import type { CliIo } from '../io';
@@ -6,13 +7,15 @@ import type { CliIo } from '../io';
 const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
 
 /** `cache-steward doctor [--json]`: looks at everything the app needs; exits 1 where something is wrong. */
-export function registerDoctor(program: Command, io: CliIo): void {
+export function registerDoctor(program: Command, io: CliIo, vault?: VaultAccess): void {
   program
     .command('doctor')
-    .description('Check settings, names, network, TLS, sign-in, permissions, the server, storage and the webhook.')
+    .description(
+      'Check settings, names, network, TLS, sign-in, permissions, the server, Key Vault, storage and the webhook.',
+    )
     .option('--json', 'print one object instead of lines')
     .action(async ({ json }: { json?: boolean }) => {
-      const findings = await examine(io.env);
+      const findings = await examine(io.env, vault);
       const errors = findings.filter(({ state }) => state === 'error').length;
       const warnings = findings.filter(({ state }) => state === 'warning').length;
       if (json) io.out(JSON.stringify({ ok: errors === 0, errors, warnings, findings }, null, 2));

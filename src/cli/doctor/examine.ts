@@ -4,7 +4,7 @@ import { createRedis } from '../../redis';
 import { toTarget } from '../../redis/target';
 import { readSettings, type Settings, SettingsError } from '../../settings';
 import { storageClients } from '../../storage/clients';
-import { checkStorage, checkWebhook } from './azure';
+import { checkStorage, checkVault, checkWebhook, type VaultAccess } from './azure';
 import { type Finding, fault, ok, skipped } from './finding';
 import { checkNetwork } from './network';
 import { checkPermissions } from './permissions';
@@ -14,7 +14,10 @@ import { checkServer } from './server';
 const PATIENCE_MS = 3_000;
 
 /** Looks at everything that the app needs, from the settings outwards. A check that can't be made says why. */
-export async function examine(environment: Readonly<Record<string, string | undefined>>): Promise<readonly Finding[]> {
+export async function examine(
+  environment: Readonly<Record<string, string | undefined>>,
+  vault: VaultAccess = {},
+): Promise<readonly Finding[]> {
   let settings: Settings;
   try {
     settings = readSettings(environment);
@@ -24,6 +27,7 @@ export async function examine(environment: Readonly<Record<string, string | unde
   }
   const findings = [ok('settings', 'every setting can be read')];
   const patient = { ...settings, REDIS_DEADLINE_MS: Math.max(settings.REDIS_DEADLINE_MS, PATIENCE_MS) };
+  findings.push(...(await checkVault(settings, vault)));
   findings.push(...(await examineRedis(patient)));
   const hasStorage = settings.AzureWebJobsStorage ?? settings.AzureWebJobsStorage__accountName;
   if (hasStorage === undefined) findings.push(skipped('storage', 'no storage account is named'));
