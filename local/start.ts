@@ -39,7 +39,10 @@ const console_ = stackConsole(
 );
 
 interface Stack {
+  /** With the rights of the app. */
   readonly client: Client;
+  /** With those of the web app. */
+  readonly webClient: Client;
   readonly host: FunctionsHost;
   readonly web: WebServer;
 }
@@ -53,15 +56,20 @@ async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string
   // Until all was reached once, what fails is told in one line each by `unreachable`.
   let starting = true;
   const logger = consoleLogger(console_.say, () => starting);
-  const client = createClient({ entities: createEntities, settings: readSettings(env), logger });
-  stops.push(() => client.close());
+  const open = (environment: typeof env) => {
+    const client = createClient({ entities: createEntities, settings: readSettings(environment), logger });
+    stops.push(() => client.close());
+    return client;
+  };
+  const client = open(env);
+  const webClient = open(stackEnvironment(process.env, { ...services.webEnv, ...more }, mode));
   const faults = await unreachable(client);
   starting = false;
   if (faults.length > 0) throw new Error(faults.join('\n'));
   await client.migrate();
   const [host, web] = await Promise.all([
     startFunctionsHost({ env, onLine: console_.hostLine }),
-    startWebServer({ cache: client.cache, sessions: sampleSessions(client.redis) }),
+    startWebServer({ cache: webClient.cache, sessions: sampleSessions(webClient.redis) }),
   ]);
   stops.push(
     () => host.process.stop(DRAIN_MS),
@@ -71,12 +79,12 @@ async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string
   console_.say(`functions host (${host.kind}): ${host.address}`);
   console_.say(`web app: ${web.address}`);
   console_.say(`dashboard: ${host.address}/api/dashboard`);
-  return { client, host, web };
+  return { client, webClient, host, web };
 }
 
 async function watch(): Promise<void> {
-  const { client, web } = await startStack('watched');
-  const traffic = startTraffic(web.address, client.redis);
+  const { client, webClient, web } = await startStack('watched');
+  const traffic = startTraffic(web.address, webClient.redis);
   const summaries = setInterval(() => {
     void summaryLine(client, console_, traffic).then(console_.say, (thrown) =>
       console_.say(coerceError(thrown).message),

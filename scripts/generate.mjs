@@ -1,11 +1,13 @@
-// Writes what is generated from the settings: docs/settings.md and local.settings.sample.json.
+// Writes what is generated: docs/settings.md and local.settings.sample.json from the settings, deploy/sentinel/rights
+// from the least rights.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 
 await build({
   stdin: {
-    contents: "export { sections } from './src/settings'; export * from './src/settings/render';",
+    contents: `export { sections } from './src/settings'; export * from './src/settings/render';
+      export { rightsFile } from './src/redis/acl';`,
     resolveDir: process.cwd(),
     loader: 'ts',
   },
@@ -15,8 +17,11 @@ await build({
   packages: 'external',
   outfile: '.cache/generate.cjs',
 });
-const { sections, renderSettingsDoc, renderSampleSettings } = createRequire(import.meta.url)('../.cache/generate.cjs');
+const { sections, renderSettingsDoc, renderSampleSettings, rightsFile } = createRequire(import.meta.url)(
+  '../.cache/generate.cjs',
+);
 mkdirSync('docs', { recursive: true });
 writeFileSync('docs/settings.md', renderSettingsDoc(sections));
 writeFileSync('local.settings.sample.json', renderSampleSettings(sections));
-console.log('wrote docs/settings.md and local.settings.sample.json');
+writeFileSync('deploy/sentinel/rights', rightsFile());
+console.log('wrote docs/settings.md, local.settings.sample.json and deploy/sentinel/rights');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { metrics, trace } from '@opentelemetry/api';
 import { Command } from 'commander';
+import { Redis } from 'ioredis';
 import {
   type RunningAzurite,
   type RunningPglite,
@@ -9,6 +10,7 @@ import {
   startAzurite,
   startPglite,
   startRedis,
+  urlWith,
 } from '../local/servers';
 import { createApp } from '../src/app';
 import { registerDeadLetters } from '../src/cli/commands/dead-letters';
@@ -39,13 +41,16 @@ let azurite: RunningAzurite;
 let pglite: RunningPglite;
 let env: Record<string, string>;
 beforeAll(async () => {
-  [redis, azurite, pglite] = await Promise.all([
-    startRedis({ password: planted.password }),
-    startAzurite(),
-    startPglite(),
-  ]);
+  [redis, azurite, pglite] = await Promise.all([startRedis(), startAzurite(), startPglite()]);
+  const admin = new Redis(redis.adminUrl);
+  for (const user of ['web', 'app']) await admin.call('ACL', 'SETUSER', user, `>${planted.password}`);
+  admin.disconnect();
   env = {
-    ...{ REDIS_URL: redis.url, REDIS_DEADLINE_MS: '20000', AzureWebJobsStorage: azurite.connectionString },
+    ...{
+      REDIS_URL: urlWith(redis.appUrl, { password: planted.password }),
+      REDIS_DEADLINE_MS: '20000',
+      AzureWebJobsStorage: azurite.connectionString,
+    },
     DATABASE_URL: pglite.url.replace('postgres@', `postgres:${planted.databasePassword}@`),
   };
 });
@@ -99,7 +104,8 @@ test('nothing that is cached, written, signed in with or kept in a session is in
   const { logger, lines } = recordingLogger();
   const telemetry = recordTelemetry();
   const settings = readSettings(env);
-  const web = createClient({ settings, entities: createEntities, logger });
+  const webEnv = { ...env, REDIS_URL: urlWith(redis.webUrl, { password: planted.password }) };
+  const web = createClient({ settings: readSettings(webEnv), entities: createEntities, logger });
   const jobs = createApp({ settings, entities: createEntities, logger });
   const sessions = createSessionStore({ redis: web.redis, logger, counters: web.counters, maxBytes: 1_000 });
   const errors: unknown[] = [];
@@ -140,7 +146,7 @@ test('nothing that is cached, written, signed in with or kept in a session is in
   expect((await core.load(sid))?.data).toMatchObject({ cart: planted.sessionValue });
   await fails(() => core.create(`${sid}-2`, plain({ cart: planted.sessionValue.repeat(100) })));
   await fails(() => core.create(`${sid}-3`, plain({ cart: Object.assign(circular, { it: planted.sessionValue }) })));
-  for (const key of await web.redis.client('sessions').keys('sess:*')) {
+  for (const key of (await (web.redis.client('sessions') as Redis).scan(0, 'COUNT', 1_000))[1]) {
     if ((await web.redis.client('sessions').type(key)) !== 'string') continue;
     await web.redis.client('sessions').set(key, planted.sessionValue);
   }

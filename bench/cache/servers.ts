@@ -10,12 +10,12 @@ import { readSettings } from '../../src/settings';
 /** A Redis for a bench, and how our client reaches it. */
 export async function benchRedis(args: readonly string[] = []) {
   const server = await startRedis({ args });
-  return { server, url: server.url, environment: { REDIS_URL: server.url }, stop: () => server.stop() };
+  return { server, url: server.adminUrl, environment: { REDIS_URL: server.adminUrl }, stop: () => server.stop() };
 }
 
 export async function benchCluster(args: readonly string[] = []) {
   const cluster = await startRedisCluster({ masters: 3, args });
-  const environment = { REDIS_NODES: cluster.addresses.join(',') };
+  const environment = cluster.environments.admin;
   return { cluster, environment, stop: () => cluster.stop() };
 }
 

@@ -25,7 +25,7 @@ export async function startHistoryServers(
 ): Promise<HistoryServers> {
   if (topology === 'standalone') {
     const server = await startRedis({ args });
-    return { environment: { REDIS_URL: server.url }, nodes: [server], skewMs: 0, stop: () => server.stop() };
+    return { environment: { REDIS_URL: server.adminUrl }, nodes: [server], skewMs: 0, stop: () => server.stop() };
   }
   const true_ = await findRedis();
   const offsets = Array.from({ length: 3 * (1 + replicas) }, (_, index) => OFFSETS_MS[index % 3] as number);
@@ -34,7 +34,7 @@ export async function startHistoryServers(
   const isSkewed = programs.length === skewed.length;
   const cluster = await startRedisCluster({ masters: 3, replicas, args, ...(isSkewed && { programs }) });
   return {
-    environment: { REDIS_NODES: cluster.addresses.join(',') },
+    environment: cluster.environments.admin,
     nodes: cluster.nodes,
     skewMs: isSkewed ? SKEW_MS : 0,
     stop: () => cluster.stop(),
@@ -44,7 +44,7 @@ export async function startHistoryServers(
 /** Counts the keys that the servers evict, those that matter apart. The servers need `notify-keyspace-events Ee`. */
 export async function countEvictions(nodes: readonly RunningRedis[], matters: (key: string) => boolean) {
   const counts = { all: 0, own: 0 };
-  const clients = nodes.map(({ url }) => new Redis(url));
+  const clients = nodes.map(({ adminUrl }) => new Redis(adminUrl));
   for (const client of clients) {
     client.on('pmessage', (_pattern: string, _channel: string, key: string) => {
       counts.all += 1;

@@ -1,12 +1,13 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { urlWith } from '../../local/servers';
 
 /** A proxy before Redis that can hold each answer back. */
-export async function slowProxy(port: number) {
+export async function slowProxy(url: string) {
   let delayMs = 0;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    const upstream = connect(port, '127.0.0.1');
+    const upstream = connect(Number(new URL(url).port), '127.0.0.1');
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {});
@@ -25,7 +26,7 @@ export async function slowProxy(port: number) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address() as { port: number };
   return {
-    url: `redis://127.0.0.1:${address.port}`,
+    url: urlWith(url, { port: `${address.port}` }),
     setDelay(ms: number) {
       delayMs = ms;
     },

@@ -77,7 +77,7 @@ function ruleOf(index: number): Rule {
 
 async function collections(): Promise<{ collectMs: number; roundTrips: number }> {
   const server = await startRedis();
-  const settings = readSettings({ REDIS_URL: server.url });
+  const settings = readSettings({ REDIS_URL: server.adminUrl });
   const redis = createRedis({ settings, logger: silentLogger, role: 'bench' });
   try {
     let tick = Date.now();

@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
+import { signedIn } from '../../local/servers';
 import { slotOf } from '../../src/redis/slot';
 import { benchCluster, benchRedis, ours } from '../cache/servers';
 import { atLeast, type BenchResult, median, type Scenario } from '../types';
@@ -20,7 +21,10 @@ export const scenario: Scenario = {
     try {
       const raw = new Redis(redis.url);
       closing.push(async () => raw.disconnect());
-      const rawCluster = new Cluster(cluster.cluster.nodes.map(({ host, port }) => ({ host, port })));
+      const rawCluster = new Cluster(
+        cluster.cluster.nodes.map(({ host, port }) => ({ host, port })),
+        signedIn('admin'),
+      );
       closing.push(async () => rawCluster.disconnect());
       await Promise.all(keys.map((key) => raw.set(`raw:${key}`, text)));
       await Promise.all(keys.map((key) => rawCluster.set(`raw:${key}`, text)));

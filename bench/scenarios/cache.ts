@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
+import { signedIn } from '../../local/servers';
 import { bentocachePeer, cacheManagerPeer, cachifiedPeer, type Peer } from '../cache/peers';
 import { benchCluster, benchRedis, ours } from '../cache/servers';
 import { type Contender, compare } from '../cache/throughput';
@@ -91,7 +92,10 @@ export const scenario: Scenario = {
         { callers: 1, ...timing },
       );
 
-      const rawCluster = new Cluster(cluster.cluster.nodes.map(({ host, port }) => ({ host, port })));
+      const rawCluster = new Cluster(
+        cluster.cluster.nodes.map(({ host, port }) => ({ host, port })),
+        signedIn('admin'),
+      );
       closing.push(async () => rawCluster.disconnect());
       await Promise.all(keys.map((key) => rawCluster.set(`raw:${key}`, text)));
       const ownCluster = ours(cluster.environment);

@@ -78,17 +78,20 @@ export const scenario: Scenario = {
     const [plain, secure] = [await startRedis(), await startRedis({ tlsDir })];
     const cluster = await startRedisCluster({ masters: 3 });
     const set = await startSentinels();
-    const secured = { REDIS_URL: `rediss://localhost:${secure.port}`, REDIS_TLS_CA_FILE: `${tlsDir}/ca.pem` };
+    const secured = {
+      REDIS_URL: secure.adminUrl.replace('127.0.0.1', 'localhost'),
+      REDIS_TLS_CA_FILE: `${tlsDir}/ca.pem`,
+    };
     const one = { REDIS_SESSIONS_DB: '0', REDIS_CACHE_DB: '0', REDIS_WORK_DB: '0' };
-    const [ours, tls, bare] = [open({ REDIS_URL: plain.url }), open(secured), new Redis(plain.url)];
+    const [ours, tls, bare] = [open({ REDIS_URL: plain.adminUrl }), open(secured), new Redis(plain.adminUrl)];
     try {
-      await coldMs({ REDIS_URL: plain.url }); // the code is warm from here on
+      await coldMs({ REDIS_URL: plain.adminUrl }); // the code is warm from here on
       const cold = {
-        standalone: await coldMs({ REDIS_URL: plain.url }),
+        standalone: await coldMs({ REDIS_URL: plain.adminUrl }),
         tls: await coldMs(secured),
-        sentinel: await coldMs(set.environment),
-        cluster: await coldMs({ REDIS_NODES: cluster.addresses.join(',') }),
-        bare: await bareColdMs(plain.url),
+        sentinel: await coldMs(set.environments.admin),
+        cluster: await coldMs(cluster.environments.admin),
+        bare: await bareColdMs(plain.adminUrl),
       };
       await Promise.all([ours.ready(5_000), tls.ready(5_000)]);
       const rates: Record<'ours' | 'tls' | 'bare', number[]> = { ours: [], tls: [], bare: [] };
@@ -99,7 +102,7 @@ export const scenario: Scenario = {
         rates.bare.push(await getsPerSecond(() => bare.get('cache:{bench}')));
       }
       const perSecond = { ours: median(rates.ours), tls: median(rates.tls), bare: median(rates.bare) };
-      const threeStores = await connections({ REDIS_URL: plain.url });
+      const threeStores = await connections({ REDIS_URL: plain.adminUrl });
       return {
         scenario: 'connect',
         figures: {
@@ -110,7 +113,7 @@ export const scenario: Scenario = {
           getsPerSecond: perSecond.ours,
           getsPerSecondTls: perSecond.tls,
           connectionsThreeDatabases: threeStores,
-          connectionsOneDatabase: await connections({ REDIS_URL: plain.url, ...one }),
+          connectionsOneDatabase: await connections({ REDIS_URL: plain.adminUrl, ...one }),
         },
         peers: { bareColdMs: cold.bare, bareGetsPerSecond: perSecond.bare },
         ratios: {

@@ -65,7 +65,11 @@ async function run(): Promise<BenchResult> {
 /** What a node really has to say. */
 async function realSample(at: number): Promise<SampleBatch> {
   const server = await startRedis();
-  const redis = createRedis({ settings: readSettings({ REDIS_URL: server.url }), logger: silentLogger, role: 'bench' });
+  const redis = createRedis({
+    settings: readSettings({ REDIS_URL: server.adminUrl }),
+    logger: silentLogger,
+    role: 'bench',
+  });
   try {
     const store = createMemorySampleStore();
     const collector = createCollector({

@@ -32,7 +32,7 @@ async function run(): Promise<BenchResult> {
   if (!postgres) throw new Error('Expected a PostgreSQL to measure, got none for this machine; set up its packages');
   const [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
   try {
-    return await measureFlush(postgres.url, redis.url, azurite.connectionString);
+    return await measureFlush(postgres.url, redis.adminUrl, azurite.connectionString);
   } finally {
     await Promise.all([postgres.stop(), redis.stop(), azurite.stop()]);
   }

@@ -55,7 +55,7 @@ const capital = (word: string): string => word.charAt(0).toUpperCase() + word.sl
 /** What a cold read takes, in ms; the limit where it was not answered by then, or was rejected. */
 async function suffer(make: (url: string) => Promise<Subject>, fault: Fault): Promise<number> {
   const redis = await benchRedis();
-  const proxy = await slowProxy(redis.server.port);
+  const proxy = await slowProxy(redis.url);
   let subject: Subject | undefined;
   let traffic = true;
   try {

@@ -25,7 +25,7 @@ export const scenario: Scenario = {
     try {
       const sites = {} as Record<Which, Awaited<ReturnType<typeof visitors>>>;
       for (const which of ['ours', 'connectRedis'] as const) {
-        const { child, port } = await start(which, redis.url);
+        const { child, port } = await start(which, redis.adminUrl);
         processes.push(child);
         sites[which] = await visitors(port, VISITORS);
       }

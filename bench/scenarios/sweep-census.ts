@@ -39,8 +39,13 @@ export const scenario: Scenario = {
     const at = args.indexOf('--keys');
     const keys = at < 0 ? 1_000_000 : Number(args[at + 1]);
     const server = await startRedis();
-    const client = new Redis(server.url);
-    const settings = readSettings({ REDIS_URL: server.url, REDIS_CACHE_DB: '0', REDIS_WORK_DB: '0', SWEEP_DUTY: '1' });
+    const client = new Redis(server.adminUrl);
+    const settings = readSettings({
+      REDIS_URL: server.adminUrl,
+      REDIS_CACHE_DB: '0',
+      REDIS_WORK_DB: '0',
+      SWEEP_DUTY: '1',
+    });
     const redis = createRedis({ settings, logger: silentLogger, role: 'bench' });
     try {
       for (let from = 0; from < keys; from += BATCH) await client.eval(FILL, 0, from, Math.min(keys, from + BATCH));

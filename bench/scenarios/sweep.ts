@@ -33,12 +33,12 @@ export const scenario: Scenario = {
     const keys = keysOf(args);
     const base = Math.min(keys, BASE);
     const server = await startRedis();
-    const client = new Redis(server.url);
-    const foreground = await startForeground(__filename, server.url, 'sess:1');
+    const client = new Redis(server.adminUrl);
+    const foreground = await startForeground(__filename, server.adminUrl, 'sess:1');
     try {
       await fill(client, 0, base);
-      const one = await measure(client, server.url, foreground, base);
-      const grown = keys > base ? await grow(client, server.url, foreground, base, keys) : undefined;
+      const one = await measure(client, server.adminUrl, foreground, base);
+      const grown = keys > base ? await grow(client, server.adminUrl, foreground, base, keys) : undefined;
       const threeMastersKeysPerSecond = await threeMasters(base);
       const threeMastersOverOne = threeMastersKeysPerSecond / one.figures.keysPerSecond;
       // Three servers and a sweeper at once need cores of their own.
@@ -173,10 +173,10 @@ async function grow(client: Redis, url: string, foreground: Foreground, base: nu
 /** Three masters with a third of the keys each, swept at once. */
 async function threeMasters(keys: number): Promise<number> {
   const cluster = await startRedisCluster({ masters: 3 });
-  const clients = cluster.nodes.map((node) => new Redis(node.url));
+  const clients = cluster.nodes.map((node) => new Redis(node.adminUrl));
   try {
     for (const client of clients) await fill(client, 0, keys);
-    const { rate } = await sweep({ REDIS_NODES: cluster.addresses.join(',') }, 1);
+    const { rate } = await sweep(cluster.environments.admin, 1);
     return rate;
   } finally {
     for (const client of clients) client.disconnect();

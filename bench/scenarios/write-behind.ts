@@ -69,8 +69,10 @@ async function onDatabase() {
   const postgres = await startPostgres();
   const [database, redis] = await Promise.all([postgres ?? startPglite(), startRedis()]);
   try {
-    const flush = postgres && (await withAzurite((storage) => measureFlush(postgres.url, redis.url, storage)));
-    const burst = await withAzurite((storage) => measureBurst({ database: database.url, redis: redis.url, storage }));
+    const flush = postgres && (await withAzurite((storage) => measureFlush(postgres.url, redis.adminUrl, storage)));
+    const burst = await withAzurite((storage) =>
+      measureBurst({ database: database.url, redis: redis.adminUrl, storage }),
+    );
     return { burst, flush };
   } finally {
     await Promise.all([database.stop(), redis.stop()]);

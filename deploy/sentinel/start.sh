@@ -2,7 +2,9 @@
 # Starts one member of the set: start.sh primary | replica | sentinel
 #
 #   DATA_DIR           its own folder, written to. Required.
-#   REDIS_PASSWORD     of the servers. Required.
+#   REDIS_PASSWORD     of the servers' administrator, the user "default". Required.
+#   WEB_PASSWORD       of the user "web", for web apps. Required for a server.
+#   APP_PASSWORD       of the user "app", for the Functions app. Required for a server.
 #   SENTINEL_PASSWORD  of the sentinels. Required for a sentinel.
 #   PRIMARY            host:port of the first primary. Required for a replica and a sentinel.
 #   ANNOUNCE           host that the others reach this one by. Required.
@@ -32,6 +34,9 @@ tls() {
   echo "tls-replication yes"
 }
 
+# The least it needs, see docs/security.md.
+user() { echo "user $1 on >$2 $(sed -n "s/^$1 //p" "$here/rights")"; }
+
 primary_host() { echo "${PRIMARY%:*}"; }
 primary_port() { echo "${PRIMARY##*:}"; }
 
@@ -44,6 +49,8 @@ if [ ! -f "$conf" ]; then
         echo "dir $DATA_DIR"
         echo "requirepass $REDIS_PASSWORD"
         echo "masterauth $REDIS_PASSWORD"
+        user web "$WEB_PASSWORD"
+        user app "$APP_PASSWORD"
         echo "replica-announce-ip $ANNOUNCE"
         echo "replica-announce-port ${PORT:-6379}"
         if [ "$role" = replica ]; then echo "replicaof $(primary_host) $(primary_port)"; fi

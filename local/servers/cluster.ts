@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Program } from './packages';
 import { type RedisOptions, type RunningRedis, startRedis, unverified } from './redis';
+import { credentialsOf, eachUser, type RedisUser } from './users';
 
 export interface ClusterOptions extends Omit<RedisOptions, 'cluster'> {
   readonly masters: number;
@@ -16,6 +17,8 @@ export interface RunningCluster {
   readonly nodes: readonly RunningRedis[];
   /** `host:port` of every node, as REDIS_NODES takes them. */
   readonly addresses: readonly string[];
+  /** Settings of the app that reach it as this user. */
+  readonly environments: Readonly<Record<RedisUser, Readonly<Record<string, string>>>>;
   stop(): Promise<void>;
 }
 
@@ -41,7 +44,8 @@ export async function startRedisCluster(options: ClusterOptions): Promise<Runnin
     const failed = started.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
     await join(clients, nodes, masters);
-    return { nodes, addresses: nodes.map(({ host, port }) => `${host}:${port}`), stop };
+    const addresses = nodes.map(({ host, port }) => `${host}:${port}`);
+    return { nodes, addresses, environments: environmentsOf(addresses, server), stop };
   } catch (error: unknown) {
     await stop();
     throw error;
@@ -50,11 +54,20 @@ export async function startRedisCluster(options: ClusterOptions): Promise<Runnin
   }
 }
 
+function environmentsOf(addresses: readonly string[], { tlsDir, password }: RedisOptions) {
+  return eachUser((user) => ({
+    REDIS_NODES: addresses.join(','),
+    // A certificate names the host, while nodes announce themselves by address.
+    REDIS_URL: `redis${tlsDir ? 's' : ''}://${credentialsOf(user, password)}localhost`,
+    ...(tlsDir && { REDIS_TLS_CA_FILE: `${tlsDir}/ca.pem` }),
+  }));
+}
+
 function connect(node: RunningRedis): Redis {
-  const client = new Redis(node.url, {
+  const client = new Redis(node.adminUrl, {
     enableReadyCheck: false,
     maxRetriesPerRequest: 1,
-    ...(node.url.startsWith('rediss:') && { tls: unverified }),
+    ...(node.adminUrl.startsWith('rediss:') && { tls: unverified }),
   });
   client.on('error', () => {});
   return client;

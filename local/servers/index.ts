@@ -8,4 +8,5 @@ export { findRedis, type RedisOptions, type RunningRedis, startRedis } from './r
 export { findRedis6 } from './redis6';
 export { type RunningSentinels, type SentinelMember, type SentinelOptions, startSentinels } from './sentinel';
 export { skewedBy } from './skew';
+export { addUser, type RedisUser, signedIn, urlWith } from './users';
 export { findValkey } from './valkey';

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { APP_COMMANDS, aclRules, CHANNEL_PATTERNS, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../src/redis/acl';
 import { findProgram, type Program } from './packages';
 import { serverDir } from './paths';
 import { freePort } from './ports';
 import { ServerProcess } from './server-process';
+import { credentialsOf, PASSWORDS, type RedisUser, userArgs } from './users';
 
 export interface RedisOptions {
   /** More arguments of redis-server: `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[];
+  /** The administrator's. Default: one of ours. */
   readonly password?: string;
   /** As a member of a cluster; its bus listens on the port + 10,000. Default: false. */
   readonly cluster?: boolean;
@@ -19,10 +20,12 @@ export interface RedisOptions {
 }
 
 export interface RunningRedis {
-  /** `redis://[:password@]127.0.0.1:port`; `rediss:` with TLS. */
-  readonly url: string;
-  /** The same for a user with the published rights of the app and no more (docs/security.md). */
-  readonly leastUrl: string;
+  /** `redis://user:password@127.0.0.1:port` of the web app, who has its published rights and no more; `rediss:` with TLS. */
+  readonly webUrl: string;
+  /** The same of the Functions app. */
+  readonly appUrl: string;
+  /** Of one who may do everything: for what the app itself may not. */
+  readonly adminUrl: string;
   readonly host: string;
   readonly port: number;
   /** The server's own process id; another one after `restart`. */
@@ -38,8 +41,6 @@ export interface RunningRedis {
 }
 
 const HOST = '127.0.0.1';
-
-const LEAST = { user: 'least', password: 'least', commands: [...LIBRARY_COMMANDS, ...APP_COMMANDS] } as const;
 const ATTEMPTS = 5;
 
 /** A standalone server on a free port, saving nothing unless `args` say so; resolves when it answers. */
@@ -66,9 +67,8 @@ async function launchRedis(program: Program, port: number, dir: string, options:
       ...(options.tlsDir ? tlsArgs(port, options.tlsDir) : ['--port', `${port}`]),
       ...['--bind', HOST, '--dir', dir, '--save', '', '--appendonly', 'no'],
       ...['--daemonize', 'no', '--protected-mode', 'no'],
-      ...(options.password ? ['--requirepass', options.password, '--masterauth', options.password] : []),
+      ...userArgs(program, options.password ?? PASSWORDS.admin),
       ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] : []),
-      ...['--user', LEAST.user, 'on', `>${LEAST.password}`, ...leastRules(program)],
       ...(options.args ?? []),
     ],
     dir,
@@ -83,10 +83,6 @@ async function launchRedis(program: Program, port: number, dir: string, options:
   }
 }
 
-function leastRules({ channelRights = true }: Program): string[] {
-  return aclRules(LEAST.commands, KEY_PATTERNS, channelRights ? CHANNEL_PATTERNS : []);
-}
-
 /** The servers are ours and on this machine; whether a certificate is verified is the library's own test. */
 export const unverified = { rejectUnauthorized: false } as const;
 
@@ -99,11 +95,15 @@ function tlsArgs(port: number, dir: string): string[] {
 }
 
 /** It is ours only if its process id is: another process may have won the port. */
-async function answers(pid: number, port: number, { password, tlsDir }: RedisOptions): Promise<true | undefined> {
+async function answers(
+  pid: number,
+  port: number,
+  { password = PASSWORDS.admin, tlsDir }: RedisOptions,
+): Promise<true | undefined> {
   const probe = new Redis({
     host: HOST,
     port,
-    ...(password ? { password } : {}),
+    password,
     ...(tlsDir && { tls: unverified }),
     lazyConnect: true,
     retryStrategy: () => null,
@@ -129,10 +129,11 @@ function running(
   { password, tlsDir }: RedisOptions,
 ): RunningRedis {
   let server = first;
-  const url = (who: string) => `redis${tlsDir ? 's' : ''}://${who}${HOST}:${port}`;
+  const urlOf = (user: RedisUser) => `redis${tlsDir ? 's' : ''}://${credentialsOf(user, password)}${HOST}:${port}`;
   return {
-    url: url(password ? `:${encodeURIComponent(password)}@` : ''),
-    leastUrl: url(`${LEAST.user}:${LEAST.password}@`),
+    webUrl: urlOf('web'),
+    appUrl: urlOf('app'),
+    adminUrl: urlOf('admin'),
     host: HOST,
     port,
     dir,

@@ -5,6 +5,7 @@ import { projectRoot, serverDir } from './paths';
 import { freePort } from './ports';
 import { findRedis, unverified } from './redis';
 import { ServerProcess } from './server-process';
+import { credentialsOf, eachUser, PASSWORDS, type RedisUser } from './users';
 
 export interface SentinelOptions {
   /** Folder with `ca.pem`, `cert.pem` and `key.pem`: then TLS is the only way in. Default: no TLS. */
@@ -14,8 +15,8 @@ export interface SentinelOptions {
 }
 
 export interface SentinelMember {
-  /** With its password; `rediss:` with TLS. */
-  readonly url: string;
+  /** Of one who may do everything; `rediss:` with TLS. */
+  readonly adminUrl: string;
   readonly host: string;
   readonly port: number;
   readonly pid: number;
@@ -28,10 +29,8 @@ export interface RunningSentinels {
   /** The first was the primary at the start; the others its replicas. */
   readonly servers: readonly SentinelMember[];
   readonly sentinels: readonly SentinelMember[];
-  readonly password: string;
-  readonly sentinelPassword: string;
-  /** Settings of the app that reach it. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** Settings of the app that reach it as this user. */
+  readonly environments: Readonly<Record<RedisUser, Readonly<Record<string, string>>>>;
   /** `host:port` of the primary that the sentinels name now. */
   primary(): Promise<string>;
   /** Asks a sentinel to promote a replica at once; `OK`, or the error it answers. */
@@ -41,7 +40,7 @@ export interface RunningSentinels {
 
 const HOST = '127.0.0.1';
 const READY_MS = 30_000;
-const passwords = { server: 'local-servers', sentinel: 'local-sentinels' };
+const SENTINEL_PASSWORD = 'local-sentinels';
 
 /** The set of `deploy/sentinel/`, from its own files, as plain processes: a primary, two replicas, three sentinels. */
 export async function startSentinels(options: SentinelOptions = {}): Promise<RunningSentinels> {
@@ -64,14 +63,12 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Run
     return {
       servers,
       sentinels,
-      password: passwords.server,
-      sentinelPassword: passwords.sentinel,
-      environment: {
+      environments: eachUser((user) => ({
         REDIS_SENTINELS: sentinels.map(({ port }) => `${HOST}:${port}`).join(','),
-        REDIS_SENTINEL_PASSWORD: passwords.sentinel,
-        REDIS_URL: `redis${options.tlsDir ? 's' : ''}://:${passwords.server}@localhost`,
+        REDIS_SENTINEL_PASSWORD: SENTINEL_PASSWORD,
+        REDIS_URL: `redis${options.tlsDir ? 's' : ''}://${credentialsOf(user)}localhost`,
         ...(options.tlsDir && { REDIS_TLS_CA_FILE: join(options.tlsDir, 'ca.pem') }),
-      },
+      })),
       primary: async () => {
         for (const sentinel of sentinels) {
           const named = sentinel.running ? await ask(sentinel).catch(() => undefined) : undefined;
@@ -82,7 +79,7 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Run
       failover: async () => {
         const [sentinel] = sentinels;
         return String(
-          await asked(sentinel?.port ?? 0, passwords.sentinel, options, (client) =>
+          await asked(sentinel?.port ?? 0, SENTINEL_PASSWORD, options, (client) =>
             client.call('SENTINEL', 'FAILOVER', 'steward'),
           ),
         );
@@ -105,7 +102,7 @@ async function member(
   const program = await findRedis();
   const port = await freePort();
   const dir = await serverDir(role);
-  const password = role === 'sentinel' ? passwords.sentinel : passwords.server;
+  const password = role === 'sentinel' ? SENTINEL_PASSWORD : PASSWORDS.admin;
   const launch = async () => {
     const server = new ServerProcess({
       name: role,
@@ -118,8 +115,10 @@ async function member(
         PORT: `${port}`,
         PRIMARY: primary,
         ANNOUNCE: HOST,
-        REDIS_PASSWORD: passwords.server,
-        SENTINEL_PASSWORD: passwords.sentinel,
+        REDIS_PASSWORD: PASSWORDS.admin,
+        WEB_PASSWORD: PASSWORDS.web,
+        APP_PASSWORD: PASSWORDS.app,
+        SENTINEL_PASSWORD,
         TLS_DIR: options.tlsDir ?? '',
         DOWN_AFTER_MS: `${options.downAfterMs ?? 1_000}`,
         FAILOVER_TIMEOUT_MS: '2000',
@@ -137,7 +136,7 @@ async function member(
   };
   let server = await launch();
   return {
-    url: `redis${options.tlsDir ? 's' : ''}://:${password}@${HOST}:${port}`,
+    adminUrl: `redis${options.tlsDir ? 's' : ''}://:${password}@${HOST}:${port}`,
     host: HOST,
     port,
     get pid() {
@@ -184,14 +183,14 @@ async function asked<T>(
 }
 
 async function primaryBy(sentinel: Member, options: SentinelOptions): Promise<string> {
-  const answer = await asked(sentinel.port, passwords.sentinel, options, (client) =>
+  const answer = await asked(sentinel.port, SENTINEL_PASSWORD, options, (client) =>
     client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'steward'),
   );
   return (answer as string[]).join(':');
 }
 
 async function peersOf(sentinel: Member, options: SentinelOptions): Promise<{ replicas: number; peers: number }> {
-  const info = await asked(sentinel.port, passwords.sentinel, options, (client) => client.info('sentinel'));
+  const info = await asked(sentinel.port, SENTINEL_PASSWORD, options, (client) => client.info('sentinel'));
   const [, replicas, peers] = /slaves=(\d+),sentinels=(\d+)/.exec(info) ?? [];
   return { replicas: Number(replicas), peers: Number(peers) - 1 };
 }

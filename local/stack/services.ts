@@ -4,8 +4,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the app and the web app run on. */
 export interface Services {
-  /** The settings that name them, for the environment of both. */
+  /** The settings that name them, for the environment of the app. */
   readonly env: Readonly<Record<string, string>>;
+  /** The same for the web app, which has fewer rights in Redis. */
+  readonly webEnv: Readonly<Record<string, string>>;
   /** Where each listens, in words; one's own without its address, which may hold a password. */
   readonly lines: readonly string[];
   stop(): Promise<void>;
@@ -13,6 +15,8 @@ export interface Services {
 
 interface Part {
   readonly env: Readonly<Record<string, string>>;
+  /** Default: `env`. */
+  readonly webEnv?: Readonly<Record<string, string>>;
   readonly line: string;
   readonly stop: () => Promise<void>;
 }
@@ -36,7 +40,12 @@ export async function startServices(environment: Environment, { sentinel = false
     await stop();
     throw failed.reason;
   }
-  return { env: Object.assign({}, ...parts.map((part) => part.env)), lines: parts.map((part) => part.line), stop };
+  return {
+    env: Object.assign({}, ...parts.map((part) => part.env)),
+    webEnv: Object.assign({}, ...parts.map((part) => part.webEnv ?? part.env)),
+    lines: parts.map((part) => part.line),
+    stop,
+  };
 }
 
 const yours = (what: string, name: string): Part => ({
@@ -51,7 +60,12 @@ async function redis(environment: Environment): Promise<Part> {
   const named = REDIS_SETTINGS.find((name) => environment[name]);
   if (named) return yours('Redis', named);
   const server = await startRedis({ args: ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'] });
-  return { env: { REDIS_URL: server.url }, line: `Redis: ${server.url}`, stop: () => server.stop() };
+  return {
+    env: { REDIS_URL: server.appUrl },
+    webEnv: { REDIS_URL: server.webUrl },
+    line: `Redis: ${server.adminUrl} for you; the app and the web app have users with the least rights`,
+    stop: () => server.stop(),
+  };
 }
 
 async function redisSet(environment: Environment): Promise<Part> {
@@ -59,9 +73,10 @@ async function redisSet(environment: Environment): Promise<Part> {
   if (named) throw new Error(`--sentinel starts a Redis of its own: leave ${named} unset`);
   const set = await startSentinels();
   const [sentinel] = set.sentinels;
-  const ask = `redis-cli -u ${sentinel?.url} sentinel failover steward`;
+  const ask = `redis-cli -u ${sentinel?.adminUrl} sentinel failover steward`;
   return {
-    env: set.environment,
+    env: set.environments.app,
+    webEnv: set.environments.web,
     line: `Redis: ${await set.primary()} behind three sentinels; fails over by: ${ask}`,
     stop: () => set.stop(),
   };

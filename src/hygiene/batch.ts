@@ -48,6 +48,9 @@ export function followingBatch(batch: Batch, routed: Batch): Batch {
   };
 }
 
+/** The user may not touch the key, or may not run the command. */
+export const isDenied = (reply: unknown): reply is Error => reply instanceof Error && /^NOPERM\b/.test(reply.message);
+
 const isMoved = (reply: unknown): boolean => reply instanceof Error && /^(MOVED|ASK|TRYAGAIN)\b/.test(reply.message);
 
 /** The server answered, if with a refusal; any other error means that it did not. */

@@ -12,8 +12,8 @@ export const CHANNEL_PATTERNS = ['cache:*'] as const;
 /** Commands of a web app that uses the library. */
 export const LIBRARY_COMMANDS = [
   // a connection
-  ...['auth', 'hello', 'ping', 'select', 'client|setname', 'info', 'time', 'wait', 'readonly'],
-  ...['cluster|slots', 'cluster|info', 'cluster|nodes'],
+  ...['auth', 'hello', 'ping', 'select', 'client|setname', 'info', 'time', 'wait', 'readonly', 'readwrite'],
+  ...['asking', 'cluster|slots', 'cluster|info', 'cluster|nodes'],
   // scripts, and what they call
   ...['eval', 'evalsha', 'get', 'mget', 'set', 'getrange', 'setrange', 'type', 'exists', 'del', 'unlink'],
   ...['pttl', 'ttl', 'pexpire', 'persist', 'scan'],
@@ -23,8 +23,17 @@ export const LIBRARY_COMMANDS = [
   ...['publish', 'subscribe'],
 ] as const;
 
-/** What the Functions app needs besides: to see how the server is. Each may be missing, and is then not measured. */
-export const APP_COMMANDS = ['dbsize', 'command', 'memory|usage', 'slowlog', 'latency', 'client|list'] as const;
+/** What the Functions app's sweeps need besides. */
+export const SWEEP_COMMANDS = ['dbsize', 'strlen', 'zremrangebyrank'] as const;
+
+/** How the Functions app sees how the server is. Each may be missing, and is then not measured. */
+export const OBSERVATION_COMMANDS = ['command', 'memory|usage', 'slowlog', 'latency', 'client|list'] as const;
+
+/** All that each of the two may run. */
+export const COMMANDS = {
+  web: LIBRARY_COMMANDS,
+  app: [...LIBRARY_COMMANDS, ...SWEEP_COMMANDS, ...OBSERVATION_COMMANDS],
+} as const;
 
 /** The rules of an ACL user, as `ACL SETUSER` takes them. `channels` is empty for a server before Redis 6.2. */
 export function aclRules(
@@ -37,4 +46,9 @@ export function aclRules(
     ...channels.map((pattern) => `&${pattern}`),
     ...['-@all', ...commands.map((command) => `+${command}`)],
   ];
+}
+
+/** `deploy/sentinel/rights`: a line for each user of the servers. */
+export function rightsFile(): string {
+  return (['web', 'app'] as const).map((user) => `${user} ${aclRules(COMMANDS[user]).join(' ')}\n`).join('');
 }

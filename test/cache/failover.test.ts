@@ -27,7 +27,7 @@ test('a replica that never heard of the last invalidations is promoted in mid-tr
     args: ['--cluster-require-full-coverage', 'no'],
   });
   const master = servers.nodes[0]!;
-  const clients = [master, servers.nodes[3]!].map(({ url }) => new Redis(url, { retryStrategy: null }));
+  const clients = [master, servers.nodes[3]!].map(({ adminUrl }) => new Redis(adminUrl, { retryStrategy: null }));
   for (const client of clients) client.on('error', () => {});
   const [old, heir] = clients as [Redis, Redis];
   const conductor = await Conductor.start({

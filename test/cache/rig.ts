@@ -12,7 +12,7 @@ import { readSettings } from '../../src/settings';
 /** A real Redis, of one server or of three masters, and caches on it. */
 export interface Rig {
   readonly servers: readonly RunningRedis[];
-  /** One more connection, as another process would have: with the published rights and no more. */
+  /** One more connection, as another process would have: with the published rights of a web app and no more. */
   connect(): RedisHandle;
   /** One that may do everything, for the test's own hand. */
   admin(): RedisHandle;
@@ -34,23 +34,20 @@ export const topologies: readonly Topology[] = ['standalone', 'cluster'];
 export async function startRig(topology: Topology, args: readonly string[] = []): Promise<Rig> {
   const running: RunningCluster | RunningRedis =
     topology === 'cluster' ? await startRedisCluster({ masters: 3, args }) : await startRedis({ args });
-  const environment: Record<string, string> =
-    'nodes' in running
-      ? { REDIS_NODES: running.addresses.join(','), REDIS_URL: String(running.nodes[0]?.leastUrl) }
-      : { REDIS_URL: running.leastUrl };
   const handles: RedisHandle[] = [];
   const caches: TestCache[] = [];
-  const open = (where: Record<string, string>) => {
+  const openAs = (user: 'web' | 'admin') => {
+    const where = 'nodes' in running ? running.environments[user] : { REDIS_URL: running[`${user}Url`] };
     const settings = readSettings({ ...where, REDIS_DEADLINE_MS: '2000' });
     const handle = createRedis({ settings, logger: silentLogger, role: 'test' });
     handles.push(handle);
     return handle;
   };
-  const connect = () => open(environment);
+  const connect = () => openAs('web');
   return {
     servers: 'nodes' in running ? running.nodes : [running],
     connect,
-    admin: () => open('nodes' in running ? { REDIS_NODES: running.addresses.join(',') } : { REDIS_URL: running.url }),
+    admin: () => openAs('admin'),
     cache(options = {}) {
       const { entities = [], redis = connect(), logger, clock, journal, demand, counters, ...rest } = options;
       const cache = createCache({

@@ -25,7 +25,7 @@ it('a database that is away for longer than ten minutes of retries loses nothing
     console.warn('skipped: this machine has no PostgreSQL that could be killed, and none could be unpacked');
     return;
   }
-  const settings = readSettings({ REDIS_URL: redis.url, DATABASE_URL: postgres.url, REDIS_DEADLINE_MS: '5000' });
+  const settings = readSettings({ REDIS_URL: redis.appUrl, DATABASE_URL: postgres.url, REDIS_DEADLINE_MS: '5000' });
   const client = createClient({ settings, entities: createEntities, logger: silentLogger });
   try {
     await client.migrate();

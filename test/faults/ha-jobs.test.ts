@@ -23,7 +23,7 @@ let web: Client;
 beforeAll(async () => {
   [set, azurite, webhook] = await Promise.all([startSentinels(), startAzurite(), startWebhook()]);
   settings = readSettings({
-    ...set.environment,
+    ...set.environments.app,
     AzureWebJobsStorage: azurite.connectionString,
     ...{
       REDIS_DEADLINE_MS: '500',

@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunningAzurite, startAzurite, startRedisCluster, startSentinels } from '../../local/servers';
+import {
+  type RunningAzurite,
+  type RunningRedis,
+  startAzurite,
+  startRedisCluster,
+  startSentinels,
+  urlWith,
+} from '../../local/servers';
 import { certificateFor } from '../../local/servers/certificates';
 import { type CredentialSource, entraCredentials } from '../../src/redis';
 import { Directory, USER } from '../redis/directory';
@@ -60,7 +67,7 @@ function loadOf(environment: Environment, credentials?: CredentialSource): Load 
 
 /** Signs in with tokens that the servers void one after the other. */
 async function rotating(
-  servers: readonly { readonly url: string }[],
+  servers: readonly Pick<RunningRedis, 'adminUrl'>[],
   work: (source: CredentialSource) => Promise<void>,
 ) {
   const directory = new Directory(servers);
@@ -88,8 +95,9 @@ if (all) {
   test('three masters with a replica each', async () => {
     const cluster = await startRedisCluster({ masters: 3, replicas: 1, args: coverage });
     try {
-      const environment = { REDIS_NODES: cluster.addresses.join(',') };
-      for (const event of clusterEvents) await under('cluster', cluster, loadOf(environment), event);
+      for (const event of clusterEvents) {
+        await under('cluster', cluster, loadOf(cluster.environments.app), event);
+      }
     } finally {
       await cluster.stop();
     }
@@ -99,15 +107,10 @@ if (all) {
 test('the same over TLS, nodes announced by address, with passwords that rotate', async () => {
   const tlsDir = await certificateFor(['localhost']);
   const cluster = await startRedisCluster({ masters: 3, replicas: 1, tlsDir, args: coverage });
-  const environment = {
-    REDIS_NODES: cluster.addresses.join(','),
-    REDIS_URL: 'rediss://localhost',
-    REDIS_TLS_CA_FILE: `${tlsDir}/ca.pem`,
-  };
   try {
     await rotating(cluster.nodes, async (source) => {
       for (const event of clusterEvents) {
-        await under('cluster, TLS, rotating passwords', cluster, loadOf(environment, source), event);
+        await under('cluster, TLS, rotating passwords', cluster, loadOf(cluster.environments.app, source), event);
       }
     });
   } finally {
@@ -119,7 +122,7 @@ if (all) {
   test('Sentinel', async () => {
     const set = await startSentinels();
     try {
-      for (const event of sentinelEvents) await under('Sentinel', set, loadOf(set.environment), event);
+      for (const event of sentinelEvents) await under('Sentinel', set, loadOf(set.environments.app), event);
     } finally {
       await set.stop();
     }
@@ -131,7 +134,7 @@ test('Sentinel over TLS, with passwords that rotate', async () => {
   try {
     await rotating(set.servers, async (source) => {
       for (const event of all ? sentinelEvents : sentinelEvents.filter(({ name }) => /by hand|killed/.test(name))) {
-        await under('Sentinel, TLS, rotating passwords', set, loadOf(set.environment, source), event);
+        await under('Sentinel, TLS, rotating passwords', set, loadOf(set.environments.app, source), event);
       }
     });
   } finally {
@@ -144,13 +147,18 @@ test('another region takes over, by its name and by the setting', async () => {
   try {
     const info = await asked(named.primary, (client) => client.info('server'));
     redisVersion = /redis_version:(\S+)/.exec(info)?.[1] ?? '';
-    await under('two regions', named, loadOf({ REDIS_URL: `redis://127.0.0.1:${named.name.port}` }), byName);
+    await under(
+      'two regions',
+      named,
+      loadOf({ REDIS_URL: urlWith(named.primary.appUrl, { port: `${named.name.port}` }) }),
+      byName,
+    );
   } finally {
     await named.stop();
   }
   const set = await startRegions();
   try {
-    const load = loadOf({ REDIS_URL: set.primary.url });
+    const load = loadOf({ REDIS_URL: set.primary.appUrl });
     await under(
       'two regions',
       set,

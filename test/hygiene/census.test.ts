@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis';
-import { type RunningRedis, startRedis } from '../../local/servers';
+import { addUser, findValkey, type RunningRedis, startRedis } from '../../local/servers';
 import { labelOf } from '../../src/hygiene/census/label';
 import { censusReport } from '../../src/hygiene/census/report';
 import { addGroups, type CensusFindings, emptyTally, topGroups } from '../../src/hygiene/census/tally';
 import { trend } from '../../src/hygiene/census/trend';
 import type { PassRecord } from '../../src/hygiene/record';
 import type { RedisHandle } from '../../src/redis';
+import { aclRules, COMMANDS } from '../../src/redis/acl';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 
 const labels: [key: string, label: string][] = [
@@ -42,12 +43,15 @@ describe.each(['script', 'commands'])('the census by %s', (way) => {
   let server: RunningRedis;
   let client: Redis;
   let redis: RedisHandle;
-  const settings = () => settingsFor({ REDIS_URL: server.url, SWEEP_PAGES: way });
+  let url: string;
+  const settings = () => settingsFor({ REDIS_URL: url, SWEEP_PAGES: way });
 
   beforeAll(async () => {
     server = await startRedis({ args: ['--maxmemory', '2gb'] });
-    client = new Redis(server.url);
-    redis = redisFor({ REDIS_URL: server.url });
+    client = new Redis(server.adminUrl);
+    // As docs/security.md has it where the census is to look at keys of others too.
+    url = await addUser(server.adminUrl, 'reader', [...aclRules(COMMANDS.app), '%R~*']);
+    redis = redisFor({ REDIS_URL: url });
   });
   afterAll(async () => {
     await redis.close();
@@ -155,8 +159,8 @@ describe.each(['script', 'commands'])('the census by %s', (way) => {
 
 test('each database of a standalone server is counted once', async () => {
   const server = await startRedis();
-  const client = new Redis(server.url);
-  const environment = { REDIS_URL: server.url, REDIS_CACHE_DB: '1', REDIS_WORK_DB: '1' };
+  const client = new Redis(server.adminUrl);
+  const environment = { REDIS_URL: server.appUrl, REDIS_CACHE_DB: '1', REDIS_WORK_DB: '1' };
   const redis = redisFor(environment);
   try {
     await client.set('sess:1', '{}');
@@ -175,11 +179,11 @@ test('each database of a standalone server is counted once', async () => {
 
 test('a server without MEMORY USAGE: counts are exact, and nothing is said of bytes', async () => {
   const server = await startRedis({ args: ['--rename-command', 'MEMORY', ''] });
-  const client = new Redis(server.url);
-  const redis = redisFor({ REDIS_URL: server.url });
+  const client = new Redis(server.adminUrl);
+  const redis = redisFor({ REDIS_URL: server.appUrl });
   try {
-    await client.mset({ 'app:1': '1', 'app:2': '2' });
-    const summary = await runPass('census', rig(redis, settingsFor({ REDIS_URL: server.url })));
+    await client.mset({ 'sess:1': '1', 'sess:2': '2' });
+    const summary = await runPass('census', rig(redis, settingsFor({ REDIS_URL: server.appUrl })));
     expect(summary.figures).toMatchObject({ keys: 2 });
     expect(summary.figures.bytes).toBeUndefined();
     expect(censusReport(summary.findings as CensusFindings).total.memory).toBeUndefined();
@@ -192,15 +196,42 @@ test('a server without MEMORY USAGE: counts are exact, and nothing is said of by
 
 test('a user who may not ask for memory gets exact counts and no bytes', async () => {
   const server = await startRedis();
-  const client = new Redis(server.url);
-  await client.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', '~*', '+@all', '-memory');
-  const environment = { REDIS_URL: server.url.replace('redis://', 'redis://sweeper:pw@') };
+  const client = new Redis(server.adminUrl);
+  const commands = COMMANDS.app.filter((command) => command !== 'memory|usage');
+  const environment = { REDIS_URL: await addUser(server.adminUrl, 'sweeper', aclRules(commands)) };
   const redis = redisFor(environment);
   try {
-    await client.mset({ 'app:1': '1', 'app:2': '2' });
+    await client.mset({ 'sess:1': '1', 'sess:2': '2' });
     const summary = await runPass('census', rig(redis, settingsFor(environment)));
     expect(summary.figures).toMatchObject({ keys: 2 });
     expect(summary.figures.bytes).toBeUndefined();
+  } finally {
+    await redis.close();
+    client.disconnect();
+    await server.stop();
+  }
+});
+
+test.each([
+  ['script', 'Redis'],
+  ['commands', 'Redis'],
+  ['script', 'Valkey'],
+])('keys that the user may not touch are counted, and that is said of them (%s, %s)', async (way, product) => {
+  const program = product === 'Valkey' ? await findValkey() : undefined;
+  const server = await startRedis(program && { program });
+  const client = new Redis(server.adminUrl);
+  const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_PAGES: way });
+  const redis = redisFor({ REDIS_URL: server.appUrl });
+  try {
+    await client.mset({ 'sess:1': '{}', 'app:1': '1', 'app:2': '2' });
+    const summary = await runPass('census', rig(redis, settings));
+    expect(summary).toMatchObject({ examined: 3, faults: [], figures: { keys: 3, keysWithoutTtl: 1 } });
+    const { groups, total } = censusReport(summary.findings as CensusFindings);
+    expect(groups).toMatchObject([
+      { label: '(no access)', keys: 2, withoutTtl: 0, types: {} },
+      { label: 'sessions', keys: 1, memory: { measuredKeys: 1 } },
+    ]);
+    for (const unknown of [groups[0], total]) expect(unknown).not.toHaveProperty('memory');
   } finally {
     await redis.close();
     client.disconnect();

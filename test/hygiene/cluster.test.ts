@@ -1,5 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
-import { type RunningCluster, startRedisCluster } from '../../local/servers';
+import { type RunningCluster, type RunningRedis, signedIn, startRedisCluster } from '../../local/servers';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 
@@ -11,9 +11,12 @@ let settings: ReturnType<typeof settingsFor>;
 
 beforeAll(async () => {
   cluster = await startRedisCluster({ masters: 3 });
-  client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
-  nodes = cluster.nodes.map(({ url }) => new Redis(url));
-  const environment = { REDIS_NODES: cluster.addresses.join(',') };
+  client = new Cluster(
+    cluster.nodes.map(({ host, port }) => ({ host, port })),
+    signedIn('admin'),
+  );
+  nodes = cluster.nodes.map(({ adminUrl }) => new Redis(adminUrl));
+  const environment = cluster.environments.app;
   redis = redisFor(environment);
   settings = settingsFor(environment);
 });
@@ -68,10 +71,14 @@ async function moveSlot(slot: number, from: number, to: number, { finish = true 
   await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[from]!);
   await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[to]!);
   const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 10_000)) as string[];
-  const { host, port } = cluster.nodes[to]!;
   const moving = finish ? keys : keys.slice(0, Math.ceil(keys.length / 2));
-  if (moving.length > 0) await source.call('MIGRATE', host, port, '', 0, 5_000, 'KEYS', ...moving);
+  if (moving.length > 0) await migrate(source, cluster.nodes[to]!, moving);
   if (finish) await endMove(slot, to);
+}
+
+async function migrate(source: Redis, { host, port, adminUrl }: RunningRedis, keys: readonly string[]): Promise<void> {
+  const { password } = new URL(adminUrl);
+  await source.call('MIGRATE', host, port, '', 0, 5_000, 'AUTH', password, 'KEYS', ...keys);
 }
 
 async function endMove(slot: number, to: number): Promise<void> {
@@ -115,8 +122,7 @@ test.each(['script', 'commands'])('a slot whose keys are half moved is swept on 
   const summary = await runPass('sessions', deps);
   expect(summary.figures).toMatchObject({ given: 325 });
   const keys = (await nodes[owner]!.call('CLUSTER', 'GETKEYSINSLOT', slot, 1_000)) as string[];
-  const { host, port } = cluster.nodes[heir]!;
-  await nodes[owner]!.call('MIGRATE', host, port, '', 0, 5_000, 'KEYS', ...keys);
+  await migrate(nodes[owner]!, cluster.nodes[heir]!, keys);
   await endMove(slot, heir);
   expect(await withoutTtl('sess:*')).toEqual([]);
   await moveSlot(slot, heir, owner);

@@ -1,3 +1,4 @@
+import { addUser, type RunningRedis } from '../../local/servers';
 import { type Clock, systemClock } from '../../src/clock';
 import { type Entities, entityRegistry } from '../../src/entities/registry';
 import { closePass } from '../../src/hygiene/closing';
@@ -13,6 +14,7 @@ import { redisShards } from '../../src/hygiene/shards';
 import { runSlice, type SliceDeps, type SliceOptions, type SliceResult } from '../../src/hygiene/slice';
 import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle } from '../../src/redis';
+import { aclRules, COMMANDS } from '../../src/redis/acl';
 import { readSettings } from '../../src/settings';
 
 export function settingsFor(environment: Record<string, string>) {
@@ -22,6 +24,10 @@ export function settingsFor(environment: Record<string, string>) {
 export function redisFor(environment: Record<string, string>): RedisHandle {
   return createRedis({ settings: settingsFor(environment), logger: silentLogger, role: 'test' });
 }
+
+/** The app's commands on every key there is: for what is about keys of others. */
+export const onEveryKey = ({ adminUrl }: RunningRedis): Promise<string> =>
+  addUser(adminUrl, 'every-key', aclRules(COMMANDS.app, ['*']));
 
 /** A queue whose delays pass at once. */
 export function memoryQueue(): SweepQueue & { readonly messages: (SweepMessage & { delaySeconds: number })[] } {

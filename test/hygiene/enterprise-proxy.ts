@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Cluster } from 'ioredis';
-import type { RunningCluster } from '../../local/servers';
+import { type RunningCluster, signedIn } from '../../local/servers';
 
 /**
  * Redis Enterprise's dialect in front of a real cluster, as Azure Managed Redis' Enterprise policy presents it: one
@@ -31,7 +31,10 @@ export async function startEnterpriseProxy(
   backend: RunningCluster,
   { delayMs, commandMs, spend } = noTime,
 ): Promise<EnterpriseProxy> {
-  const cluster = new Cluster(backend.nodes.map(({ host, port }) => ({ host, port })));
+  const cluster = new Cluster(
+    backend.nodes.map(({ host, port }) => ({ host, port })),
+    signedIn('app'),
+  );
   cluster.on('error', () => {});
   await cluster.ping();
   const shards = () => cluster.nodes('master');

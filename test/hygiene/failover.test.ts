@@ -1,20 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
-import { startRedisCluster } from '../../local/servers';
+import { signedIn, startRedisCluster } from '../../local/servers';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 
 test('a master killed in mid-pass: its promoted replica is walked in the same pass', async () => {
   const cluster = await startRedisCluster({ masters: 3, replicas: 1 });
-  const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
+  const client = new Cluster(
+    cluster.nodes.map(({ host, port }) => ({ host, port })),
+    signedIn('admin'),
+  );
   client.on('error', () => {});
   const [victim, , , replica] = cluster.nodes;
-  const heir = new Redis(replica!.url);
-  const environment = { REDIS_NODES: cluster.addresses.join(',') };
+  const heir = new Redis(replica!.adminUrl);
+  const environment = cluster.environments.app;
   const redis = redisFor(environment);
   try {
     await Promise.all(Array.from({ length: 6_000 }, (_, index) => client.set(`sess:${index}`, '{}')));
     await Promise.all(Array.from({ length: 500 }, (_, index) => client.set(`foreign:${index}`, '1')));
-    const victimClient = new Redis(victim!.url);
+    const victimClient = new Redis(victim!.adminUrl);
     await victimClient.wait(1, 2_000);
     victimClient.disconnect();
 
@@ -37,7 +40,7 @@ test('a master killed in mid-pass: its promoted replica is walked in the same pa
     expect(summary.shards).toBe(4);
     const missing: string[] = [];
     for (const node of cluster.nodes.slice(1, 4)) {
-      const own = new Redis(node.url);
+      const own = new Redis(node.adminUrl);
       for (const key of await own.keys('*')) if ((await own.ttl(key)) === -1) missing.push(key);
       own.disconnect();
     }

@@ -8,7 +8,7 @@ let client: Redis;
 
 beforeAll(async () => {
   server = await startRedis();
-  client = new Redis(server.url);
+  client = new Redis(server.adminUrl);
 });
 afterAll(async () => {
   client.disconnect();

@@ -23,7 +23,7 @@ let client: Redis;
 let storage: StorageClients;
 const settings = () =>
   settingsFor({
-    REDIS_URL: server.url,
+    REDIS_URL: server.appUrl,
     AzureWebJobsStorage: azurite.connectionString,
     SWEEP_SLICE_SECONDS: '1',
     SWEEP_DUTY: '0.5',
@@ -33,7 +33,7 @@ const settings = () =>
 
 beforeAll(async () => {
   [azurite, server] = await Promise.all([startAzurite(), startRedis()]);
-  client = new Redis(server.url);
+  client = new Redis(server.adminUrl);
   storage = storageClients(settings());
 });
 
@@ -60,7 +60,7 @@ test('planned, sliced and closed, with counters and progress', async () => {
   const pipeline = client.pipeline();
   for (let index = 0; index < 5_000; index += 1) pipeline.set(`sess:${index}`, '{}');
   await pipeline.exec();
-  const redis = redisFor({ REDIS_URL: server.url });
+  const redis = redisFor({ REDIS_URL: server.appUrl });
   const counters = createCounters({ redis, logger: silentLogger });
   const common = { redis, storage, settings: settings(), entities: entityRegistry([]), logger: silentLogger };
   const sweeps = createSweeps({ ...common, counters, clock: systemClock });
@@ -116,7 +116,7 @@ test('the command line tells how far the scheduled passes are', async () => {
 });
 
 test('a message that is none is dropped and counted; one of an old run is dropped', async () => {
-  const redis = redisFor({ REDIS_URL: server.url });
+  const redis = redisFor({ REDIS_URL: server.appUrl });
   const counters = createCounters({ redis, logger: silentLogger });
   const common = { redis, storage, settings: settings(), entities: entityRegistry([]), logger: silentLogger };
   const sweeps = createSweeps({ ...common, counters, clock: systemClock });

@@ -14,10 +14,10 @@ import { redisFor, settingsFor } from './drive';
 
 test('a sweeper killed by SIGKILL in mid-slice: another goes on from its record, and nothing is counted twice', async () => {
   const [azurite, server] = await Promise.all([startAzurite(), startRedis()]);
-  const client = new Redis(server.url);
+  const client = new Redis(server.adminUrl);
   const folder = await mkdtemp(resolve('.cache', 'kill-'));
   const environment = {
-    REDIS_URL: server.url,
+    REDIS_URL: server.appUrl,
     AzureWebJobsStorage: azurite.connectionString,
     SWEEP_CENSUS_MINUTES: '0',
     SWEEP_RECLAIM_MINUTES: '0',

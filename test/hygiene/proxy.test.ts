@@ -1,9 +1,11 @@
 import { Cluster } from 'ioredis';
-import { type RunningCluster, startRedisCluster } from '../../local/servers';
+import { type RunningCluster, signedIn, startRedisCluster } from '../../local/servers';
 import { createCache } from '../../src/cache';
 import { systemClock } from '../../src/clock';
 import { defineEntity } from '../../src/entities/define-entity';
 import { entityRegistry } from '../../src/entities/registry';
+import { censusReport } from '../../src/hygiene/census/report';
+import type { CensusFindings } from '../../src/hygiene/census/tally';
 import type { PassName } from '../../src/hygiene/record';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
@@ -19,7 +21,10 @@ let redis: RedisHandle;
 
 beforeAll(async () => {
   cluster = await startRedisCluster({ masters: 3 });
-  client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
+  client = new Cluster(
+    cluster.nodes.map(({ host, port }) => ({ host, port })),
+    signedIn('admin'),
+  );
   proxy = await startEnterpriseProxy(cluster);
   redis = redisFor({ REDIS_URL: proxy.url });
 });
@@ -70,8 +75,12 @@ test('a page script, which covers one shard there, is found out by the count of 
 test('the census counts every shard', async () => {
   const summary = await runPass('census', rig(redis, settingsFor({ REDIS_URL: proxy.url })));
   expect(summary).toMatchObject({ shards: 1, examined: 2_400, faults: [] });
-  expect(summary.figures).toMatchObject({ keys: 2_400, keysWithoutTtl: 1_600 });
-  expect(summary.figures.bytes).toBeGreaterThan(2_400 * 40);
+  expect(summary.figures).toMatchObject({ keys: 2_400, keysWithoutTtl: 400 });
+  const { groups } = censusReport(summary.findings as CensusFindings);
+  const by = Object.fromEntries(groups.map((group) => [group.label, group]));
+  expect(by['(no access)']).toMatchObject({ keys: 1_200 });
+  expect(by.sessions).toMatchObject({ keys: 1_200, withoutTtl: 400 });
+  expect(by.sessions?.memory?.bytes).toBeGreaterThan(1_200 * 40);
 });
 
 test('reclaim unlinks what was invalidated, wherever it lives', async () => {

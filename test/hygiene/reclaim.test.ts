@@ -22,8 +22,8 @@ const entities = entityRegistry([
 
 beforeAll(async () => {
   server = await startRedis();
-  client = new Redis(server.url);
-  redis = redisFor({ REDIS_URL: server.url });
+  client = new Redis(server.adminUrl);
+  redis = redisFor({ REDIS_URL: server.appUrl });
 });
 afterAll(async () => {
   await redis.close();
@@ -34,7 +34,7 @@ beforeEach(() => client.flushall());
 
 const cache = () =>
   createCache({ redis, entities, logger: silentLogger, clock: systemClock } satisfies CacheDependencies);
-const deps = () => rig(redis, settingsFor({ REDIS_URL: server.url }), { entities });
+const deps = () => rig(redis, settingsFor({ REDIS_URL: server.appUrl }), { entities });
 const left = async () => (await client.keys('cache:{*}')).filter((key) => key.endsWith('}')).sort();
 
 async function fill(): Promise<void> {

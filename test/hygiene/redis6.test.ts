@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import { findRedis6 } from '../../local/servers/redis6';
+import { censusReport } from '../../src/hygiene/census/report';
+import type { CensusFindings } from '../../src/hygiene/census/tally';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 
@@ -18,8 +20,8 @@ beforeAll(async () => {
     return;
   }
   server = await startRedis({ program, args: HIDDEN.flatMap((command) => ['--rename-command', command, '']) });
-  client = new Redis(server.url);
-  redis = redisFor({ REDIS_URL: server.url });
+  client = new Redis(server.adminUrl);
+  redis = redisFor({ REDIS_URL: server.appUrl });
 }, 180_000);
 
 afterAll(async () => {
@@ -35,13 +37,18 @@ test.each(['script', 'commands'])('Redis 6.0 is swept, counted and reclaimed lik
   await client.mset(Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`sess:${index}`, '{}'])));
   await client.set('sess:long', '{}', 'EX', 400 * 86_400);
   await client.mset({ 'app:1': 'x', 'app:2': 'x' });
-  const settings = settingsFor({ REDIS_URL: server.url, SWEEP_PAGES: way });
+  const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_PAGES: way });
   const sessions = await runPass('sessions', rig(redis, settings));
   expect(sessions).toMatchObject({ examined: 1_003, faults: [], figures: { given: 1_000, capped: 1 } });
   expect(await client.ttl('sess:999')).toBeGreaterThan(0);
   expect(await client.ttl('app:1')).toBe(-1);
   const census = await runPass('census', rig(redis, settings));
-  expect(census.figures).toMatchObject({ keys: 1_003, keysWithoutTtl: 2 });
-  expect(census.figures.bytes).toBeGreaterThan(50_000);
+  expect(census.figures).toMatchObject({ keys: 1_003, keysWithoutTtl: 0 });
+  const { groups } = censusReport(census.findings as CensusFindings);
+  expect(groups).toMatchObject([
+    { label: 'sessions', keys: 1_001 },
+    { label: '(no access)', keys: 2 },
+  ]);
+  expect(groups[0]?.memory?.bytes).toBeGreaterThan(50_000);
   expect((await runPass('reclaim', rig(redis, settings))).figures).toMatchObject({ entries: 0 });
 });

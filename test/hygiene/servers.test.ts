@@ -15,10 +15,10 @@ const clients: Redis[] = [];
 async function start(args: string[] = []): Promise<{ server: RunningRedis; client: Redis; redis: RedisHandle }> {
   const server = await startRedis({ args });
   servers.push(server);
-  const client = new Redis(server.url);
+  const client = new Redis(server.adminUrl);
   client.on('error', () => {});
   clients.push(client);
-  const redis = redisFor({ REDIS_URL: server.url });
+  const redis = redisFor({ REDIS_URL: server.appUrl });
   opened.push(redis);
   return { server, client, redis };
 }
@@ -48,7 +48,7 @@ test.each([
 ])('Redis killed by SIGKILL in mid-pass and started again: every session has a TTL at the end (%s)', async (way) => {
   const { server, client, redis } = await start(['--appendonly', 'yes', '--appendfsync', 'always']);
   await fill(client, 8_000, 2);
-  const settings = settingsFor({ REDIS_URL: server.url, SWEEP_PAGES: way });
+  const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_PAGES: way });
   const deps = rig(redis, settings, { options: { budgetMs: 1, saveEveryMs: 1 } });
   let slices = 0;
   const summary = await runPass('sessions', deps, {
@@ -67,7 +67,7 @@ test.each([
 test('Redis killed by SIGKILL in mid-slice: the slice pauses, and the pass ends complete', async () => {
   const { server, client, redis } = await start(['--appendonly', 'yes', '--appendfsync', 'always']);
   await fill(client, 20_000, 2);
-  const settings = settingsFor({ REDIS_URL: server.url, SWEEP_DUTY: '0.02' });
+  const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_DUTY: '0.02' });
   const deps = rig(redis, settings, { options: { saveEveryMs: 20 }, deadlineMs: 500 });
   const results: SliceResult[] = [];
   let examinedAtKill: Promise<void> | undefined;
@@ -90,7 +90,7 @@ test('Redis killed by SIGKILL in mid-slice: the slice pauses, and the pass ends 
   await examinedAtKill;
   expect(results).toMatchObject([{ outcome: 'paused', reason: 'unreachable' }]);
   await server.restart();
-  const full = settingsFor({ REDIS_URL: server.url });
+  const full = settingsFor({ REDIS_URL: server.appUrl });
   let summary: Awaited<ReturnType<typeof drain>>;
   while (!summary) summary = await drain('sessions', { ...rig(redis, full), records, queue: deps.queue });
   expect(summary).toMatchObject({ restarts: 1, faults: [], examined: 20_000 });
@@ -100,7 +100,7 @@ test('Redis killed by SIGKILL in mid-slice: the slice pauses, and the pass ends 
 test('a keyspace that grows during the scan: what was there at the start is fixed, and the pass ends', async () => {
   const { client, redis, server } = await start();
   await fill(client, 5_000, 5);
-  const settings = settingsFor({ REDIS_URL: server.url });
+  const settings = settingsFor({ REDIS_URL: server.appUrl });
   let grown = 0;
   const summary = await runPass('sessions', rig(redis, settings, { options: { budgetMs: 1, saveEveryMs: 1 } }), {
     onSlice: async () => {
@@ -120,7 +120,7 @@ test('a set of a million members gets a TTL and is counted, and an index loses a
   for (let part = 0; part < 10; part += 1) await client.eval(add, 1, 'sess:huge', part);
   const index = `for i = 1, 100000 do redis.call('ZADD', KEYS[1], 1, ARGV[1] .. ':' .. i) end`;
   for (let part = 0; part < 3; part += 1) await client.eval(index, 1, 'sess:user:{u}:sessions', part);
-  const settings = settingsFor({ REDIS_URL: server.url, SWEEP_INSPECT_EVERY: '1' });
+  const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_INSPECT_EVERY: '1' });
   const summary = await runPass('sessions', rig(redis, settings));
   expect(summary.figures).toMatchObject({ given: 2, otherTypes: 1, pruned: 1_000 });
   const census = await runPass('census', rig(redis, settings));
@@ -142,7 +142,7 @@ describe.each([
     const pipeline = client.pipeline();
     for (let index = 0; index < 1_000; index += 1) pipeline.set(`sess:${index}`, '{}').set(`foreign:${index}`, '1');
     await pipeline.exec();
-    const settings = settingsFor({ REDIS_URL: server.url });
+    const settings = settingsFor({ REDIS_URL: server.appUrl });
     const summary = await runPassHere({ redis, settings, pass: 'sessions', dryRun: false });
     expect(summary).toMatchObject({ examined: 2_000, faults: [], figures: { matched: 1_000, given: 1_000 } });
     expect(await withoutTtl(client, 'sess:*')).toEqual([]);
@@ -153,7 +153,7 @@ describe.each([
 test('a database with only foreign keys is left as it was', async () => {
   const { client, redis, server } = await start();
   await client.mset(Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`app:${index}`, 'x'])));
-  const summary = await runPass('sessions', rig(redis, settingsFor({ REDIS_URL: server.url })));
+  const summary = await runPass('sessions', rig(redis, settingsFor({ REDIS_URL: server.appUrl })));
   expect(summary).toMatchObject({ examined: 3_000, figures: { matched: 0 }, faults: [] });
   expect(await withoutTtl(client, '*')).toHaveLength(3_000);
 });

@@ -12,8 +12,8 @@ let environment: Record<string, string>;
 
 beforeAll(async () => {
   server = await startRedis();
-  client = new Redis(server.url);
-  environment = { REDIS_URL: server.url };
+  client = new Redis(server.adminUrl);
+  environment = { REDIS_URL: server.appUrl };
   redis = redisFor(environment);
 });
 

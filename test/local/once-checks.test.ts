@@ -66,7 +66,7 @@ describe('sessions, in Redis itself', () => {
   let client: Client;
   beforeAll(async () => {
     redis = await startRedis();
-    client = createClient({ entities: [], settings: readSettings({ REDIS_URL: redis.url }) });
+    client = createClient({ entities: [], settings: readSettings({ REDIS_URL: redis.appUrl }) });
   });
   afterAll(async () => {
     await client?.close();
@@ -83,7 +83,7 @@ describe('sessions, in Redis itself', () => {
       ok: false,
       found: expect.stringContaining('1 left'),
     });
-    await sessions.expire('sess:b', 60);
+    await sessions.pexpire('sess:b', 60_000);
     expect((await checkSessions(client, evidence, 2)).ok).toBe(true);
     expect((await checkSessions(client, evidence, 3)).ok).toBe(false);
   });

@@ -36,7 +36,7 @@ const runOf = async (job: string) => {
 
 test('the app starts without its Redis and its database; a job fails with one line, and recovers by itself', async () => {
   await redis.kill('SIGKILL');
-  const services = { REDIS_URL: redis.url, DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/d' };
+  const services = { REDIS_URL: redis.appUrl, DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/d' };
   const own = { PATH: process.env.PATH, HOME: process.env.HOME, STEWARD_HOST: 'local' };
   host = await startFunctionsHost({
     env: stackEnvironment(own, { ...services, AzureWebJobsStorage: azurite.connectionString }, 'once'),

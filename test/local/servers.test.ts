@@ -11,6 +11,7 @@ import { Client } from 'pg';
 import {
   findRedis6,
   freePort,
+  signedIn,
   startAzurite,
   startPglite,
   startPostgres,
@@ -51,7 +52,7 @@ test('ports that are given are free, and none is given twice', async () => {
 
 test('redis answers with its password, is restarted where it was, and leaves neither process nor folder', async () => {
   const server = await startRedis({ password: 'p:ss', args: ['--maxmemory', '20mb'] });
-  const client = new Redis(server.url, { maxRetriesPerRequest: 1 });
+  const client = new Redis(server.adminUrl, { maxRetriesPerRequest: 1 });
   client.on('error', () => {});
   try {
     expect(await client.set('a', '1')).toBe('OK');
@@ -60,7 +61,7 @@ test('redis answers with its password, is restarted where it was, and leaves nei
     expect(await gone(before)).toBe(true);
     await server.restart();
     expect(server.pid).not.toBe(before);
-    const again = new Redis(server.url);
+    const again = new Redis(server.adminUrl);
     expect(await again.get('a')).toBeNull();
     again.disconnect();
   } finally {
@@ -74,7 +75,7 @@ test('redis answers with its password, is restarted where it was, and leaves nei
 test('a cluster of three masters serves every slot as soon as it is there', async () => {
   const cluster = await startRedisCluster({ masters: 3 });
   const [seed] = cluster.nodes;
-  const client = new Cluster([{ host: seed!.host, port: seed!.port }]);
+  const client = new Cluster([{ host: seed!.host, port: seed!.port }], signedIn('admin'));
   try {
     for (let index = 0; index < 100; index += 1) await client.set(`key:${index}`, index);
     const sizes = await Promise.all(client.nodes('master').map((node) => node.dbsize()));
@@ -92,7 +93,7 @@ test('Redis 6.0, where it can be had, is a cluster as well', async () => {
   if (program === undefined) return;
   const cluster = await startRedisCluster({ masters: 3, program });
   const [seed] = cluster.nodes;
-  const client = new Redis(seed!.url);
+  const client = new Redis(seed!.adminUrl);
   try {
     expect(await client.info('server')).toContain('redis_version:6.0.');
     expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok');

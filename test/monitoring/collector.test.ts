@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { findRedis6, findValkey, type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
 import { MINUTE } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
@@ -46,13 +46,17 @@ describe('one server', () => {
   let server: RunningRedis;
   let redis: RedisHandle;
   let client: Redis;
+  let admin: Redis;
 
   beforeAll(async () => {
     server = await startRedis({ args: ['--maxmemory', '64mb'] });
     redis = redisOf(server);
     client = redis.client('cache') as Redis;
+    admin = new Redis(server.adminUrl);
+    admin.on('error', () => {});
   });
   afterAll(async () => {
+    admin.disconnect();
     await redis.close();
     await server.stop();
   });
@@ -61,8 +65,8 @@ describe('one server', () => {
     const store = createMemorySampleStore();
     const { at, last } = collecting(redis, store);
     await at(0);
-    await client.set('a', '1');
-    for (const key of ['a', 'a', 'a', 'nothing']) await client.get(key);
+    await client.set('cache:a', '1');
+    for (const key of ['a', 'a', 'a', 'nothing']) await client.get(`cache:${key}`);
     await at(1);
     const batch = await last(1, /:/);
     expect(batch?.values).toMatchObject({
@@ -80,7 +84,7 @@ describe('one server', () => {
     const store = createMemorySampleStore();
     const { at, last } = collecting(redis, store);
     await at(0);
-    await client.get('a');
+    await client.get('cache:a');
     await at(1);
     const report = await at(1);
     expect(report.figures.nodes).toBe(0);
@@ -91,8 +95,8 @@ describe('one server', () => {
     const store = createMemorySampleStore();
     const { at, last } = collecting(redis, store);
     await at(0);
-    await client.config('RESETSTAT');
-    await client.get('a');
+    await admin.config('RESETSTAT');
+    await client.get('cache:a');
     await at(1);
     expect((await last(1, /:/))?.values[gets]).toBe(1);
   });
@@ -101,9 +105,9 @@ describe('one server', () => {
     const store = createMemorySampleStore();
     const { at, last } = collecting(redis, store);
     await at(0);
-    await client.config('SET', 'slowlog-log-slower-than', '0');
-    await client.get('a');
-    await client.config('SET', 'slowlog-log-slower-than', '10000');
+    await admin.config('SET', 'slowlog-log-slower-than', '0');
+    await client.get('cache:a');
+    await admin.config('SET', 'slowlog-log-slower-than', '10000');
     await at(1);
     const values = (await last(1, /:/))?.values;
     expect(values?.redis_slowlog_entries).toBeGreaterThanOrEqual(2);
@@ -129,9 +133,9 @@ describe('one server', () => {
     const store = createMemorySampleStore();
     const { at } = collecting(redis, store);
     await at(0);
-    await client.get('a');
+    await client.get('cache:a');
     await at(1);
-    await client.get('a');
+    await client.get('cache:a');
     await at(2);
     const now = T0 + 2 * MINUTE;
     const text = renderPrometheus(await latestBatches(store, now), await store.baselines(now));
@@ -157,7 +161,7 @@ describe('one server', () => {
     await at(2);
     expect((await last(2, source))?.values).toMatchObject({ redis_up: 1 });
     expect((await last(2, source))?.values).not.toHaveProperty('redis_keyspace_misses');
-    await client.get('nothing');
+    await client.get('cache:nothing');
     await at(3);
     expect((await last(3, source))?.values[gets]).toBe(1);
   });
@@ -200,8 +204,8 @@ test('Redis 6.0 with the commands away that Azure hides is sampled whole; what i
   try {
     const { at, last } = collecting(redis, store, { logger, limits: { maxClients: 1_000 } });
     await at(0);
-    await client.set('a', '1');
-    for (const key of ['a', 'a', 'nothing']) await client.get(key);
+    await client.set('cache:a', '1');
+    for (const key of ['a', 'a', 'nothing']) await client.get(`cache:${key}`);
     await at(1);
     const { values = {}, info } = (await last(1, /:/)) ?? {};
     expect(info).toMatchObject({ role: 'master', version: expect.stringMatching(/^6\.0\./) });
@@ -230,8 +234,8 @@ test('Valkey is sampled as Redis is, and named by its own version', async () => 
   try {
     const { at, last } = collecting(redis, store);
     await at(0);
-    await client.set('a', '1');
-    for (const key of ['a', 'a', 'nothing']) await client.get(key);
+    await client.set('cache:a', '1');
+    for (const key of ['a', 'a', 'nothing']) await client.get(`cache:${key}`);
     await at(1);
     const { values = {}, info } = (await last(1, /:/)) ?? {};
     expect(info).toMatchObject({ role: 'master', version: expect.stringMatching(/^[89]\.\d+\.\d+$/) });
@@ -252,7 +256,7 @@ test('Valkey is sampled as Redis is, and named by its own version', async () => 
 test('every node of a cluster is a source of its own, replicas too; one that dies is down while the others answer', async () => {
   const cluster = await startRedisCluster({ masters: 3, replicas: 1 });
   const redis = createRedis({
-    settings: settingsFor({ REDIS_URL: '', REDIS_NODES: cluster.addresses.join(',') }),
+    settings: settingsFor(cluster.environments.app),
     logger: silentLogger,
     role: 'test',
   });

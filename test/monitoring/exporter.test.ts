@@ -34,9 +34,9 @@ test('redis_exporter reads the same numbers from the same INFO', async () => {
     return;
   }
   const server = await startRedis({ args: ['--maxmemory', '50mb'] });
-  const client = new Redis(server.url);
+  const client = new Redis(server.adminUrl);
   const port = await freePort();
-  const exporter = spawn(program.path, ['-redis.addr', server.url, '-web.listen-address', `127.0.0.1:${port}`], {
+  const exporter = spawn(program.path, ['-redis.addr', server.adminUrl, '-web.listen-address', `127.0.0.1:${port}`], {
     env: { ...process.env, ...program.env },
     stdio: 'ignore',
   });

@@ -22,7 +22,7 @@ let deadLetters: DeadLetters;
 beforeAll(async () => {
   [azurite, server] = await Promise.all([startAzurite(), startRedis()]);
   settings = settingsFor({
-    REDIS_URL: server.url,
+    REDIS_URL: server.appUrl,
     AzureWebJobsStorage: azurite.connectionString,
     SWEEP_SESSIONS_MINUTES: '0',
     SWEEP_RECLAIM_MINUTES: '0',

@@ -29,8 +29,8 @@ export function censusAt(finishedAt: number): CensusView {
 export const settingsFor = (over: Record<string, string>): Settings =>
   readSettings({ REDIS_URL: 'redis://127.0.0.1:1', AzureWebJobsStorage: 'UseDevelopmentStorage=true', ...over });
 
-export const redisOf = (server: Pick<RunningRedis, 'url'>) =>
-  createRedis({ settings: settingsFor({ REDIS_URL: server.url }), logger: silentLogger, role: 'test' });
+export const redisOf = (server: Pick<RunningRedis, 'appUrl'>) =>
+  createRedis({ settings: settingsFor({ REDIS_URL: server.appUrl }), logger: silentLogger, role: 'test' });
 
 let prefixes = 0;
 

@@ -1,10 +1,12 @@
 import { inspect } from 'node:util';
-import { type RunningRedis, startRedis } from '../../local/servers';
+import { Redis } from 'ioredis';
+import { type RunningRedis, startRedis, urlWith } from '../../local/servers';
 import { createRedis } from '../../src/redis';
 import { recordingLogger, redisSettings } from './recorder';
 import { bump } from './scripts';
 
 const CANARY = 'canary-5f0c9a';
+const KEY = `cache:${CANARY}`;
 
 let server: RunningRedis;
 beforeAll(async () => {
@@ -24,25 +26,29 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
 test('no value, key or password is in an error, its causes, or the log, however deeply they are printed', async () => {
   const { logger, lines } = recordingLogger();
   const told: unknown[] = [];
-  const settings = redisSettings({ REDIS_URL: server.url });
+  const settings = redisSettings({ REDIS_URL: server.appUrl });
   const redis = createRedis({ settings, logger, role: 'test' });
-  await redis.client('cache').lpush(CANARY, CANARY);
-  told.push(await thrownBy(redis.run('cache', bump, [CANARY], [CANARY])));
-  told.push(await thrownBy(redis.within(redis.client('cache').incr(CANARY))));
-  told.push(await thrownBy(redis.within(redis.client('cache').getrange(CANARY, 0, 1))));
-  const dying = thrownBy(redis.within(redis.client('cache').call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no')));
-  const underWay = Array.from({ length: 20 }, () => redis.within(redis.client('cache').set('k', CANARY)));
-  told.push(await dying.catch(() => undefined), ...(await Promise.allSettled(underWay)));
+  await redis.client('cache').zadd(KEY, 1, CANARY);
+  told.push(await thrownBy(redis.run('cache', bump, [KEY], [CANARY])));
+  told.push(await thrownBy(redis.within(redis.client('cache').get(KEY))));
+  told.push(await thrownBy(redis.within(redis.client('cache').getrange(KEY, 0, 1))));
+  const admin = new Redis(server.adminUrl);
+  await admin.call('CLIENT', 'PAUSE', 5_000, 'WRITE');
+  const underWay = Array.from({ length: 20 }, () => redis.within(redis.client('cache').set('cache:k', CANARY)));
+  await admin.call('CLIENT', 'KILL', 'USER', 'app');
+  told.push(...(await Promise.allSettled(underWay)));
+  await admin.call('CLIENT', 'UNPAUSE');
+  admin.disconnect();
   await redis.close();
 
-  const url = server.url.replace('://', `://someone:${CANARY}@`);
+  const url = urlWith(server.appUrl, { username: 'someone', password: CANARY });
   const refused = createRedis({
     settings: redisSettings({ REDIS_URL: url, REDIS_DEADLINE_MS: '500' }),
     logger,
     role: 'test',
   });
-  told.push(await thrownBy(refused.run('cache', bump, ['x'], [1])));
-  told.push(await thrownBy(refused.within(refused.client('cache').get('x'))));
+  told.push(await thrownBy(refused.run('cache', bump, ['cache:x'], [1])));
+  told.push(await thrownBy(refused.within(refused.client('cache').get('cache:x'))));
   await refused.close();
 
   expect(told.length).toBeGreaterThan(6);

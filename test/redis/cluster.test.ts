@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { type RunningCluster, type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
 import { capabilitiesOf, createCounters, createRedis, type RedisHandle, readCounters } from '../../src/redis';
 import { slotOf } from '../../src/redis/slot';
@@ -22,7 +23,7 @@ afterAll(async () => {
 
 function open(environment: Record<string, string> = {}) {
   const recorder = recordingLogger();
-  const given = environment.REDIS_URL === undefined ? { REDIS_NODES: cluster.addresses.join(',') } : {};
+  const given = environment.REDIS_URL === undefined ? cluster.environments.app : {};
   const redis = createRedis({
     settings: redisSettings({ ...given, ...environment }),
     logger: recorder.logger,
@@ -35,7 +36,7 @@ function open(environment: Record<string, string> = {}) {
 /** A key that the master with this index owns, the slots being split evenly in order. */
 function keyOf(master: number, name: string): string {
   for (let tries = 0; ; tries += 1) {
-    const key = `${name}:${tries}`;
+    const key = `cache:${name}:${tries}`;
     if (Math.floor((slotOf(key) * 3) / 16_384) === master) return key;
   }
 }
@@ -43,11 +44,11 @@ function keyOf(master: number, name: string): string {
 const node = (index: number) => cluster.nodes[index] as RunningRedis;
 
 test('slots are the server’s own', async () => {
-  const { redis } = open();
-  const client = redis.client('cache');
+  const admin = new Redis(node(0).adminUrl);
   for (const key of ['a', 'cache:{user:profile:1}', '{}x', 'a{b', 'a{}{b}', 'ключ', '{user}:x{y}', '']) {
-    expect([key, slotOf(key)]).toEqual([key, await client.call('CLUSTER', 'KEYSLOT', key)]);
+    expect([key, slotOf(key)]).toEqual([key, await admin.call('CLUSTER', 'KEYSLOT', key)]);
   }
+  admin.disconnect();
 });
 
 test('one client serves all stores and every master', async () => {
@@ -67,24 +68,24 @@ test('one client serves all stores and every master', async () => {
 });
 
 test('one node’s URL and REDIS_MODE=cluster find the rest', async () => {
-  const { redis } = open({ REDIS_URL: node(1).url, REDIS_MODE: 'cluster' });
+  const { redis } = open({ REDIS_URL: node(1).appUrl, REDIS_MODE: 'cluster' });
   expect(await redis.nodes('masters')).toHaveLength(3);
   expect(await capabilitiesOf(redis)).toMatchObject({ cluster: true, enterprise: false });
 });
 
 test('a cluster spoken to as one server says which setting to change', async () => {
   const databases = { REDIS_SESSIONS_DB: '0', REDIS_CACHE_DB: '0', REDIS_WORK_DB: '0' };
-  const selected = open({ REDIS_URL: node(0).url, REDIS_DEADLINE_MS: '500' });
+  const selected = open({ REDIS_URL: node(0).appUrl, REDIS_DEADLINE_MS: '500' });
   const mode = { code: 'E_REDIS_MODE', message: 'this Redis is a node of a cluster: set REDIS_MODE=cluster' };
-  await expect(selected.redis.run('cache', bump, ['x'], [1])).rejects.toMatchObject(mode);
-  const moved = open({ REDIS_URL: node(0).url, ...databases });
+  await expect(selected.redis.run('cache', bump, ['cache:x'], [1])).rejects.toMatchObject(mode);
+  const moved = open({ REDIS_URL: node(0).appUrl, ...databases });
   await expect(moved.redis.run('cache', bump, [keyOf(2, 'x')], [1])).rejects.toMatchObject(mode);
 });
 
 test('one server spoken to as a cluster says so too', async () => {
   const server = await startRedis();
-  const { redis } = open({ REDIS_URL: server.url, REDIS_MODE: 'cluster', REDIS_DEADLINE_MS: '500' });
-  await expect(redis.run('cache', bump, ['x'], [1])).rejects.toMatchObject({
+  const { redis } = open({ REDIS_URL: server.appUrl, REDIS_MODE: 'cluster', REDIS_DEADLINE_MS: '500' });
+  await expect(redis.run('cache', bump, ['cache:x'], [1])).rejects.toMatchObject({
     code: 'E_REDIS_MODE',
     message: expect.stringContaining('REDIS_MODE=standalone'),
   });
@@ -178,7 +179,7 @@ test('counters work on a cluster', async () => {
 
 test('with no node there, the line says so within the deadline', async () => {
   const { redis } = open({ REDIS_NODES: '127.0.0.1:1,127.0.0.1:2', REDIS_DEADLINE_MS: '300' });
-  await expect(redis.run('cache', bump, ['x'], [1])).rejects.toMatchObject({
+  await expect(redis.run('cache', bump, ['cache:x'], [1])).rejects.toMatchObject({
     code: 'E_REDIS_UNAVAILABLE',
     sent: false,
     // Which of them is tried last is chance.
@@ -190,9 +191,9 @@ test('with no node there, the line says so within the deadline', async () => {
 
 test('close leaves no connection on any node', async () => {
   const recorder = recordingLogger();
-  const settings = redisSettings({ REDIS_NODES: cluster.addresses.join(',') });
+  const settings = redisSettings(cluster.environments.app);
   const redis = createRedis({ settings, logger: recorder.logger, role: 'leaver' });
-  await redis.dedicated('work', 'subscriber').subscribe('news');
+  await redis.dedicated('work', 'subscriber').subscribe('cache:news');
   for (const { client } of await redis.nodes('masters')) await client.ping();
   await redis.close();
   const watcher = open().redis;

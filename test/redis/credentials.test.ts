@@ -31,7 +31,7 @@ async function load(redis: RedisHandle, done: () => boolean): Promise<number> {
   let count = 0;
   const caller = async (id: number) => {
     while (!done()) {
-      const key = `load:${id}:${count % 50}`;
+      const key = `cache:load:${id}:${count % 50}`;
       await redis.run('cache', bump, [key], [1]);
       await redis.within(redis.client('sessions').get(key));
       count += 1;
@@ -61,29 +61,29 @@ describe('one server', () => {
   test('tokens rotate under load without one failed command, the subscriber’s connection included', async () => {
     const before = directory.issued.length;
     const source = entraCredentials({ objectId: USER, tokens: directory.tokens(600) });
-    const { redis } = open(source, { REDIS_URL: server.url });
+    const { redis } = open(source, { REDIS_URL: server.appUrl });
     const subscriber = redis.dedicated('work', 'subscriber');
-    await subscriber.subscribe('news');
+    await subscriber.subscribe('cache:news');
     const signedIn = await directory.signIns();
     const rotated = () => directory.issued.length - before >= 5;
     expect(await load(redis, rotated)).toBeGreaterThan(0);
     // At least three renewals are through, on the connections of two stores and the subscriber's.
     expect((await directory.signIns()) - signedIn).toBeGreaterThanOrEqual(3 * 3);
     const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
-    await redis.client('work').publish('news', 'still here');
+    await redis.client('work').publish('cache:news', 'still here');
     expect(await heard).toBe('still here');
     expect(redis.events).toMatchObject({ error: 0, end: 0, reconnecting: 0 });
   });
 
   test('a connection that was closed comes back with the newest token', async () => {
     const source = entraCredentials({ objectId: USER, tokens: directory.tokens(600) });
-    const { redis } = open(source, { REDIS_URL: server.url });
+    const { redis } = open(source, { REDIS_URL: server.appUrl });
     await redis.ready();
     const before = directory.issued.length;
-    while (directory.issued.length < before + 3) await redis.within(redis.client('cache').get('x'));
+    while (directory.issued.length < before + 3) await redis.within(redis.client('cache').get('cache:x'));
     await directory.closeConnections();
-    expect(await redis.run('cache', peek, ['came-back'], [])).toBeNull();
-    expect(await redis.run('cache', bump, ['came-back'], [1])).toBe(1);
+    expect(await redis.run('cache', peek, ['cache:came-back'], [])).toBeNull();
+    expect(await redis.run('cache', bump, ['cache:came-back'], [1])).toBe(1);
   });
 
   test('where signing in again is refused, the connections are replaced, and what is under way ends first', async () => {
@@ -98,7 +98,7 @@ describe('one server', () => {
         return { username: USER, password: reads === 1 ? 'one' : 'two', renewAt };
       },
     };
-    const { redis } = open(source, { REDIS_URL: server.url });
+    const { redis } = open(source, { REDIS_URL: server.appUrl });
     await redis.ready();
     const { ready } = redis.events;
     expect(await load(redis, () => redis.events.ready >= ready + 2)).toBeGreaterThan(0);
@@ -111,7 +111,7 @@ describe('one server', () => {
     await directory.passwords('key-one');
     const store = { getSecret: async (name: string) => vault.get(name) ?? Promise.reject(new Error(`no ${name}`)) };
     const { redis } = open(keyCredentials({ store, names: ['primary'], username: USER, rereadMs: 200 }), {
-      REDIS_URL: server.url,
+      REDIS_URL: server.appUrl,
     });
     await redis.ready();
     const signedIn = await directory.signIns();
@@ -126,8 +126,8 @@ describe('one server', () => {
     expect(await load(redis, () => changed)).toBeGreaterThan(0);
     await watching;
     await directory.closeConnections();
-    expect(await redis.run('cache', peek, ['rotated'], [])).toBeNull();
-    expect(await redis.run('cache', bump, ['rotated'], [1])).toBe(1);
+    expect(await redis.run('cache', peek, ['cache:rotated'], [])).toBeNull();
+    expect(await redis.run('cache', bump, ['cache:rotated'], [1])).toBe(1);
   });
 
   test('a key made anew without a word: WRONGPASS reads the vault again, and then the secondary serves', async () => {
@@ -138,28 +138,28 @@ describe('one server', () => {
     await directory.passwords('first', 'second');
     const store = { getSecret: async (name: string) => vault.get(name) ?? '' };
     const { redis } = open(keyCredentials({ store, names: ['primary', 'secondary'], username: USER }), {
-      REDIS_URL: server.url,
+      REDIS_URL: server.appUrl,
     });
-    expect(await redis.run('cache', bump, ['secondary'], [1])).toBe(1);
+    expect(await redis.run('cache', bump, ['cache:secondary'], [1])).toBe(1);
     await directory.passwords('first-anew', 'second');
     await directory.closeConnections();
     // Callers whose script may be repeated see nothing of it, neither of the closed connection nor of the refused key.
-    expect(await redis.run('cache', peek, ['secondary'], [])).toBe('1');
-    expect(await redis.run('cache', bump, ['secondary'], [1])).toBe(2);
+    expect(await redis.run('cache', peek, ['cache:secondary'], [])).toBe('1');
+    expect(await redis.run('cache', bump, ['cache:secondary'], [1])).toBe(2);
     vault.set('primary', 'first-anew');
     await directory.passwords('first-anew');
     await directory.closeConnections();
-    expect(await redis.run('cache', peek, ['secondary'], [])).toBe('2');
-    expect(await redis.run('cache', bump, ['secondary'], [1])).toBe(3);
+    expect(await redis.run('cache', peek, ['cache:secondary'], [])).toBe('2');
+    expect(await redis.run('cache', bump, ['cache:secondary'], [1])).toBe(3);
   });
 
   test('where sign-in is refused for good, the line says WRONGPASS and shows no password', async () => {
     const store = { getSecret: async () => 'hunter2-canary' };
     const { redis, lines } = open(keyCredentials({ store, names: ['primary'], username: USER }), {
-      REDIS_URL: server.url,
+      REDIS_URL: server.appUrl,
       REDIS_DEADLINE_MS: '800',
     });
-    await expect(redis.run('cache', bump, ['x'], [1])).rejects.toMatchObject({
+    await expect(redis.run('cache', bump, ['cache:x'], [1])).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
       message: expect.stringContaining('WRONGPASS'),
     });
@@ -176,16 +176,16 @@ describe('one server', () => {
       },
     };
     const { redis } = open(keyCredentials({ store, names: ['primary'], username: USER }), {
-      REDIS_URL: server.url,
+      REDIS_URL: server.appUrl,
       REDIS_DEADLINE_MS: '1000',
     });
-    await expect(redis.within(redis.client('cache').get('x'))).rejects.toMatchObject({
+    await expect(redis.within(redis.client('cache').get('cache:x'))).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
       message: 'no credentials for Redis: the vault is away',
     });
-    await expect(redis.run('cache', bump, ['x'], [1])).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
+    await expect(redis.run('cache', bump, ['cache:x'], [1])).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
     away = false;
-    expect(await redis.run('cache', bump, ['vault-back'], [1])).toBe(1);
+    expect(await redis.run('cache', bump, ['cache:vault-back'], [1])).toBe(1);
   });
 });
 
@@ -194,12 +194,13 @@ test('on a cluster every node’s connection is signed in again, and new ones wi
   const directory = new Directory(cluster.nodes);
   try {
     const source = entraCredentials({ objectId: USER, tokens: directory.tokens(600) });
-    const { redis } = open(source, { REDIS_NODES: cluster.addresses.join(',') });
+    const { redis } = open(source, cluster.environments.app);
     const rotated = () => directory.issued.length >= 5;
     expect(await load(redis, rotated)).toBeGreaterThan(0);
     expect(redis.events.error).toBe(0);
     await directory.closeConnections();
-    for (const key of ['a', 'b', 'c', 'd']) expect(await redis.run('cache', peek, [`again:${key}`], [])).toBeNull();
+    for (const key of ['a', 'b', 'c', 'd'])
+      expect(await redis.run('cache', peek, [`cache:again:${key}`], [])).toBeNull();
   } finally {
     await Promise.all(opened.splice(0).map((redis) => redis.close()));
     directory.end();

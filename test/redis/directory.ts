@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import type { RunningRedis } from '../../local/servers';
 import type { TokenProvider } from '../../src/redis';
+import { aclRules, COMMANDS } from '../../src/redis/acl';
 
 /** The app's own user, as with Entra: an object id. */
 export const USER = '7d1c7a0e-0000-4000-8000-000000000001';
@@ -10,8 +12,8 @@ export class Directory {
   readonly #admins: Redis[];
   readonly issued: string[] = [];
 
-  constructor(servers: readonly { readonly url: string }[]) {
-    this.#admins = servers.map(({ url }) => {
+  constructor(servers: readonly Pick<RunningRedis, 'adminUrl'>[]) {
+    this.#admins = servers.map(({ adminUrl: url }) => {
       const tls = url.startsWith('rediss:') && { tls: { rejectUnauthorized: false } };
       // A server may be away: what it misses it gets with the next token.
       const admin = new Redis(url, { ...tls, maxRetriesPerRequest: 0, commandTimeout: 2_000, disconnectTimeout: 100 });
@@ -29,7 +31,15 @@ export class Directory {
 
   /** From now on these passwords and no other are the user's. */
   async passwords(...passwords: string[]): Promise<void> {
-    await this.all('ACL', 'SETUSER', USER, 'reset', 'on', '~*', '&*', '+@all', ...passwords.map((each) => `>${each}`));
+    await this.all(
+      'ACL',
+      'SETUSER',
+      USER,
+      'reset',
+      'on',
+      ...aclRules(COMMANDS.app),
+      ...passwords.map((each) => `>${each}`),
+    );
   }
 
   /** Tokens that live `lifeMs`; with each new one, all but it and the one before are void. */

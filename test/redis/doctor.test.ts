@@ -4,18 +4,20 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import {
+  addUser,
   type RunningAzurite,
   type RunningRedis,
   startAzurite,
   startRedis,
   startRedisCluster,
+  urlWith,
 } from '../../local/servers';
 import { certificateFor } from '../../local/servers/certificates';
 import { registerDoctor } from '../../src/cli/commands/doctor';
 import type { VaultAccess } from '../../src/cli/doctor/azure';
 import type { Finding } from '../../src/cli/doctor/finding';
 import type { CliIo } from '../../src/cli/io';
-import { APP_COMMANDS, aclRules, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { aclRules, COMMANDS, LIBRARY_COMMANDS } from '../../src/redis/acl';
 import { createKeyVaultSecrets } from '../../src/sessions';
 import { startVault, type VaultDouble } from '../sessions/vault-double';
 
@@ -24,7 +26,7 @@ let admin: Redis;
 
 beforeAll(async () => {
   server = await startRedis({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] });
-  admin = new Redis(server.url);
+  admin = new Redis(server.adminUrl);
 });
 afterAll(async () => {
   admin.disconnect();
@@ -64,48 +66,44 @@ async function namesOf(all: AsyncIterable<{ readonly name?: string }>) {
 }
 
 test('a healthy server has no error, and exit status 0', async () => {
-  const { lines, code } = await doctor({ REDIS_URL: server.url });
+  const { lines, code } = await doctor({ REDIS_URL: server.appUrl });
   expect(code).toBe(0);
   expect(lines.at(-1)).toMatch(/^\d+ checks: 0 wrong, 0 to look at$/);
   expect(lines.some((line) => line.startsWith('ok    redis.policy        allkeys-lru'))).toBe(true);
 });
 
 test('the least rights of docs/security.md satisfy it; fewer are named one by one', async () => {
-  const [host] = server.url.split('://').slice(1);
-  await admin.call('ACL', 'SETUSER', 'least', 'on', '>pw', ...aclRules([...LIBRARY_COMMANDS, ...APP_COMMANDS]));
-  const least = await examined({ REDIS_URL: `redis://least:pw@${host}` });
-  expect(least.wrong).toEqual([]);
-  expect(least.of('redis.observation')[0]?.state).toBe('ok');
+  const app = await examined({ REDIS_URL: server.appUrl });
+  expect(app.wrong).toEqual([]);
+  for (const check of ['redis.sweeps', 'redis.observation']) expect(app.of(check)[0]?.state).toBe('ok');
 
-  await admin.call('ACL', 'SETUSER', 'web', 'on', '>pw', ...aclRules(LIBRARY_COMMANDS));
-  const web = await examined({ REDIS_URL: `redis://web:pw@${host}` });
+  const web = await examined({ REDIS_URL: server.webUrl });
   expect(web.wrong).toEqual([]);
+  expect(web.of('redis.sweeps')[0]?.detail).toBe('refused: dbsize, strlen, zremrangebyrank');
   expect(web.of('redis.observation')[0]?.detail).toMatch(/slowlog/);
 
   const few = LIBRARY_COMMANDS.filter((command) => command !== 'zadd' && command !== 'evalsha');
-  await admin.call('ACL', 'SETUSER', 'few', 'on', '>pw', ...aclRules(few, ['cache:*', 'work:*']));
-  const lacking = await examined({ REDIS_URL: `redis://few:pw@${host}` });
+  const url = await addUser(server.adminUrl, 'few', aclRules(few, ['cache:*', 'work:*']));
+  const lacking = await examined({ REDIS_URL: url });
   expect(lacking.code).toBe(1);
   expect(lacking.of('redis.commands')[0]).toMatchObject({ state: 'error', detail: 'refused: evalsha, zadd' });
   expect(lacking.of('redis.keys')[0]).toMatchObject({ state: 'error', detail: 'no access to sess:*' });
 });
 
 test('it leaves nothing behind', async () => {
-  await examined({ REDIS_URL: server.url });
+  await examined({ REDIS_URL: server.appUrl });
   await admin.select(2);
   expect(await admin.keys('*')).toEqual([]);
 });
 
 test('a wrong password is a fault of the sign-in, and is not shown', async () => {
-  const [host] = server.url.split('://').slice(1);
-  await admin.call('ACL', 'SETUSER', 'someone', 'on', '>right');
-  const report = await examined({ REDIS_URL: `redis://someone:hunter2-canary@${host}` });
+  const report = await examined({ REDIS_URL: urlWith(server.appUrl, { password: 'hunter2-canary' }) });
   expect(report.wrong).toEqual(['redis.identity']);
   expect(JSON.stringify(report)).not.toContain('hunter2-canary');
 });
 
 test('wrong settings are listed, each with what was expected', async () => {
-  const report = await examined({ REDIS_URL: server.url, REDIS_DEADLINE_MS: 'soon', REDIS_MODE: 'many' });
+  const report = await examined({ REDIS_URL: server.appUrl, REDIS_DEADLINE_MS: 'soon', REDIS_MODE: 'many' });
   expect(report.wrong).toEqual(['settings', 'settings']);
   const none = await examined({});
   expect(none.of('redis.settings')[0]?.detail).toContain('No Redis to connect to');
@@ -121,11 +119,16 @@ test('a host without an address and a port where nobody listens are told apart',
 test('a cluster that isn’t said to be one is told which setting to change', async () => {
   const cluster = await startRedisCluster({ masters: 3 });
   try {
-    const report = await examined({ REDIS_URL: cluster.nodes[0]?.url ?? '' });
+    const report = await examined({ REDIS_URL: cluster.nodes[0]?.appUrl ?? '' });
     expect(report.of('redis.connection')[0]?.detail).toContain('set REDIS_MODE=cluster');
-    const right = await examined({ REDIS_URL: cluster.nodes[0]?.url ?? '', REDIS_MODE: 'cluster' });
+    const right = await examined({ REDIS_URL: cluster.nodes[0]?.appUrl ?? '', REDIS_MODE: 'cluster' });
     expect(right.wrong).toEqual([]);
     expect(right.of('redis.clock')).toHaveLength(3);
+
+    const few = COMMANDS.app.filter((command) => command !== 'asking');
+    const urls = await Promise.all(cluster.nodes.map(({ adminUrl }) => addUser(adminUrl, 'few', aclRules(few))));
+    const lacking = await examined({ REDIS_URL: urls[0] ?? '', REDIS_MODE: 'cluster' });
+    expect(lacking.of('redis.commands')[0]?.detail).toBe('refused: asking');
   } finally {
     await cluster.stop();
   }
@@ -135,7 +138,7 @@ test('the certificate is described: its name, its authority, its end', async () 
   const tlsDir = await certificateFor(['localhost']);
   const secure = await startRedis({ tlsDir });
   try {
-    const at = (host: string) => `rediss://${host}:${secure.port}`;
+    const at = (host: string) => secure.appUrl.replace('127.0.0.1', host);
     const trusted = { REDIS_TLS_CA_FILE: join(tlsDir, 'ca.pem') };
     const good = await examined({ REDIS_URL: at('localhost'), ...trusted });
     expect(good.of('redis.tls')[0]).toMatchObject({ state: 'ok', detail: expect.stringContaining('TLSv1.3') });
@@ -143,7 +146,7 @@ test('the certificate is described: its name, its authority, its end', async () 
     expect(stranger.of('redis.tls')[0]).toMatchObject({ state: 'error', advice: expect.stringContaining('CA_FILE') });
     const address = await examined({ REDIS_URL: at('127.0.0.1'), ...trusted });
     expect(address.of('redis.tls')[0]?.detail).toContain('altnames');
-    const plain = await examined({ REDIS_URL: server.url.replace('redis:', 'rediss:') });
+    const plain = await examined({ REDIS_URL: server.appUrl.replace('redis:', 'rediss:') });
     expect(plain.of('redis.tls')[0]).toMatchObject({
       state: 'error',
       detail: expect.stringContaining('says nothing in TLS'),
@@ -162,7 +165,7 @@ describe('with storage', () => {
 
   test('queues, tables and blobs are reached; so is the webhook, or not', async () => {
     const report = await examined({
-      REDIS_URL: server.url,
+      REDIS_URL: server.appUrl,
       AzureWebJobsStorage: azurite.connectionString,
       ALERT_WEBHOOK_URL: 'http://127.0.0.1:1/hook?token=hunter2-canary',
     });
@@ -197,7 +200,7 @@ describe('with Key Vault', () => {
       retryOptions: { maxRetries: 0 },
     },
   });
-  const env = () => ({ REDIS_URL: server.url, KEY_VAULT_URL: vault.url });
+  const env = () => ({ REDIS_URL: server.appUrl, KEY_VAULT_URL: vault.url });
 
   test('the versions of the cookies’ secret are counted, and none is shown', async () => {
     const none = await examined(env(), access());
@@ -233,6 +236,6 @@ describe('with Key Vault', () => {
   });
 
   test('without one there is nothing to look at', async () => {
-    expect((await examined({ REDIS_URL: server.url })).of('vault')[0]?.state).toBe('skipped');
+    expect((await examined({ REDIS_URL: server.appUrl })).of('vault')[0]?.state).toBe('skipped');
   });
 });

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/clock';
 import { entityRegistry } from '../../src/entities/registry';
 import { silentLogger } from '../../src/logger';
 import { capabilitiesOf, createCounters, createRedis, type RedisHandle, readCounters } from '../../src/redis';
-import { APP_COMMANDS, aclRules, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS, rightsFile } from '../../src/redis/acl';
 import { createSessionStore } from '../../src/sessions';
 import { redisSettings } from './recorder';
 
@@ -17,10 +17,8 @@ let redis: RedisHandle;
 
 beforeAll(async () => {
   server = await startRedis();
-  admin = new Redis(server.url);
-  await admin.call('ACL', 'SETUSER', 'web', 'on', '>pw', ...aclRules(LIBRARY_COMMANDS));
-  const url = server.url.replace('://', '://web:pw@');
-  redis = createRedis({ settings: redisSettings({ REDIS_URL: url }), logger: silentLogger, role: 'web' });
+  admin = new Redis(server.adminUrl);
+  redis = createRedis({ settings: redisSettings({ REDIS_URL: server.webUrl }), logger: silentLogger, role: 'web' });
 });
 afterAll(async () => {
   await redis.close();
@@ -78,6 +76,11 @@ test('abilities that may not be asked are not known, and nothing fails', async (
 test('docs/security.md names exactly these rights', () => {
   const page = readFileSync(join(__dirname, '../../docs/security.md'), 'utf8');
   const named = [...page.matchAll(/\+([a-z|]+)/g)].map(([, command]) => command);
-  expect(named.sort()).toEqual([...LIBRARY_COMMANDS, ...APP_COMMANDS].sort());
+  expect(named.sort()).toEqual([...COMMANDS.app].sort());
   for (const pattern of KEY_PATTERNS) expect(page).toContain(`~${pattern}`);
+  for (const pattern of CHANNEL_PATTERNS) expect(page).toContain(`&${pattern}`);
+});
+
+test('the servers of deploy/sentinel give exactly these rights', () => {
+  expect(readFileSync(join(__dirname, '../../deploy/sentinel/rights'), 'utf8')).toBe(rightsFile());
 });

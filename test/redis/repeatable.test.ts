@@ -15,7 +15,7 @@ let server: RunningRedis;
 let redis: RedisHandle;
 beforeAll(async () => {
   server = await startRedis();
-  redis = createRedis({ settings: redisSettings({ REDIS_URL: server.url }), logger: silentLogger, role: 'test' });
+  redis = createRedis({ settings: redisSettings({ REDIS_URL: server.appUrl }), logger: silentLogger, role: 'test' });
 });
 afterAll(async () => {
   await redis.close();

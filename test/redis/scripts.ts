@@ -4,7 +4,9 @@ import { defineScript } from '../../src/redis';
 export const bump = defineScript<number>('bump', {
   keys: 1,
   writes: true,
-  lua: "return redis.call('INCRBY', KEYS[1], ARGV[2])",
+  lua: `local sum = (tonumber(redis.call('GET', KEYS[1])) or 0) + ARGV[2]
+    redis.call('SET', KEYS[1], sum)
+    return sum`,
 });
 
 export const peek = defineScript<string | null>('peek', {

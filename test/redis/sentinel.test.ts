@@ -12,7 +12,7 @@ const recorder = recordingLogger();
 beforeAll(async () => {
   set = await startSentinels({ tlsDir: await certificateFor(['localhost']) });
   redis = createRedis({
-    settings: redisSettings({ ...set.environment, REDIS_DEADLINE_MS: '30000' }),
+    settings: redisSettings({ ...set.environments.app, REDIS_DEADLINE_MS: '30000' }),
     logger: recorder.logger,
     role: 'test',
   });
@@ -27,7 +27,7 @@ const portOf = (address: string) => Number(address.split(':')[1]);
 
 test('the primary is found through the sentinels, over TLS and with both passwords', async () => {
   expect(redis.mode).toBe('sentinel');
-  expect(await redis.run('cache', bump, ['found'], [1])).toBe(1);
+  expect(await redis.run('cache', bump, ['cache:found'], [1])).toBe(1);
   const [node] = await redis.nodes('masters');
   expect(portOf(node?.address ?? '')).toBe(set.servers[0]?.port);
 });
@@ -44,7 +44,7 @@ test('all nodes are the primary and its replicas, each reached by itself', async
 test('a sentinel’s end disturbs nobody: its connection is made anew, and nothing is printed', async () => {
   const [sentinel] = set.sentinels;
   await sentinel?.kill('SIGKILL');
-  expect(await redis.run('cache', bump, ['disturbed'], [1])).toBe(1);
+  expect(await redis.run('cache', bump, ['cache:disturbed'], [1])).toBe(1);
   await sentinel?.restart();
 });
 
@@ -53,8 +53,8 @@ test('a primary killed is followed by a replica, and callers within their deadli
   const dead = set.servers.find(({ port }) => port === portOf(before));
   await redis.client('cache').wait(1, 1_000);
   await dead?.kill('SIGKILL');
-  expect(await redis.run('cache', peek, ['found'], [])).toBe('1');
-  expect(await redis.run('cache', bump, ['found'], [1])).toBe(2);
+  expect(await redis.run('cache', peek, ['cache:found'], [])).toBe('1');
+  expect(await redis.run('cache', bump, ['cache:found'], [1])).toBe(2);
   const after = await set.primary();
   expect(after).not.toBe(before);
   expect((await redis.nodes('masters')).map(({ address }) => portOf(address))).toEqual([portOf(after)]);
@@ -63,7 +63,7 @@ test('a primary killed is followed by a replica, and callers within their deadli
 
 test('asked to fail over, the old primary takes no more writes and the client moves on', async () => {
   const before = await set.primary();
-  await redis.run('cache', bump, ['asked'], [1]);
+  await redis.run('cache', bump, ['cache:asked'], [1]);
   // The one that was killed has to be a replica again before a sentinel agrees.
   const end = Date.now() + 30_000;
   let answer = '';
@@ -78,9 +78,9 @@ test('asked to fail over, the old primary takes no more writes and the client mo
   };
   let moved = await hasMoved();
   while (!moved && Date.now() < end) {
-    await redis.run('cache', bump, ['asked'], [1]).catch(() => undefined);
+    await redis.run('cache', bump, ['cache:asked'], [1]).catch(() => undefined);
     moved = await hasMoved();
   }
   expect(moved).toBe(true);
-  expect(await redis.run('cache', bump, ['moved'], [1])).toBe(1);
+  expect(await redis.run('cache', bump, ['cache:moved'], [1])).toBe(1);
 });

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import { capabilitiesOf, createCounters, createRedis, type RedisHandle, readCounters } from '../../src/redis';
 import { recordingLogger, redisSettings } from './recorder';
@@ -22,7 +23,7 @@ afterAll(async () => {
 function open(environment: Record<string, string> = {}, clock?: { now(): number }) {
   const recorder = recordingLogger();
   const redis = createRedis({
-    settings: redisSettings({ REDIS_URL: server.url, ...environment }),
+    settings: redisSettings({ REDIS_URL: server.appUrl, ...environment }),
     logger: recorder.logger,
     role: 'test',
     ...(clock && { clock }),
@@ -39,7 +40,7 @@ async function connectionsNamed(part: string): Promise<string[]> {
 
 test('nothing connects before the first use', async () => {
   const recorder = recordingLogger();
-  const settings = redisSettings({ REDIS_URL: server.url });
+  const settings = redisSettings({ REDIS_URL: server.appUrl });
   const redis = createRedis({ settings, logger: recorder.logger, role: 'idle' });
   redis.client('cache');
   expect(await connectionsNamed(':idle:')).toEqual([]);
@@ -49,9 +50,9 @@ test('nothing connects before the first use', async () => {
 test('each store has a database and a named connection of its own', async () => {
   const { redis } = open();
   await redis.ready();
-  await redis.run('cache', bump, ['own:a'], [3]);
-  expect(await redis.within(redis.client('work').get('own:a'))).toBeNull();
-  expect(await redis.within(redis.client('cache').get('own:a'))).toBe('3');
+  await redis.run('cache', bump, ['cache:own:a'], [3]);
+  expect(await redis.within(redis.client('work').get('cache:own:a'))).toBeNull();
+  expect(await redis.within(redis.client('cache').get('cache:own:a'))).toBe('3');
   expect((await connectionsNamed(':test:')).slice().sort()).toEqual(
     expect.arrayContaining(['cache-steward:test:cache', 'cache-steward:test:sessions', 'cache-steward:test:work']),
   );
@@ -67,36 +68,38 @@ test('stores in the same database share one connection', async () => {
 
 test('a script is sent as text to a server that has forgotten it', async () => {
   const { redis } = open();
-  expect(await redis.run('cache', bump, ['noscript'], [1])).toBe(1);
-  await redis.client('cache').call('SCRIPT', 'FLUSH');
-  expect(await redis.run('cache', bump, ['noscript'], [1])).toBe(2);
-  expect(await redis.run('cache', peek, ['noscript'], [])).toBe('2');
+  expect(await redis.run('cache', bump, ['cache:noscript'], [1])).toBe(1);
+  const admin = new Redis(server.adminUrl);
+  await admin.script('FLUSH');
+  admin.disconnect();
+  expect(await redis.run('cache', bump, ['cache:noscript'], [1])).toBe(2);
+  expect(await redis.run('cache', peek, ['cache:noscript'], [])).toBe('2');
 });
 
 test('a script may answer with bytes', async () => {
   const { redis } = open();
   const bytes = Buffer.from([0xff, 0x00, 0xfe]);
-  await redis.client('cache').set('bytes', bytes);
-  expect(await redis.run('cache', peek as never, ['bytes'], [], { buffers: true })).toEqual(bytes);
+  await redis.client('cache').set('cache:bytes', bytes);
+  expect(await redis.run('cache', peek as never, ['cache:bytes'], [], { buffers: true })).toEqual(bytes);
 });
 
 test('an error of the server itself stays what it is', async () => {
   const { redis } = open();
-  await redis.client('cache').lpush('list', 'x');
-  await expect(redis.run('cache', bump, ['list'], [1])).rejects.toThrow(/WRONGTYPE/);
+  await redis.client('cache').zadd('cache:set', 1, 'x');
+  await expect(redis.run('cache', bump, ['cache:set'], [1])).rejects.toThrow(/WRONGTYPE/);
 });
 
 test('a script that arrives after its deadline changes nothing', async () => {
   const { redis } = open();
   await redis.ready();
-  const late = redis.client('cache').eval(bump.lua, 1, 'late', Date.now() - 10, 1);
+  const late = redis.client('cache').eval(bump.lua, 1, 'cache:late', Date.now() - 10, 1);
   await expect(redis.within(late)).rejects.toMatchObject({ code: 'E_DEADLINE', refused: true });
-  expect(await redis.client('cache').get('late')).toBeNull();
+  expect(await redis.client('cache').get('cache:late')).toBeNull();
 });
 
 test('a local clock that is hours off changes no deadline', async () => {
   const { redis } = open({}, { now: () => Date.now() - 5 * 3_600_000 });
-  expect(await redis.run('cache', bump, ['off'], [1])).toBe(1);
+  expect(await redis.run('cache', bump, ['cache:off'], [1])).toBe(1);
   const { micros, uncertaintyMicros } = redis.serverMicros() ?? { micros: 0, uncertaintyMicros: 0 };
   expect(Math.abs(micros / 1e3 - Date.now())).toBeLessThan(5_000);
   expect(uncertaintyMicros).toBeGreaterThanOrEqual(0);
@@ -105,20 +108,20 @@ test('a local clock that is hours off changes no deadline', async () => {
 test('when the clocks part, the refused script is tried again with a fresh offset, once', async () => {
   let skew = 0;
   const { redis } = open({}, { now: () => Date.now() + skew });
-  await redis.run('cache', bump, ['parted'], [1]);
+  await redis.run('cache', bump, ['cache:parted'], [1]);
   skew = -60_000;
-  expect(await redis.run('cache', bump, ['parted'], [1])).toBe(2);
-  expect(await redis.client('cache').get('parted')).toBe('2');
+  expect(await redis.run('cache', bump, ['cache:parted'], [1])).toBe(2);
+  expect(await redis.client('cache').get('cache:parted')).toBe('2');
 });
 
 test('a frozen server is an E_DEADLINE, and nothing is applied when it thaws', async () => {
   const { redis } = open({ REDIS_DEADLINE_MS: '200', REDIS_SOCKET_TIMEOUT_MS: '60000' });
   await redis.ready(5_000);
-  expect(await redis.run('cache', bump, ['frozen'], [1], { deadlineMs: 5_000 })).toBe(1);
+  expect(await redis.run('cache', bump, ['cache:frozen'], [1], { deadlineMs: 5_000 })).toBe(1);
   await server.kill('SIGSTOP');
   try {
-    const given = Array.from({ length: 50 }, () => redis.run('cache', bump, ['frozen'], [1]));
-    const raw = redis.within(redis.client('cache').get('frozen'));
+    const given = Array.from({ length: 50 }, () => redis.run('cache', bump, ['cache:frozen'], [1]));
+    const raw = redis.within(redis.client('cache').get('cache:frozen'));
     for (const result of await Promise.allSettled([...given, raw])) {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'E_DEADLINE', refused: false } });
     }
@@ -126,29 +129,29 @@ test('a frozen server is an E_DEADLINE, and nothing is applied when it thaws', a
     await server.kill('SIGCONT');
   }
   // The same connection: its answer comes after everything that was sent before it.
-  expect(await redis.within(redis.client('cache').get('frozen'), { deadlineMs: 5_000 })).toBe('1');
+  expect(await redis.within(redis.client('cache').get('cache:frozen'), { deadlineMs: 5_000 })).toBe('1');
 });
 
 test('a connection that stays silent is made anew, without a command sent twice', async () => {
   const { redis } = open({ REDIS_DEADLINE_MS: '200', REDIS_SOCKET_TIMEOUT_MS: '300' });
   await redis.ready(5_000);
   const client = redis.client('cache');
-  await client.del('silent');
+  await client.del('cache:silent');
   await server.kill('SIGSTOP');
-  const given = Array.from({ length: 10 }, () => client.incr('silent'));
+  const given = Array.from({ length: 10 }, () => client.hincrbyfloat('cache:silent', 'n', 1));
   const outcomes = await Promise.allSettled(given.map((each) => redis.within(each, { deadlineMs: 5_000 })));
   await server.kill('SIGCONT');
   for (const outcome of outcomes) {
     expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'E_REDIS_UNAVAILABLE', sent: true } });
   }
   await redis.ready(5_000);
-  expect(Number(await redis.within(client.get('silent'), { deadlineMs: 5_000 }))).toBeLessThanOrEqual(10);
+  expect(Number(await redis.within(client.hget('cache:silent', 'n'), { deadlineMs: 5_000 }))).toBeLessThanOrEqual(10);
 });
 
 test('killed and restarted, it is found again, and each change is told once', async () => {
   const own = await startRedis();
   const { redis, lines, count } = open({
-    REDIS_URL: own.url,
+    REDIS_URL: own.appUrl,
     REDIS_SESSIONS_DB: '0',
     REDIS_CACHE_DB: '0',
     REDIS_WORK_DB: '0',
@@ -158,14 +161,14 @@ test('killed and restarted, it is found again, and each change is told once', as
     const lost = new Promise((resolve) => redis.client('cache').once('reconnecting', resolve));
     await own.kill('SIGKILL');
     await lost;
-    await expect(redis.run('cache', bump, ['x'], [1], { deadlineMs: 600 })).rejects.toMatchObject({
+    await expect(redis.run('cache', bump, ['cache:x'], [1], { deadlineMs: 600 })).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
       sent: false,
       message: expect.stringContaining(
         `no connection to Redis at 127.0.0.1:${own.port} within 600 ms: connect ECONNREFUSED`,
       ),
     });
-    const pending = redis.run('cache', bump, ['x'], [1], { deadlineMs: 20_000 });
+    const pending = redis.run('cache', bump, ['cache:x'], [1], { deadlineMs: 20_000 });
     await own.restart();
     expect(await pending).toBe(1);
     expect(redis.events.reconnecting).toBeGreaterThan(1);
@@ -181,7 +184,9 @@ test('killed and restarted, it is found again, and each change is told once', as
 
 test('with nobody there, one clear line comes within the deadline, and waiting is bounded', async () => {
   const { redis, lines } = open({ REDIS_URL: 'redis://127.0.0.1:1', REDIS_DEADLINE_MS: '2000' });
-  const outcomes = await Promise.allSettled(Array.from({ length: 3_000 }, () => redis.run('cache', bump, ['x'], [1])));
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 3_000 }, () => redis.run('cache', bump, ['cache:x'], [1])),
+  );
   const reasons = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined));
   expect(reasons.every((reason) => reason.code === 'E_REDIS_UNAVAILABLE' && reason.sent === false)).toBe(true);
   expect(reasons.filter((reason) => /callers wait for one already/.test(reason.message))).toHaveLength(2_000);
@@ -189,16 +194,18 @@ test('with nobody there, one clear line comes within the deadline, and waiting i
     /^no connection to Redis at 127\.0\.0\.1:1 within \d+ ms: connect ECONNREFUSED 127\.0\.0\.1:1$/,
   );
   expect(lines.filter((line) => line.message === 'redis error')).toHaveLength(1);
-  await expect(redis.within(redis.client('cache').get('x'))).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
+  await expect(redis.within(redis.client('cache').get('cache:x'))).rejects.toMatchObject({
+    code: 'E_REDIS_UNAVAILABLE',
+  });
 });
 
 test('commands that wait for a connection are bounded, and not sent once their time is up', async () => {
   const own = await startRedis();
-  const { redis } = open({ REDIS_URL: own.url, REDIS_DEADLINE_MS: '3000', REDIS_SOCKET_TIMEOUT_MS: '60000' });
+  const { redis } = open({ REDIS_URL: own.appUrl, REDIS_DEADLINE_MS: '3000', REDIS_SOCKET_TIMEOUT_MS: '60000' });
   try {
     await own.kill('SIGSTOP');
     const client = redis.client('cache');
-    const given = Array.from({ length: 1_500 }, () => redis.within(client.incr('queued')));
+    const given = Array.from({ length: 1_500 }, () => redis.within(client.hincrbyfloat('cache:queued', 'n', 1)));
     const reasons = (await Promise.allSettled(given)).map((each) =>
       each.status === 'rejected' ? each.reason : undefined,
     );
@@ -207,7 +214,7 @@ test('commands that wait for a connection are bounded, and not sent once their t
     expect(reasons.filter((reason) => /within 2700 ms; nothing was sent/.test(reason.message))).toHaveLength(1_000);
     await own.kill('SIGCONT');
     await redis.ready(5_000);
-    expect(await redis.within(client.get('queued'), { deadlineMs: 5_000 })).toBeNull();
+    expect(await redis.within(client.hget('cache:queued', 'n'), { deadlineMs: 5_000 })).toBeNull();
   } finally {
     await own.stop();
   }
@@ -215,16 +222,16 @@ test('commands that wait for a connection are bounded, and not sent once their t
 
 test('a plain command outlasts failed attempts to connect, up to its deadline', async () => {
   const own = await startRedis();
-  const { redis } = open({ REDIS_URL: own.url, REDIS_DEADLINE_MS: '20000' });
+  const { redis } = open({ REDIS_URL: own.appUrl, REDIS_DEADLINE_MS: '20000' });
   try {
     await own.kill('SIGKILL');
-    const waiting = redis.within(redis.client('cache').incr('outlasts'));
+    const waiting = redis.within(redis.client('cache').hincrbyfloat('cache:outlasts', 'n', 1));
     const client = redis.client('cache');
     for (let attempts = 0; attempts < 2; attempts += 1) {
       await new Promise((resolve) => client.once('reconnecting', resolve));
     }
     await own.restart();
-    expect(await waiting).toBe(1);
+    expect(await waiting).toBe('1');
   } finally {
     await own.stop();
   }
@@ -233,17 +240,13 @@ test('a plain command outlasts failed attempts to connect, up to its deadline', 
 test('a connection of its own may block for longer than the socket time-out', async () => {
   const { redis } = open({ REDIS_SOCKET_TIMEOUT_MS: '100' });
   const own = redis.dedicated('work', 'blocking');
-  const popped = own.blpop('jobs', 0);
-  await redis.ready();
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  await redis.client('work').rpush('jobs', 'one');
-  expect(await popped).toEqual(['jobs', 'one']);
+  expect(await own.wait(1, 400)).toBe(0); // there is no replica to wait for
   expect(await connectionsNamed('work:blocking')).toEqual(['cache-steward:test:work:blocking']);
 });
 
 test('close rejects what still waits for a connection', async () => {
   const { redis } = open({ REDIS_URL: 'redis://127.0.0.1:1' });
-  const waiting = [redis.within(redis.client('cache').get('x')), redis.run('cache', peek, ['x'], [])];
+  const waiting = [redis.within(redis.client('cache').get('cache:x')), redis.run('cache', peek, ['cache:x'], [])];
   const outcomes = Promise.allSettled(waiting);
   await redis.close();
   for (const outcome of await outcomes) {
@@ -255,10 +258,10 @@ test('close ends every connection and refuses what comes later', async () => {
   const { redis } = open({ REDIS_WORK_DB: '7' });
   redis.dedicated('cache', 'subscriber');
   await redis.ready();
-  const answered = redis.within(redis.client('cache').get('own:a'));
+  const answered = redis.within(redis.client('cache').get('cache:own:a'));
   await redis.close();
   await answered;
-  await expect(redis.run('cache', peek, ['a'], [])).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
+  await expect(redis.run('cache', peek, ['cache:a'], [])).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
   expect(() => redis.dedicated('cache', 'again')).toThrow(/closed by this process/);
   await redis.close();
 });
@@ -291,7 +294,7 @@ test('counters of several processes add up; gauges are replaced; labels come in 
 
 test('counters that could not be sent are kept for the next flush', async () => {
   const own = await startRedis();
-  const { redis, logger } = open({ REDIS_URL: own.url, REDIS_DEADLINE_MS: '300' });
+  const { redis, logger } = open({ REDIS_URL: own.appUrl, REDIS_DEADLINE_MS: '300' });
   const counters = createCounters({ redis, logger });
   await own.kill('SIGKILL');
   counters.add('kept', {}, 2);

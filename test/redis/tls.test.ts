@@ -30,19 +30,19 @@ afterEach(async () => {
 afterAll(() => expect(unheard).not.toHaveBeenCalled());
 
 test('one server: its certificate must be the authority’s and carry the name that was asked for', async () => {
-  const server = await startRedis({ tlsDir, password: 'secret' });
+  const server = await startRedis({ tlsDir });
   try {
-    const url = (host: string) => `rediss://:secret@${host}:${server.port}`;
-    expect(await open({ REDIS_URL: url('localhost') }).run('cache', bump, ['tls'], [1])).toBe(1);
+    const url = (host: string) => server.appUrl.replace('127.0.0.1', host);
+    expect(await open({ REDIS_URL: url('localhost') }).run('cache', bump, ['cache:tls'], [1])).toBe(1);
 
     const impatient = { REDIS_DEADLINE_MS: '1000' };
     const address = open({ ...impatient, REDIS_URL: url('127.0.0.1') });
-    await expect(address.run('cache', bump, ['tls'], [1])).rejects.toMatchObject({
+    await expect(address.run('cache', bump, ['cache:tls'], [1])).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
       message: expect.stringContaining("IP: 127.0.0.1 is not in the cert's list"),
     });
     const stranger = open({ ...impatient, REDIS_URL: url('localhost'), REDIS_TLS_CA_FILE: '' });
-    await expect(stranger.run('cache', bump, ['tls'], [1])).rejects.toMatchObject({
+    await expect(stranger.run('cache', bump, ['cache:tls'], [1])).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
       message: expect.stringMatching(/unable to verify|self-signed/),
     });
@@ -52,22 +52,23 @@ test('one server: its certificate must be the authority’s and carry the name t
 });
 
 test('a cluster whose nodes are announced by address is verified by the host’s name, subscribers too', async () => {
-  const cluster = await startRedisCluster({ masters: 3, tlsDir, password: 'secret' });
+  const cluster = await startRedisCluster({ masters: 3, tlsDir });
   try {
-    const { port } = new URL(cluster.nodes[0]?.url ?? '');
-    const redis = open({ REDIS_URL: `rediss://:secret@localhost:${port}`, REDIS_MODE: 'cluster' });
+    const [node] = cluster.nodes;
+    const redis = open({ REDIS_URL: `${node?.appUrl.replace('127.0.0.1', 'localhost')}`, REDIS_MODE: 'cluster' });
     const nodes = await redis.nodes('masters');
     expect(nodes.map(({ address }) => address).sort()).toEqual([...cluster.addresses].sort());
-    for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) expect(await redis.run('cache', bump, [key], [1])).toBe(1);
+    for (const key of ['a', 'b', 'c', 'd', 'e', 'f'])
+      expect(await redis.run('cache', bump, [`cache:${key}`], [1])).toBe(1);
 
     const subscriber = redis.dedicated('work', 'subscriber');
-    await subscriber.subscribe('news');
+    await subscriber.subscribe('cache:news');
     const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
-    await redis.client('work').publish('news', 'hello');
+    await redis.client('work').publish('cache:news', 'hello');
     expect(await heard).toBe('hello');
     await redis.close();
 
-    const unnamed = open({ REDIS_NODES: cluster.addresses.join(','), REDIS_URL: 'rediss://:secret@127.0.0.1' });
+    const unnamed = open({ ...cluster.environments.app, REDIS_URL: `${node?.appUrl}` });
     await expect(unnamed.ready(1_000)).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
       message: expect.stringContaining("is not in the cert's list"),

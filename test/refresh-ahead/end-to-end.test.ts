@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
 import { decodeEntry, type Entry } from '../../src/cache/entry';
 import { type Client, createClient } from '../../src/client';
@@ -9,17 +10,20 @@ import { readSettings } from '../../src/settings';
 import { deferred } from '../cache/rig';
 
 let redis: RunningRedis;
+let admin: Redis;
 let azurite: RunningAzurite;
 const open: Client[] = [];
 
 beforeAll(async () => {
   [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
+  admin = new Redis(redis.adminUrl);
 });
 // What a client has not told yet it would tell in the next test.
 afterEach(async () => {
   await Promise.all(open.splice(0).map((client) => client.close()));
 });
 afterAll(async () => {
+  admin.disconnect();
   await Promise.all([redis.stop(), azurite.stop()]);
 });
 
@@ -44,22 +48,24 @@ function source(name: string, ttlSeconds: number, refreshAhead: RefreshAheadOpti
 
 /** A web app and the two jobs, on an empty Redis. */
 async function rig(sources: readonly ReturnType<typeof source>[], queueLatencySeconds: number) {
-  const settings = readSettings({
-    ...{ REDIS_URL: redis.url, AzureWebJobsStorage: azurite.connectionString },
-    ...{ REFRESH_QUEUE_LATENCY_SECONDS: String(queueLatencySeconds), REDIS_DEADLINE_MS: '20000' },
-    // A stamp is then the time of the load itself, and an entry's life is all of its TTL.
-    CACHE_SKEW_MARGIN_MS: '0',
-  });
+  const settingsOf = (REDIS_URL: string) =>
+    readSettings({
+      ...{ REDIS_URL, AzureWebJobsStorage: azurite.connectionString },
+      ...{ REFRESH_QUEUE_LATENCY_SECONDS: String(queueLatencySeconds), REDIS_DEADLINE_MS: '20000' },
+      // A stamp is then the time of the load itself, and an entry's life is all of its TTL.
+      CACHE_SKEW_MARGIN_MS: '0',
+    });
   const entities = sources.map(({ entity }) => entity);
-  const make = () => {
-    const client = createClient({ settings, entities, logger: silentLogger });
+  const settings = settingsOf(redis.appUrl);
+  const make = (url = redis.webUrl) => {
+    const client = createClient({ settings: settingsOf(url), entities, logger: silentLogger });
     open.push(client);
     return client;
   };
-  const [web, jobs] = [make(), make()];
+  const [web, jobs] = [make(), make(redis.appUrl)];
   const nothing = async (): Promise<unknown> => undefined;
   await jobs.redis.ready();
-  await jobs.redis.client('work').flushall();
+  await admin.flushall();
   const planner = createRefreshPlanner(jobs);
   const refresher = createRefresher(jobs);
   return {

@@ -15,7 +15,11 @@ const tell = (fields: object, message: string) => void told.push(JSON.stringify(
 const logger = { debug: tell, info: tell, warn: tell, error: tell };
 beforeAll(async () => {
   server = await startRedis();
-  const settings = readSettings({ REDIS_URL: server.url, REDIS_DEADLINE_MS: '200', REDIS_SOCKET_TIMEOUT_MS: '10000' });
+  const settings = readSettings({
+    REDIS_URL: server.webUrl,
+    REDIS_DEADLINE_MS: '200',
+    REDIS_SOCKET_TIMEOUT_MS: '10000',
+  });
   redis = createRedis({ settings, logger, role: 'test' });
   site = await startSite({ redis, logger });
 });

@@ -123,7 +123,7 @@ describe.each<Kind>(['standalone', 'cluster'])('records of connect-redis on %s',
 
   test('are those that connect-redis really writes', async () => {
     const store = rig.store();
-    const peer = createClient({ url: rig.nodes[0]?.url ?? '' });
+    const peer = createClient({ url: rig.nodes[0]?.webUrl ?? '' });
     peer.on('error', () => {});
     await peer.connect();
     const theirs = new RedisStore({ client: peer, prefix: store.core.rules.keys.prefix });

@@ -86,7 +86,7 @@ test('a session that idled too long is over, also where its expiry in Redis is l
   await client().persist(keyOf(store, sid));
   expect(await store.get(sid)).toBeNull();
   // A sweep that sees no expiry may give one: the record stays right.
-  await client().expire(keyOf(store, sid), 30);
+  await client().pexpire(keyOf(store, sid), 30_000);
   expect(await store.get(sid)).toBeNull();
 });
 

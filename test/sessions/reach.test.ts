@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
-import { startRedis } from '../../local/servers';
+import { addUser, signedIn, startRedis } from '../../local/servers';
 import { findRedis6 } from '../../local/servers/redis6';
 import { silentLogger } from '../../src/logger';
 import { createRedis } from '../../src/redis';
-import { aclRules, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { aclRules, COMMANDS } from '../../src/redis/acl';
 import { createSessionStore, fromIoredis, type SessionStore } from '../../src/sessions';
 import { readSettings } from '../../src/settings';
 import { type Kind, plain, type Rig, startRig } from './rig';
@@ -42,8 +42,8 @@ describe.each<Kind>(['standalone', 'cluster'])('an ioredis client that the app h
   afterAll(() => rig.close());
 
   test('serves a store, and stays the app’s to close', async () => {
-    const [first] = rig.nodes;
-    const client = kind === 'cluster' ? new Cluster(rig.nodes.map(({ port }) => port)) : new Redis(first?.port ?? 0);
+    const ports = rig.nodes.map(({ port }) => port);
+    const client = kind === 'cluster' ? new Cluster(ports, signedIn('web')) : new Redis(rig.nodes[0]?.webUrl ?? '');
     const store = rig.store({ redis: fromIoredis(client), touchAfter: 0 });
     await exercise(store);
     store.close();
@@ -135,7 +135,11 @@ test('Redis 6.0, which is Premium’s version, serves a store', async () => {
   const program = await findRedis6();
   if (program === undefined) return console.warn('skipped: no Redis 6.0 can be had here');
   const server = await startRedis({ program });
-  const redis = createRedis({ settings: readSettings({ REDIS_URL: server.url }), logger: silentLogger, role: 'test' });
+  const redis = createRedis({
+    settings: readSettings({ REDIS_URL: server.webUrl }),
+    logger: silentLogger,
+    role: 'test',
+  });
   const store = createSessionStore({ redis, touchAfter: 0, maxSessionsPerUser: 2 });
   try {
     expect(await redis.client('sessions').info('server')).toContain('redis_version:6.0.');
@@ -149,9 +153,8 @@ test('Redis 6.0, which is Premium’s version, serves a store', async () => {
 
 test('one ACL pattern and the published commands are all a store needs', async () => {
   const server = await startRedis();
-  const admin = new Redis(server.url);
-  await admin.call('ACL', 'SETUSER', 'web', 'on', '>secret', ...aclRules(LIBRARY_COMMANDS, ['sess:*']));
-  const url = server.url.replace('redis://', 'redis://web:secret@');
+  const admin = new Redis(server.adminUrl);
+  const url = await addUser(server.adminUrl, 'sessions', aclRules(COMMANDS.web, ['sess:*']));
   const redis = createRedis({ settings: readSettings({ REDIS_URL: url }), logger: silentLogger, role: 'test' });
   const store = createSessionStore({ redis, touchAfter: 0 });
   try {

@@ -9,37 +9,44 @@ export type Kind = 'standalone' | 'cluster';
 
 /** One Redis for a test file, and what is made on it; `close` leaves nothing behind. */
 export interface Rig {
+  /** With the published rights of a web app and no more. */
   readonly redis: RedisHandle;
   readonly environment: Readonly<Record<string, string>>;
   readonly nodes: readonly RunningRedis[];
   /** Another way to the same Redis, as another process has it. */
   connect(environment?: Readonly<Record<string, string>>): RedisHandle;
+  /** One that may do everything, for the test's own hand. */
+  admin(): RedisHandle;
   /** A store under a prefix of its own. */
   store(options?: Partial<SessionOptions>): SessionStore;
   close(): Promise<void>;
 }
 
 export async function startRig(kind: Kind): Promise<Rig> {
-  const server = kind === 'cluster' ? await startRedisCluster({ masters: 3 }) : await startRedis();
-  const environment: Record<string, string> =
-    kind === 'cluster'
-      ? { REDIS_NODES: (server as RunningCluster).addresses.join(','), REDIS_DEADLINE_MS: '2000' }
-      : { REDIS_URL: (server as RunningRedis).url, REDIS_DEADLINE_MS: '2000' };
+  const server: RunningCluster | RunningRedis =
+    kind === 'cluster' ? await startRedisCluster({ masters: 3 }) : await startRedis();
+  const environmentOf = (user: 'web' | 'admin') => ({
+    ...('nodes' in server ? server.environments[user] : { REDIS_URL: server[`${user}Url`] }),
+    REDIS_DEADLINE_MS: '2000',
+  });
   const handles: RedisHandle[] = [];
   const stores: SessionStore[] = [];
-  const connect = (extra: Readonly<Record<string, string>> = {}) => {
-    const settings = readSettings({ ...environment, ...extra });
+  const open = (environment: Readonly<Record<string, string>>) => {
+    const settings = readSettings(environment);
     const handle = createRedis({ settings, logger: silentLogger, role: 'test' });
     handles.push(handle);
     return handle;
   };
+  const environment = environmentOf('web');
+  const connect = (extra: Readonly<Record<string, string>> = {}) => open({ ...environment, ...extra });
   const redis = connect();
   redis.client('sessions').setMaxListeners(100);
   return {
     redis,
     environment,
-    nodes: kind === 'cluster' ? (server as RunningCluster).nodes : [server as RunningRedis],
+    nodes: 'nodes' in server ? server.nodes : [server],
     connect,
+    admin: () => open(environmentOf('admin')),
     store: (options = {}) => {
       const store = createSessionStore({ redis, prefix: newPrefix(), ...options });
       stores.push(store);
@@ -54,7 +61,7 @@ export async function startRig(kind: Kind): Promise<Rig> {
 }
 
 export function newPrefix(): string {
-  return `sess-${randomUUID().slice(0, 8)}:`;
+  return `sess:${randomUUID().slice(0, 8)}:`;
 }
 
 /** A session as express-session gives it to a store. */

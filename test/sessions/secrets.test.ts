@@ -96,10 +96,10 @@ describe('rotation over HTTP', () => {
         return versions.now;
       },
     };
-    const late = await startSite({ redis: rig.redis, prefix: 'rotation:', secrets: ['one'] });
+    const late = await startSite({ redis: rig.redis, prefix: 'sess:rotation:', secrets: ['one'] });
     const early = await startSite({
       redis: rig.redis,
-      prefix: 'rotation:',
+      prefix: 'sess:rotation:',
       secrets: source,
       secretsEverySeconds: 0.02,
     });

@@ -68,11 +68,11 @@ describe.each<Kind>(['standalone', 'cluster'])('the store on %s', (kind) => {
   });
 
   test('all, ids, length and clear see this store’s sessions only, glob characters or not', async () => {
-    const prefixes = [newPrefix(), 'app[1]:', 'app?:', 'app*:', 'a\\pp:'];
+    const prefixes = [newPrefix(), 'sess:app[1]:', 'sess:app?:', 'sess:app*:', 'sess:a\\pp:'];
     const client = rig.redis.client('sessions');
     for (const prefix of prefixes) {
       const store = rig.store({ prefix });
-      const foreign = [`${prefix}hash`, 'appX:other', 'app1:other', 'other'];
+      const foreign = [`${prefix}hash`, 'sess:appX:other', 'sess:app1:other', 'sess:other'];
       await client.hset(`${prefix}hash`, 'a', 1);
       for (const key of foreign.slice(1)) await client.set(key, '{"cookie":{}}');
       await Promise.all(

@@ -104,7 +104,7 @@ test('control keys that are evicted log out and revive nothing', async () => {
   const server = await startRedis({
     args: ['--maxmemory', '4mb', '--maxmemory-policy', 'allkeys-lru', '--maxmemory-samples', '10'],
   });
-  const settings = readSettings({ REDIS_URL: server.url, REDIS_DEADLINE_MS: '2000' });
+  const settings = readSettings({ REDIS_URL: server.webUrl, REDIS_DEADLINE_MS: '2000' });
   const redis = createRedis({ settings, logger: silentLogger, role: 'test' });
   const store = createSessionStore({ redis });
   try {
@@ -120,7 +120,7 @@ test('control keys that are evicted log out and revive nothing', async () => {
       await store.users.revokeAll(user);
       const generation = keys.generationOf(user);
       for (let filled = 0; (await client.exists(generation)) === 1 && filled < 20_000; filled += 1) {
-        await client.set(`filler:${tries}:${filled}`, 'x'.repeat(5_000));
+        await client.set(`sess:filler:${tries}:${filled}`, 'x'.repeat(5_000));
       }
       expect(await client.exists(generation)).toBe(0);
       kept = await client.exists(...sids.map((sid) => keys.recordOf(keys.idOf(sid))));

@@ -23,7 +23,7 @@ beforeAll(async () => {
     }),
   ];
   const settings = readSettings({
-    ...{ REDIS_NODES: cluster.addresses.join(','), AzureWebJobsStorage: azurite.connectionString },
+    ...{ ...cluster.environments.app, AzureWebJobsStorage: azurite.connectionString },
     REDIS_DEADLINE_MS: '20000',
   });
   client = createClient({ settings, entities, logger: silentLogger });

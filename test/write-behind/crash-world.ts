@@ -21,7 +21,7 @@ import { countersInMemory } from './support';
 export async function startServers() {
   const [redisServer, azurite, pglite] = await Promise.all([startRedis(), startAzurite(), startPglite()]);
   const environment = {
-    ...{ REDIS_URL: redisServer.url, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
+    ...{ REDIS_URL: redisServer.appUrl, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
     // Nothing but the crash is to be in a write's way, however busy the machine.
     ...{ REDIS_DEADLINE_MS: '20000', WRITE_BEHIND_APPEND_TIMEOUT_MS: '20000', DATABASE_STATEMENT_TIMEOUT_MS: '20000' },
   };

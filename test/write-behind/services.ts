@@ -43,16 +43,18 @@ export function startServices() {
     options: Omit<ClientOptions, 'settings' | 'entities'> & Partial<Pick<ClientOptions, 'entities'>> = {},
   ) {
     const id = randomUUID().replaceAll('-', '').slice(0, 8);
-    const settings = readSettings({
-      ...{ REDIS_URL: redis.leastUrl, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
-      ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
-      // A machine that is busy is no Redis that is away.
-      ...{ WRITE_BEHIND_RETRY_CAP_SECONDS: '1', REDIS_DEADLINE_MS: '20000' },
-      ...environment,
-    });
-    const make = () => open({ settings, entities: createEntities, ...options });
-    const clients = Array.from({ length: webs }, make);
-    const jobs = make();
+    const settingsOf = (REDIS_URL: string) =>
+      readSettings({
+        ...{ REDIS_URL, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
+        ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
+        // A machine that is busy is no Redis that is away.
+        ...{ WRITE_BEHIND_RETRY_CAP_SECONDS: '1', REDIS_DEADLINE_MS: '20000' },
+        ...environment,
+      });
+    const settings = settingsOf(redis.appUrl);
+    const make = (url: string) => open({ settings: settingsOf(url), entities: createEntities, ...options });
+    const clients = Array.from({ length: webs }, () => make(redis.webUrl));
+    const jobs = make(redis.appUrl);
     await jobs.migrate();
     return {
       ...{ id, settings, jobs, deadLetters: jobs.deadLetters, clients, web: clients[0] as Client },
@@ -63,7 +65,7 @@ export function startServices() {
 
   /** Redis forgets everything; the app itself has no right to that. */
   async function forget(): Promise<void> {
-    const admin = new Redis(redis.url);
+    const admin = new Redis(redis.adminUrl);
     await admin.flushall();
     admin.disconnect();
   }

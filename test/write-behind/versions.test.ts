@@ -7,6 +7,7 @@ import {
   startAzurite,
   startPglite,
   startRedis,
+  urlWith,
 } from '../../local/servers';
 import { skewedBy } from '../../local/servers/skew';
 import { type Client, type ClientOptions, createClient } from '../../src/client';
@@ -51,7 +52,7 @@ async function ahead(ms: number): Promise<RunningRedis> {
 function processes(deadlineMs = 2_000) {
   const id = randomUUID().replaceAll('-', '').slice(0, 8);
   const settings = readSettings({
-    ...{ REDIS_URL: `redis://127.0.0.1:${proxy.port}`, REDIS_DEADLINE_MS: String(deadlineMs) },
+    ...{ REDIS_URL: urlWith(right.appUrl, { port: `${proxy.port}` }), REDIS_DEADLINE_MS: String(deadlineMs) },
     ...{ DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
     ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}`, WRITE_BEHIND_RETRY_CAP_SECONDS: '1' },
   });

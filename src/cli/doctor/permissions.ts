@@ -1,5 +1,5 @@
 import type { RedisHandle } from '../../redis';
-import { APP_COMMANDS, KEY_PATTERNS, LIBRARY_COMMANDS } from '../../redis/acl';
+import { KEY_PATTERNS, LIBRARY_COMMANDS, OBSERVATION_COMMANDS, SWEEP_COMMANDS } from '../../redis/acl';
 import { type Finding, fault, ok, warning } from './finding';
 
 /** A harmless call of each command on a scratch key. Those that making the connection has tried are left out. */
@@ -19,6 +19,7 @@ const calls: Readonly<Record<string, readonly (string | number)[]>> = {
   get: ['{key}'],
   mget: ['{key}'],
   set: ['{key}', '1', 'PX', 5_000],
+  strlen: ['{key}'],
   getrange: ['{key}', 0, 0],
   setrange: ['{key}', 0, '1'],
   type: ['{key}'],
@@ -37,6 +38,7 @@ const calls: Readonly<Record<string, readonly (string | number)[]>> = {
   zrange: ['{key}:none', 0, 0],
   zrangebyscore: ['{key}:none', 0, 0],
   zremrangebyscore: ['{key}:none', 0, 0],
+  zremrangebyrank: ['{key}:none', 0, 0],
   hset: ['{key}:h', 'f', '1'],
   hincrbyfloat: ['{key}:h', 'f', '1'],
   zadd: ['{key}:z', 1, 'm'],
@@ -45,12 +47,16 @@ const calls: Readonly<Record<string, readonly (string | number)[]>> = {
   publish: ['cache:doctor', ''],
 };
 
+/** Of a cluster alone: any other server answers each as it would a wrong setting. */
+const clusterCalls: typeof calls = { asking: [], readonly: [], readwrite: [] };
+
 const denied = /^(NOPERM|ERR unknown (sub)?command)|no permissions/i;
 
 /** Tries every command and key pattern that docs/security.md asks for. What it writes it removes. */
 export async function checkPermissions(redis: RedisHandle): Promise<Finding[]> {
   const missing = [...(await refusedOf(redis, LIBRARY_COMMANDS)), ...(await refusedListening(redis))];
-  const unseen = await refusedOf(redis, APP_COMMANDS);
+  const unswept = await refusedOf(redis, SWEEP_COMMANDS);
+  const unseen = await refusedOf(redis, OBSERVATION_COMMANDS);
   const patterns: string[] = [];
   for (const pattern of KEY_PATTERNS) {
     const key = pattern.replace('*', '{doctor}');
@@ -63,6 +69,9 @@ export async function checkPermissions(redis: RedisHandle): Promise<Finding[]> {
     patterns.length === 0
       ? ok('redis.keys', `keys are ours: ${KEY_PATTERNS.join(' ')}`)
       : fault('redis.keys', `no access to ${patterns.join(' ')}`, 'Add these key patterns to the user’s rules.'),
+    unswept.length === 0
+      ? ok('redis.sweeps', 'every command of the sweeps may be run')
+      : warning('redis.sweeps', `refused: ${unswept.join(', ')}`, 'The jobs need them; a web app does not.'),
     unseen.length === 0
       ? ok('redis.observation', 'everything that is measured may be asked')
       : warning(
@@ -75,7 +84,7 @@ export async function checkPermissions(redis: RedisHandle): Promise<Finding[]> {
 
 async function refusedOf(redis: RedisHandle, commands: readonly string[]): Promise<string[]> {
   const refused: string[] = [];
-  for (const [command, args] of Object.entries(calls)) {
+  for (const [command, args] of Object.entries({ ...calls, ...(redis.mode === 'cluster' && clusterCalls) })) {
     if (!commands.includes(command)) continue;
     const key = 'work:{doctor}';
     const [name = '', ...sub] = command.split('|');

@@ -22,5 +22,7 @@ export function labelOf(key: string, sessionPrefix: string): string {
 const MAX_LABEL = 60;
 /** Of keys without a namespace, or with one that is no plain text. */
 export const OTHER = '(other)';
+/** Of keys that the server counts and doesn't let us look at: another team's, where our user has an ACL. */
+export const NO_ACCESS = '(no access)';
 /** Of groups beyond the largest. */
 export const OVERFLOW = '(overflow)';

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { defineScript, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
-import type { Batch, Command } from '../batch';
+import { type Batch, type Command, isDenied } from '../batch';
 import { type Glob, globArguments } from '../glob';
 import globLua from '../lua/glob.lua';
 import type { Pager } from '../pager';
 import type { UntimedPager } from '../server-time';
-import { labelOf } from './label';
+import { labelOf, NO_ACCESS } from './label';
 import pageLua from './lua/census-page.lua';
 import {
   BIG_KEYS,
@@ -111,13 +111,15 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): U
     const asked: { key: Buffer; type: string; tally: Tally; memory: boolean }[] = [];
     keys.forEach((key, index) => {
       const ttl = looks[2 * index];
-      if (typeof ttl !== 'number' || ttl === -2) return;
-      const type = String(looks[2 * index + 1]);
-      const label = labelOf(key.toString('latin1'), sessionPrefix);
+      const denied = isDenied(ttl);
+      if (!denied && (typeof ttl !== 'number' || ttl === -2)) return;
+      const label = denied ? NO_ACCESS : labelOf(key.toString('latin1'), sessionPrefix);
       groups[label] ??= emptyTally();
       const tally = groups[label];
-      const strings = tally[TYPE_AT] ?? 0;
       bump(tally, 0);
+      if (denied) return;
+      const type = String(looks[2 * index + 1]);
+      const strings = tally[TYPE_AT] ?? 0;
       bump(tally, TTL_AT + bucketOf(ttl));
       bump(tally, TYPE_AT + typeIndex(type));
       seen.push({ key, type, tally });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Batch, Command } from '../batch';
+import { StewardError } from '../../errors';
+import { type Batch, type Command, isDenied } from '../batch';
 import { noCounts, SAMPLE_SIZE, type SessionsPage } from './kind';
 import { isSound, ownLifeMs } from './life';
 import { HEAD_BYTES, kindOf, MAX_PRUNED, type SessionsPassOptions } from './options';
@@ -12,13 +13,24 @@ export interface FixOptions extends SessionsPassOptions {
   readonly conditional: boolean;
 }
 
-/** What lua/sessions-page.lua does to the keys of a page, by plain commands of single keys: two or three round trips. */
+/** The user has no rights to the sessions: passed over, they would look as if nothing was wrong with them. */
+export class SweepRightsError extends StewardError {
+  readonly code = 'E_SWEEP_RIGHTS';
+}
+
+/** What lua/sessions-page.lua does to the keys of a page, by plain commands of single keys: two or three round trips. Throws `E_SWEEP_RIGHTS`. */
 export async function fixSessions(keys: readonly Buffer[], batch: Batch, options: FixOptions): Promise<SessionsPage> {
   const { longestMs, lifeMs, inspectEvery, nowMs } = options;
   const counts = noCounts();
   const matched = keys.map((key) => ({ key, kind: kindOf(key, options) })).filter(({ kind }) => kind !== undefined);
   counts.matched = matched.length;
   const ttls = await batch(matched.map(({ key }): Command => ['PTTL', key]));
+  const denied = ttls.find(isDenied);
+  if (denied) {
+    throw new SweepRightsError(
+      `expected rights to every session that is swept, got ${denied.message}: grant their key pattern (docs/security.md)`,
+    );
+  }
   const changes: { key: Buffer; ms: number; capped: boolean }[] = [];
   const missing: Buffer[] = [];
   const indexes: Buffer[] = [];

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunningCluster, RunningRedis, RunningSentinels } from '../../../local/servers';
+import type { RunningCluster, RunningSentinels } from '../../../local/servers';
 import { asked, clusterAtRest, pairOf, pairs, primaryOf, type Server, sentinelsAtRest, until } from './servers';
 
 /** Something that happens to the servers while the load goes on. */
@@ -114,8 +114,9 @@ async function reshard(cluster: RunningCluster, count: number): Promise<void> {
         for (;;) {
           const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
           if (keys.length === 0) break;
-          const { host, port } = to.master as RunningRedis;
-          await source.call('MIGRATE', host, port, '', 0, 1_000, 'REPLACE', 'KEYS', ...keys);
+          const { host, port, adminUrl } = to.master;
+          const auth = ['AUTH', new URL(adminUrl).password];
+          await source.call('MIGRATE', host, port, '', 0, 1_000, 'REPLACE', ...auth, 'KEYS', ...keys);
         }
         for (const client of [target, source]) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
       }

@@ -57,6 +57,6 @@ export const bySetting = (restart: (environment: Readonly<Record<string, string>
     before,
     run: async (regions) => {
       await promoteSecondary(regions);
-      await restart({ REDIS_URL: regions.secondary.url });
+      await restart({ REDIS_URL: regions.secondary.appUrl });
     },
   }) satisfies FaultEvent<Regions>;

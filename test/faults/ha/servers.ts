@@ -7,8 +7,8 @@ export type Server = RunningRedis | SentinelMember;
 
 /** One question on a connection of its own, as the server's default user. */
 export async function asked<T>(server: Server, question: (client: Redis) => Promise<T>): Promise<T> {
-  const tls = server.url.startsWith('rediss:') && { tls: { rejectUnauthorized: false } };
-  const client = new Redis(server.url, {
+  const tls = server.adminUrl.startsWith('rediss:') && { tls: { rejectUnauthorized: false } };
+  const client = new Redis(server.adminUrl, {
     ...tls,
     enableReadyCheck: false,
     maxRetriesPerRequest: 1,

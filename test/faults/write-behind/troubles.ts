@@ -49,7 +49,7 @@ export const troubles: Readonly<Record<string, Readonly<Record<string, Trouble>>
       await redis.kill('SIGCONT');
     },
     async flush({ redis }) {
-      const client = new Redis(redis.url);
+      const client = new Redis(redis.adminUrl);
       await client.flushall();
       client.disconnect();
     },

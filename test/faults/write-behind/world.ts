@@ -57,14 +57,15 @@ export async function makeWorld({ keys, seed, webs, onSaid, onFailure }: WorldOp
   );
 
   const environment: Record<string, string> = {
-    ...{ REDIS_URL: redis.url, DATABASE_URL: postgres.url, AzureWebJobsStorage: connection },
+    ...{ REDIS_URL: redis.appUrl, DATABASE_URL: postgres.url, AzureWebJobsStorage: connection },
     ...{ WRITE_BEHIND_APPEND_TIMEOUT_MS: '1500', WRITE_BEHIND_RETRY_CAP_SECONDS: '2' },
     ...{ DATABASE_CONNECT_TIMEOUT_MS: '1000', DATABASE_STATEMENT_TIMEOUT_MS: '2000' },
   };
   const own = { PATH: process.env.PATH, HOME: process.env.HOME, DRAIN_POISON_SCHEDULE: '*/5 * * * * *' };
   const web = (at: number) =>
     new Process({
-      ...{ name: `web process ${at}`, script: join(dir, 'web.cjs'), cwd: dir, env: { ...own, ...environment } },
+      ...{ name: `web process ${at}`, script: join(dir, 'web.cjs'), cwd: dir },
+      env: { ...own, ...environment, REDIS_URL: redis.webUrl },
       args: (life) => [`w${at}.${life}`, String(keys), String(seed + at + life * 1_000)],
       onMessage: (said) => onSaid(said as Said),
       onFailure,

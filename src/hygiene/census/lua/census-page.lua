@@ -53,8 +53,23 @@ end
 
 local groups, squares, strings, big = {}, {}, {}, {}
 
+local function group_of(label)
+  local group = groups[label]
+  if not group then
+    group = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    groups[label], squares[label], strings[label] = group, 0, 0
+  end
+  group[1] = group[1] + 1
+  return group
+end
+
+-- What Redis up to 7.0 says, and what later ones and Valkey do.
+local function is_denied(reply)
+  return find(reply.err, "can't access", 1, true) or find(reply.err, 'ACL failure', 1, true)
+end
+
 local function report_big(key, kind, bytes)
-  if bytes < big_from or #big >= 3 * big_wanted then return end
+  if type(bytes) ~= 'number' or bytes < big_from or #big >= 3 * big_wanted then return end
   big[#big + 1], big[#big + 2], big[#big + 3] = key, kind, bytes
 end
 
@@ -63,15 +78,12 @@ local keys = page[2]
 for i = 1, #keys do
   local key = keys[i]
   local ttl = matches(key, 9) and call('PTTL', key)
-  -- False: not asked for. A table: the key lives on another node by now, and is counted there. -2: it has just expired.
-  if type(ttl) == 'number' and ttl ~= -2 then
+  -- False: not asked for. A table: not ours to look at, or on another node by now and counted there. -2: just expired.
+  if type(ttl) == 'table' then
+    if is_denied(ttl) then group_of('(no access)') end
+  elseif ttl and ttl ~= -2 then
     local label = label_of(key)
-    local group = groups[label]
-    if not group then
-      group = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-      groups[label], squares[label], strings[label] = group, 0, 0
-    end
-    group[1] = group[1] + 1
+    local group = group_of(label)
     local bucket = bucket_of(ttl)
     group[bucket] = group[bucket] + 1
     local kind = call('TYPE', key).ok

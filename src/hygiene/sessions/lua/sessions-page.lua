@@ -80,7 +80,8 @@ local function heal_user(key, ttl)
   if type(stale) == 'number' then
     indexes = indexes + 1
     if stale > 0 and not dry then
-      pruned = pruned + call('ZREMRANGEBYRANK', key, 0, math.min(stale, members) - 1)
+      -- Not pcall: who may not do it has to be told.
+      pruned = pruned + redis.call('ZREMRANGEBYRANK', key, 0, math.min(stale, members) - 1)
     end
   end
   if ttl == -1 then
