@@ -23,19 +23,20 @@ export class Gate {
   /** In a row. */
   #successes = 0;
   #probing: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   /** `node`: its address, for the log; `probe` rejects while it is away. */
   constructor(node: string, logger: Logger, probe: () => Promise<unknown>) {
     const where = node === '' ? {} : { node };
     this.#policy.onBreak(() => {
-      if (this.#probing !== undefined) return;
+      if (this.#isClosed || this.#probing !== undefined) return;
       logger.warn(where, 'redis breaker open');
       this.#probing = setInterval(() => void this.#policy.execute(probe).catch(() => {}), PROBE_EVERY_MS);
       this.#probing.unref();
     });
     this.#policy.onReset(() => {
       logger.info(where, 'redis breaker closed');
-      this.close();
+      this.#endProbing();
     });
   }
 
@@ -72,7 +73,13 @@ export class Gate {
     this.#policy.execute(outcome).catch(() => {});
   }
 
+  /** For good: whatever fails from now on, nobody asks after the node any more. */
   close(): void {
+    this.#isClosed = true;
+    this.#endProbing();
+  }
+
+  #endProbing(): void {
     clearInterval(this.#probing);
     this.#probing = undefined;
   }

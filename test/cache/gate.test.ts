@@ -1,6 +1,7 @@
 import { Gate } from '../../src/cache/gate';
 import { silentLogger } from '../../src/logger';
 import { DeadlineError } from '../../src/redis/errors';
+import { deferred } from './rig';
 
 const late = () => Promise.reject(new DeadlineError('late'));
 const answer = () => Promise.resolve('answer');
@@ -54,5 +55,19 @@ describe('the breaker of a node', () => {
     probe.mockImplementation(answer);
     await jest.advanceTimersByTimeAsync(1_000);
     expect(gate.isOpen).toBe(false);
+  });
+
+  test('closed, it asks no more, whatever was under way and whatever fails later', async () => {
+    const { promise, reject } = deferred<unknown>();
+    probe.mockImplementation(() => promise);
+    await run(10, late);
+    await jest.advanceTimersByTimeAsync(1_000);
+    const asked = probe.mock.calls.length;
+    expect(asked).toBeGreaterThan(0);
+    gate.close();
+    reject(new DeadlineError('late'));
+    await run(10, late);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(probe).toHaveBeenCalledTimes(asked);
   });
 });
