@@ -62,11 +62,11 @@ async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string
     return client;
   };
   const client = open(env);
-  const webClient = open(stackEnvironment(process.env, { ...services.webEnv, ...more }, mode));
   const faults = await unreachable(client);
   starting = false;
   if (faults.length > 0) throw new Error(faults.join('\n'));
   await client.migrate();
+  const webClient = open(stackEnvironment(process.env, { ...services.webEnv, ...more }, mode));
   const [host, web] = await Promise.all([
     startFunctionsHost({ env, onLine: console_.hostLine }),
     startWebServer({ cache: webClient.cache, sessions: sampleSessions(webClient.redis) }),

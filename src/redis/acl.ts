@@ -16,7 +16,7 @@ export const LIBRARY_COMMANDS = [
   ...['asking', 'cluster|slots', 'cluster|info', 'cluster|nodes'],
   // scripts, and what they call
   ...['eval', 'evalsha', 'get', 'mget', 'set', 'getrange', 'setrange', 'type', 'exists', 'del', 'unlink'],
-  ...['pttl', 'ttl', 'pexpire', 'persist', 'scan'],
+  ...['pttl', 'pexpire', 'persist', 'scan'],
   ...['hget', 'hset', 'hdel', 'hgetall', 'hincrbyfloat'],
   ...['zadd', 'zrem', 'zscore', 'zcard', 'zcount', 'zrange', 'zrangebyscore', 'zremrangebyscore'],
   // the local layer

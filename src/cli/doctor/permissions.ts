@@ -25,7 +25,6 @@ const calls: Readonly<Record<string, readonly (string | number)[]>> = {
   type: ['{key}'],
   exists: ['{key}'],
   pttl: ['{key}'],
-  ttl: ['{key}'],
   persist: ['{key}'],
   pexpire: ['{key}', 5_000],
   hget: ['{key}:none', 'f'],
