@@ -11,6 +11,22 @@ const aWhile = (next: Next) => pause(200 + 5_000 * next() ** 3);
 
 const oneOf = <T>(list: readonly T[], next: Next): T => list[Math.floor(next() * list.length)] as T;
 
+/** What happens to a server alike, whichever it is. */
+const ofServer = (serverOf: (world: World) => World['redis'] | World['postgres']) => ({
+  async kill(world: World, next: Next) {
+    const server = serverOf(world);
+    await server.kill('SIGKILL');
+    await aWhile(next);
+    await server.restart();
+  },
+  async freeze(world: World, next: Next) {
+    const server = serverOf(world);
+    await server.kill('SIGSTOP');
+    await aWhile(next);
+    await server.kill('SIGCONT');
+  },
+});
+
 /** What may happen, by whom it happens to: to one of them one thing at a time, to several of them at once. */
 export const troubles: Readonly<Record<string, Readonly<Record<string, Trouble>>>> = {
   'a web process': {
@@ -38,34 +54,14 @@ export const troubles: Readonly<Record<string, Readonly<Record<string, Trouble>>
     },
   },
   redis: {
-    async kill({ redis }, next) {
-      await redis.kill('SIGKILL');
-      await aWhile(next);
-      await redis.restart();
-    },
-    async freeze({ redis }, next) {
-      await redis.kill('SIGSTOP');
-      await aWhile(next);
-      await redis.kill('SIGCONT');
-    },
+    ...ofServer(({ redis }) => redis),
     async flush({ redis }) {
       const client = new Redis(redis.adminUrl);
       await client.flushall();
       client.disconnect();
     },
   },
-  postgres: {
-    async kill({ postgres }, next) {
-      await postgres.kill('SIGKILL');
-      await aWhile(next);
-      await postgres.restart();
-    },
-    async freeze({ postgres }, next) {
-      await postgres.kill('SIGSTOP');
-      await aWhile(next);
-      await postgres.kill('SIGCONT');
-    },
-  },
+  postgres: ofServer(({ postgres }) => postgres),
   storage: {
     async freeze({ storage }, next) {
       for (const proxy of storage) proxy.freeze();
