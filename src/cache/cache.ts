@@ -178,7 +178,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       changing();
       // A tag that was forgotten meanwhile is bumped as a new one would be.
       const epoch = () => epochs.ofTag(encodeTag(tag));
-      await owed.incur(`tag:${tag}`, epoch().key, () => epochs.bump(epoch()));
+      await owed.incur(`:tag:${tag}`, epoch().key, () => epochs.bump(epoch()));
       changed();
     },
 
@@ -190,7 +190,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
         );
       }
       changing();
-      await owed.incur(`prefix:${prefix}`, epoch.key, () => epochs.bump(epoch));
+      await owed.incur(`:prefix:${prefix}`, epoch.key, () => epochs.bump(epoch));
       changed();
     },
 
@@ -198,7 +198,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       changing();
       const issued = versions.now();
       const dropped = await owed.incur(
-        `pattern:${pattern}`,
+        `:pattern:${pattern}`,
         undefined,
         () => dropPattern(redis, pattern),
         () => dropPattern(redis, pattern, issued),

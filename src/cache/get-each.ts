@@ -73,7 +73,7 @@ export function getEach(
       (results) => {
         for (let index = 0; index < part.reads.length; index += 1) {
           const read = part.reads[index] as Read;
-          const [error, raw] = results?.[index] ?? [null, null];
+          const [error, raw] = results?.[index] ?? [new Error('the pipeline has no answer for a key')];
           if (error === null) settle(part, read, raw as string | null);
           else if (ELSEWHERE.test(error.message)) single(part, read);
           else fail(part, read, error);
@@ -115,7 +115,7 @@ function byNode(reads: readonly Read[], client: Cluster, gates: Gates): Part[] {
   }
   const parts = new Map<string, Part>();
   for (const read of reads) {
-    const address = slotAddress(client, slotOf(read.physical));
+    const address = slotAddress(client, slotOf(read.hashTag));
     const part = parts.get(address ?? '');
     if (part === undefined) {
       const node = address === undefined ? undefined : masters.get(address);

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock';
-import { physicalKey } from '../entities/key';
+import { encodeKey, physicalOf } from '../entities/key';
 import type { Logger } from '../logger';
 import { withDeadline } from '../redis/deadline';
 import type { Codec } from './codec';
@@ -27,6 +27,7 @@ export interface LookupContext {
 /** One key looked up: ends in exactly one of `hit`, `miss` and `away`. A hit makes no promise of its own. */
 export abstract class Lookup implements Read {
   readonly physical: string;
+  readonly hashTag: string;
   sentAt = 0;
   settled = false;
   /** What must still hold for the answer to become a local copy. */
@@ -38,7 +39,8 @@ export abstract class Lookup implements Read {
     readonly plan: Plan,
     private readonly strict: boolean,
   ) {
-    this.physical = physicalKey(key);
+    this.hashTag = encodeKey(key);
+    this.physical = physicalOf(this.hashTag);
     this.#mark = context.local?.mark(key) ?? 0;
   }
 

@@ -1,8 +1,9 @@
+import type { Cluster } from 'ioredis';
 import type { Clock } from '../clock';
 import { physicalKey } from '../entities/key';
 import { coerceError } from '../errors';
 import type { Logger } from '../logger';
-import { isCluster, ownerOf } from '../redis/nodes';
+import { addressOf, isCluster, slotAddress } from '../redis/nodes';
 import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
 import { isRedisAway } from './versions';
@@ -16,11 +17,11 @@ const LOOK_EVERY_MS = 200;
 const MAX_FAILURES = 100;
 
 interface Debt {
-  /** What it is about lies in the slot of this key of Redis; undefined where it may be on any master. */
-  readonly physical: string | undefined;
   /** Issues it again. Must be safe to repeat, however late. */
   readonly again: () => Promise<unknown>;
   readonly at: number;
+  /** Of what it is about; undefined where that may be on any master. */
+  readonly slot: number | undefined;
   failed: boolean;
   /** Who had taken it: {@link Identity} when it was answered; '' while it was not. */
   takenBy: string;
@@ -61,15 +62,15 @@ export class Owed {
    * since: what is read there may be older.
    */
   isBehind(key: string): boolean {
-    const debt = this.#debts.size === 0 ? undefined : this.#debts.get(`key:${key}`);
+    const debt = this.#debts.size === 0 ? undefined : this.#debts.get(key);
     if (debt === undefined) return false;
     // A failed one stands in for those before it, which may have been acknowledged.
-    return debt.failed || (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt));
+    return debt.failed || (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt.slot));
   }
 
   /** Issues the key's invalidation again, without waiting for its turn. */
   async payFor(key: string): Promise<void> {
-    const debt = this.#debts.get(`key:${key}`);
+    const debt = this.#debts.get(key);
     if (debt !== undefined) await this.#payOne(debt);
   }
 
@@ -82,13 +83,13 @@ export class Owed {
 
   /** What {@link incur} does, of one key. */
   ofKey<T>(key: string, work: () => Promise<T>, again: () => Promise<unknown> = work): Promise<T> {
-    return this.incur(`key:${key}`, physicalKey(key), work, again);
+    return this.incur(key, physicalKey(key), work, again);
   }
 
   /**
    * Runs `work`, and remembers `again` as what must be issued once more if it is lost. `name` is what it is about: a
-   * later debt of the same name takes the place of an earlier one. `physical`: the key of Redis that it changes, undefined
-   * where those are many. Throws what `work` threw.
+   * logical key, or what begins with a colon, as no key does. A later debt of the same name takes the place of an earlier
+   * one. `physical`: the key of Redis that it changes, undefined where those are many. Throws what `work` threw.
    */
   async incur<T>(
     name: string,
@@ -96,11 +97,12 @@ export class Owed {
     work: () => Promise<T>,
     again: () => Promise<unknown> = work,
   ): Promise<T> {
-    const debt: Debt = { physical, again, at: this.options.clock.now(), failed: false, takenBy: '' };
+    const slot = physical === undefined ? undefined : slotOf(physical);
+    const debt: Debt = { again, at: this.options.clock.now(), slot, failed: false, takenBy: '' };
     this.#keep(name, debt);
     try {
       const result = await work();
-      debt.takenBy = this.#identity.behind(debt);
+      debt.takenBy = this.#identity.behind(debt.slot);
       return result;
     } catch (error) {
       if (isRedisAway(error)) debt.failed = true;
@@ -157,7 +159,7 @@ export class Owed {
     this.#seen = all;
     for (const debt of this.#debts.values()) {
       // Not answered yet: `incur` sees to it.
-      if (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt)) debt.failed = true;
+      if (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt.slot)) debt.failed = true;
     }
   }
 
@@ -182,23 +184,25 @@ export class Owed {
   async #payOne(debt: Debt): Promise<void> {
     await debt.again();
     debt.failed = false;
-    debt.takenBy = this.#identity.behind(debt);
+    debt.takenBy = this.#identity.behind(debt.slot);
   }
 }
 
 /** Tells the servers behind the connection apart: another text means that one of them may be another machine now. */
 class Identity {
-  readonly #ids = new WeakMap<object, number>();
+  readonly #ids = new WeakMap<object, string>();
   #count = 0;
+  /** A cluster's nodes by address, until one comes or goes: reads of a batch that was just written ask for each key. */
+  #nodes: Map<string, string> | undefined;
+  #watched: Cluster | undefined;
 
   constructor(private readonly redis: RedisHandle) {}
 
-  /** Behind a debt: the master that has its key, or all of them where it is about many. */
-  behind({ physical }: Debt): string {
+  /** Behind a debt: the master that has its key's slot, or all of them where it is about more. */
+  behind(slot: number | undefined): string {
     const client = this.redis.client('cache');
-    if (!isCluster(client) || physical === undefined) return this.ofAll();
-    const owner = ownerOf(client, slotOf(physical));
-    return owner === undefined ? 'away' : `${this.#id(owner)}`;
+    if (!isCluster(client) || slot === undefined) return this.ofAll();
+    return this.#nodesOf(client).get(slotAddress(client, slot) ?? '') ?? 'away';
   }
 
   ofAll(): string {
@@ -211,14 +215,27 @@ class Identity {
         .sort()
         .join();
     // Whoever answers next may be another: until then nothing is forgotten.
-    return client.status === 'ready' ? `${this.#id(client.stream)}` : 'away';
+    return client.status === 'ready' ? this.#id(client.stream) : 'away';
   }
 
-  #id(node: object): number {
+  #nodesOf(client: Cluster): Map<string, string> {
+    if (this.#watched !== client) {
+      this.#watched = client;
+      this.#nodes = undefined;
+      const forget = () => {
+        this.#nodes = undefined;
+      };
+      client.on('+node', forget).on('-node', forget);
+    }
+    this.#nodes ??= new Map(client.nodes().map((node) => [addressOf(node), this.#id(node)]));
+    return this.#nodes;
+  }
+
+  #id(node: object): string {
     let id = this.#ids.get(node);
     if (id === undefined) {
       this.#count += 1;
-      id = this.#count;
+      id = `${this.#count}`;
       this.#ids.set(node, id);
     }
     return id;

@@ -2,6 +2,8 @@
 export interface Read {
   readonly key: string;
   readonly physical: string;
+  /** Of the physical key, what its slot is of. */
+  readonly hashTag: string;
   /** When it was sent, by performance.now(); set by the reader. */
   sentAt: number;
   /** On a cluster, where reads are answered one by one: it has been told. Set by the reader. */

@@ -184,7 +184,7 @@ export class Writes {
   /** The write itself is safe already: where Redis is away, showing it is owed, and the caller need not know. */
   async #owe(key: string, show: () => Promise<unknown>): Promise<void> {
     await this.options.owed.ofKey(key, show).catch((error: unknown) => {
-      if (this.options.owed.isOwed(`key:${key}`)) return;
+      if (this.options.owed.isOwed(key)) return;
       throw error;
     });
   }

@@ -113,7 +113,10 @@ export function decodeKey(encoded: string): string {
   return encoded.includes('%') ? decodeURIComponent(encoded) : encoded;
 }
 
-export const physicalKey = (key: string): string => `${CACHE_PREFIX}{${encodeKey(key)}}`;
+/** Of a logical key: `hashTag` is the part of `physical` that its slot is of. */
+export const physicalKey = (key: string): string => physicalOf(encodeKey(key));
+
+export const physicalOf = (hashTag: string): string => `${CACHE_PREFIX}{${hashTag}}`;
 
 export const companionKey = (key: string, companion: 'lease' | 'refresh'): string => `${physicalKey(key)}:${companion}`;
 

@@ -7,11 +7,13 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
 
 /** The cluster slot of a key, 0 to 16383: of what stands in its first non-empty braces, else of all of it. */
 export function slotOf(key: string): number {
-  const tag = tagOf(key);
+  const open = key.indexOf('{');
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1);
+  const [from, to] = close > open + 1 ? [open + 1, close] : [0, key.length];
   let crc = 0;
-  for (let at = 0; at < tag.length; at += 1) {
-    const code = tag.charCodeAt(at);
-    if (code > 0x7f) return slotOfBytes(Buffer.from(tag));
+  for (let at = from; at < to; at += 1) {
+    const code = key.charCodeAt(at);
+    if (code > 0x7f) return slotOfBytes(Buffer.from(key.slice(from, to)));
     crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ code] as number);
   }
   return crc % 16_384;
@@ -21,10 +23,4 @@ function slotOfBytes(bytes: Buffer): number {
   let crc = 0;
   for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ byte] as number);
   return crc % 16_384;
-}
-
-function tagOf(key: string): string {
-  const open = key.indexOf('{');
-  const close = open < 0 ? -1 : key.indexOf('}', open + 1);
-  return close > open + 1 ? key.slice(open + 1, close) : key;
 }
