@@ -6,7 +6,7 @@ import type { Logger } from '../logger';
 import { addressOf, isCluster, slotAddress } from '../redis/nodes';
 import { slotOf } from '../redis/slot';
 import type { RedisHandle } from '../redis/types';
-import { isRedisAway } from './versions';
+import { isNotTaken } from './versions';
 
 /** What was issued this long before a node came back may have been lost with the old one. */
 const RECENT_MS = 5_000;
@@ -28,8 +28,8 @@ interface Debt {
 }
 
 /**
- * Invalidations that Redis may not have: those that failed, and those of the last seconds before a connection came
- * back, since the node behind it may be another one. They are issued again as soon as Redis answers.
+ * Invalidations that Redis may not have: those that it did not take, and those of the last seconds before a connection
+ * came back, since the node behind it may be another one. They are issued again as soon as Redis takes them.
  */
 export class Owed {
   readonly #debts = new Map<string, Debt>();
@@ -105,7 +105,7 @@ export class Owed {
       debt.takenBy = this.#identity.behind(debt.slot);
       return result;
     } catch (error) {
-      if (isRedisAway(error)) debt.failed = true;
+      if (isNotTaken(error)) debt.failed = true;
       else if (this.#debts.get(name) === debt) this.#debts.delete(name);
       throw error;
     }
@@ -173,7 +173,7 @@ export class Owed {
       } catch (error) {
         if (this.#debts.get(name) !== debt) continue;
         this.#debts.delete(name);
-        if (isRedisAway(error)) this.#debts.set(name, debt);
+        if (isNotTaken(error)) this.#debts.set(name, debt);
         else this.options.logger.warn({ error: coerceError(error).message }, 'an owed invalidation was refused');
         failures += 1;
         if (failures >= MAX_FAILURES) return;

@@ -76,6 +76,12 @@ export function createVersions(options: {
   };
 }
 
+/** Redis answered that it takes no writes now: it is full and may evict nothing, or can't save to its disk. */
+const takesNoWrites = (error: unknown): boolean => error instanceof Error && /^(OOM|MISCONF)\b/.test(error.message);
+
+/** A write that may be taken when it is repeated. */
+export const isNotTaken = (error: unknown): boolean => isRedisAway(error) || takesNoWrites(error);
+
 /** The two errors that say "not now" rather than "this is wrong". */
 export const isRedisAway = (error: unknown): boolean =>
   error instanceof DeadlineError || error instanceof RedisUnavailableError;

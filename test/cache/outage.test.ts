@@ -55,6 +55,19 @@ describe('an outage', () => {
     expect(await cache.has(miss)).toBe(true);
   });
 
+  test('an invalidation that a full Redis refused is issued again when there is room', async () => {
+    const cache = rig.cache();
+    const [tag, key] = [rig.name(), `user:${rig.name()}:1`];
+    await cache.set(key, 'old', { tags: [tag] });
+    const server = rig.admin().client('cache');
+    await server.config('SET', 'maxmemory', '1');
+    await expect(cache.invalidateTag(tag)).rejects.toThrow('OOM');
+    const other = rig.cache({ epochCacheMs: 0 });
+    expect(await other.get(key)).toBe('old');
+    await server.config('SET', 'maxmemory', '0');
+    await until(async () => (await other.get(key)) === undefined);
+  });
+
   test('with Redis gone a failing loader is asked once, and its callers share its error', async () => {
     const cache = rig.cache({ deadlineMs: 100 });
     const key = `user:${rig.name()}:1`;
