@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { unverified } from './asked';
 import type { Program } from './packages';
-import { type RedisOptions, type RunningRedis, startRedis, unverified } from './redis';
+import { type RedisOptions, type RunningRedis, startRedis } from './redis';
 import { credentialsOf, eachUser, type RedisUser } from './users';
 
 export interface ClusterOptions extends Omit<RedisOptions, 'cluster'> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import { asked } from './asked';
 import { findProgram, type Program } from './packages';
 import { serverDir } from './paths';
 import { freePort } from './ports';
@@ -15,6 +15,8 @@ export interface RedisOptions {
   readonly cluster?: boolean;
   /** Folder with `ca.pem`, `cert.pem` and `key.pem`: then TLS is the only way in, for a cluster's bus too. Default: no TLS. */
   readonly tlsDir?: string;
+  /** The test is about rights that are missing. Default: `stop` rejects if a user was refused a command or a key. */
+  readonly refusals?: 'expected';
   /** The program to run. Default: redis-server or valkey-server from PATH, else unpacked. */
   readonly program?: Program;
 }
@@ -83,9 +85,6 @@ async function launchRedis(program: Program, port: number, dir: string, options:
   }
 }
 
-/** The servers are ours and on this machine; whether a certificate is verified is the library's own test. */
-export const unverified = { rejectUnauthorized: false } as const;
-
 function tlsArgs(port: number, dir: string): string[] {
   return [
     ...['--port', '0', '--tls-port', `${port}`, '--tls-auth-clients', 'no', '--tls-ca-cert-file', join(dir, 'ca.pem')],
@@ -95,29 +94,13 @@ function tlsArgs(port: number, dir: string): string[] {
 }
 
 /** It is ours only if its process id is: another process may have won the port. */
-async function answers(
-  pid: number,
-  port: number,
-  { password = PASSWORDS.admin, tlsDir }: RedisOptions,
-): Promise<true | undefined> {
-  const probe = new Redis({
-    host: HOST,
-    port,
-    password,
-    ...(tlsDir && { tls: unverified }),
-    lazyConnect: true,
-    retryStrategy: () => null,
-    enableReadyCheck: false,
-    commandTimeout: 2_000,
-  });
-  probe.on('error', () => {});
+async function answers(pid: number, port: number, options: RedisOptions): Promise<true | undefined> {
+  const { password = PASSWORDS.admin } = options;
   try {
-    await probe.connect();
-    return (await probe.info('server')).includes(`process_id:${pid}\r`) || undefined;
+    const info = await asked(port, password, options, (client) => client.info('server'));
+    return info.includes(`process_id:${pid}\r`) || undefined;
   } catch {
     return undefined;
-  } finally {
-    if (probe.status !== 'end') probe.disconnect(); // ioredis keeps a timer of 2 s for one that has ended already
   }
 }
 
@@ -126,8 +109,9 @@ function running(
   launch: () => Promise<ServerProcess>,
   port: number,
   dir: string,
-  { password, tlsDir }: RedisOptions,
+  options: RedisOptions,
 ): RunningRedis {
+  const { password, tlsDir, refusals } = options;
   let server = first;
   const urlOf = (user: RedisUser) => `redis${tlsDir ? 's' : ''}://${credentialsOf(user, password)}${HOST}:${port}`;
   return {
@@ -145,8 +129,26 @@ function running(
       await server.end();
       server = await launch();
     },
-    stop: () => server.stop(),
+    stop: async () => {
+      const refused = server.running && refusals !== 'expected' ? await refusalsOf(port, options) : [];
+      await server.stop();
+      if (refused.length > 0) throw new Error(`Redis refused what the published rights lack: ${refused.join(', ')}`);
+    },
   };
+}
+
+/** What was refused last, whoever swallowed the error: `command config|get to app`. */
+async function refusalsOf(port: number, options: RedisOptions): Promise<readonly string[]> {
+  const { password = PASSWORDS.admin } = options;
+  try {
+    const log = await asked(port, password, options, (client) => client.call('ACL', 'LOG', 10) as Promise<string[][]>);
+    return log.flatMap((entry) => {
+      const [user, reason, what] = ['username', 'reason', 'object'].map((name) => entry[entry.indexOf(name) + 1]);
+      return reason === 'auth' ? [] : [`${reason} ${what} to ${user}`];
+    });
+  } catch {
+    return []; // it is frozen, or its ACL command is hidden
+  }
 }
 
 /** Finds or unpacks the server. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RedisOptions as ClientOptions, Redis } from 'ioredis';
+import { asked } from './asked';
 import { projectRoot, serverDir } from './paths';
 import { freePort } from './ports';
-import { findRedis, unverified } from './redis';
+import { findRedis } from './redis';
 import { ServerProcess } from './server-process';
 import { credentialsOf, eachUser, PASSWORDS, type RedisUser } from './users';
 
@@ -152,34 +152,6 @@ async function member(
     },
     stop: () => server.stop(),
   };
-}
-
-/** One question on a connection of its own. */
-async function asked<T>(
-  port: number,
-  password: string,
-  options: SentinelOptions,
-  question: (client: Redis) => Promise<T>,
-): Promise<T> {
-  const settings: ClientOptions & { replyMapping?: 'legacy' } = {
-    host: HOST,
-    port,
-    password,
-    ...(options.tlsDir && { tls: unverified }),
-    lazyConnect: true,
-    enableReadyCheck: false,
-    retryStrategy: () => null,
-    commandTimeout: 2_000,
-    disconnectTimeout: 100,
-  } as const;
-  const client = new Redis(settings);
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return await question(client);
-  } finally {
-    if (client.status !== 'end') client.disconnect();
-  }
 }
 
 async function primaryBy(sentinel: Member, options: SentinelOptions): Promise<string> {

@@ -195,7 +195,7 @@ test('a server without MEMORY USAGE: counts are exact, and nothing is said of by
 });
 
 test('a user who may not ask for memory gets exact counts and no bytes', async () => {
-  const server = await startRedis();
+  const server = await startRedis({ refusals: 'expected' });
   const client = new Redis(server.adminUrl);
   const commands = COMMANDS.app.filter((command) => command !== 'memory|usage');
   const environment = { REDIS_URL: await addUser(server.adminUrl, 'sweeper', aclRules(commands)) };
@@ -218,7 +218,7 @@ test.each([
   ['script', 'Valkey'],
 ])('keys that the user may not touch are counted, and that is said of them (%s, %s)', async (way, product) => {
   const program = product === 'Valkey' ? await findValkey() : undefined;
-  const server = await startRedis(program && { program });
+  const server = await startRedis({ ...(program && { program }), refusals: 'expected' });
   const client = new Redis(server.adminUrl);
   const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_PAGES: way });
   const redis = redisFor({ REDIS_URL: server.appUrl });

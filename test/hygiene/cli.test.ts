@@ -11,7 +11,7 @@ let client: Redis;
 let operatorUrl: string;
 
 beforeAll(async () => {
-  server = await startRedis();
+  server = await startRedis({ refusals: 'expected' });
   client = new Redis(server.adminUrl);
   operatorUrl = await onEveryKey(server);
 });

@@ -20,7 +20,7 @@ let proxy: EnterpriseProxy;
 let redis: RedisHandle;
 
 beforeAll(async () => {
-  cluster = await startRedisCluster({ masters: 3 });
+  cluster = await startRedisCluster({ masters: 3, refusals: 'expected' });
   client = new Cluster(
     cluster.nodes.map(({ host, port }) => ({ host, port })),
     signedIn('admin'),

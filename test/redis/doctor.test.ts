@@ -25,7 +25,8 @@ let server: RunningRedis;
 let admin: Redis;
 
 beforeAll(async () => {
-  server = await startRedis({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] });
+  const args = ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'];
+  server = await startRedis({ args, refusals: 'expected' });
   admin = new Redis(server.adminUrl);
 });
 afterAll(async () => {
@@ -117,7 +118,7 @@ test('a host without an address and a port where nobody listens are told apart',
 });
 
 test('a cluster that isn’t said to be one is told which setting to change', async () => {
-  const cluster = await startRedisCluster({ masters: 3 });
+  const cluster = await startRedisCluster({ masters: 3, refusals: 'expected' });
   try {
     const report = await examined({ REDIS_URL: cluster.nodes[0]?.appUrl ?? '' });
     expect(report.of('redis.connection')[0]?.detail).toContain('set REDIS_MODE=cluster');

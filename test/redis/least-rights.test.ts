@@ -1,76 +1,35 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import { type RunningRedis, startRedis } from '../../local/servers';
-import { createCache } from '../../src/cache';
-import { systemClock } from '../../src/clock';
-import { entityRegistry } from '../../src/entities/registry';
+import { startRedis } from '../../local/servers';
 import { silentLogger } from '../../src/logger';
-import { capabilitiesOf, createCounters, createRedis, type RedisHandle, readCounters } from '../../src/redis';
+import { capabilitiesOf, createRedis } from '../../src/redis';
 import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS, rightsFile } from '../../src/redis/acl';
-import { createSessionStore } from '../../src/sessions';
 import { redisSettings } from './recorder';
 
-let server: RunningRedis;
-let admin: Redis;
-let redis: RedisHandle;
-
-beforeAll(async () => {
-  server = await startRedis();
-  admin = new Redis(server.adminUrl);
-  redis = createRedis({ settings: redisSettings({ REDIS_URL: server.webUrl }), logger: silentLogger, role: 'web' });
-});
-afterAll(async () => {
-  await redis.close();
-  admin.disconnect();
-  await server.stop();
-});
-// What was refused is in the server's own log, whoever swallowed the error.
-afterEach(async () => expect(await admin.call('ACL', 'LOG')).toEqual([]));
-
-test('the cache needs no more than the published rights', async () => {
-  const cache = createCache({
-    redis,
-    entities: entityRegistry([]),
-    logger: silentLogger,
-    clock: systemClock,
-    options: {},
-  });
-  expect(await cache.get('user:profile:1', async () => ({ name: 'Ann' }), { tags: ['people'] })).toEqual({
-    name: 'Ann',
-  });
-  expect(await cache.get('user:profile:1')).toEqual({ name: 'Ann' });
-  await cache.set('user:profile:2', { name: 'Bob' });
-  await cache.delete('user:profile:2');
-  await cache.invalidateTag('people');
-  await cache.invalidatePattern('user:profile:*');
-  expect(await cache.get('user:profile:1')).toBeUndefined();
-  await cache.close();
-});
-
-test('sessions need no more than the published rights', async () => {
-  const store = createSessionStore({ redis });
-  const cookie = { originalMaxAge: 60_000, path: '/' };
-  await store.set('sid', { cookie, user: 'ann' } as never);
-  expect(await store.get('sid')).toMatchObject({ user: 'ann' });
-  await store.touch('sid', { cookie, user: 'ann' } as never);
-  expect(await store.length()).toBe(1);
-  await store.destroy('sid');
-  store.close();
-});
-
-test('counters, nodes and abilities need no more than the published rights', async () => {
-  const counters = createCounters({ redis, logger: silentLogger });
-  counters.add('rights', {}, 1);
-  counters.set('gauge', {}, 2);
-  await counters.flush();
-  expect((await readCounters(redis)).get('rights|')).toBe(1);
-  expect(await redis.nodes('all')).toHaveLength(1);
-});
+// That the rights suffice is what every other suite shows: it runs under them.
 
 test('abilities that may not be asked are not known, and nothing fails', async () => {
+  const server = await startRedis({ refusals: 'expected' });
+  const redis = createRedis({
+    settings: redisSettings({ REDIS_URL: server.webUrl }),
+    logger: silentLogger,
+    role: 'web',
+  });
   expect((await capabilitiesOf(redis)).hidden.size).toBe(0);
-  await admin.call('ACL', 'LOG', 'RESET'); // COMMAND is the app's right, and this asks for it
+  await redis.close();
+  await server.stop();
+});
+
+test('a server whose users were refused something fails who stops it', async () => {
+  const server = await startRedis();
+  const redis = createRedis({
+    settings: redisSettings({ REDIS_URL: server.webUrl }),
+    logger: silentLogger,
+    role: 'web',
+  });
+  await expect(redis.within(redis.client('cache').get('others:1'))).rejects.toThrow(/NOPERM/);
+  await redis.close();
+  await expect(server.stop()).rejects.toThrow('Redis refused what the published rights lack: key others:1 to web');
 });
 
 test('docs/security.md names exactly these rights', () => {

