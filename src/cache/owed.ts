@@ -121,7 +121,8 @@ export class Owed {
     if (this.#debts.size >= MAX_KEPT) this.#dropOldest();
     this.#debts.set(name, debt);
     if (this.#timer === undefined) {
-      this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+      // It throws only where the connection was closed for good: then nothing can be issued any more.
+      this.#timer = setInterval(() => void this.#look().catch(() => this.close()), LOOK_EVERY_MS);
       this.#timer.unref();
     }
   }

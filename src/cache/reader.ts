@@ -32,7 +32,14 @@ export class Reader {
     this.#waiting = [];
     const now = performance.now();
     for (const read of reads) read.sentAt = now;
-    const client = this.redis.client('cache');
+    let client: RedisClient;
+    try {
+      client = this.redis.client('cache');
+    } catch (error) {
+      // Closed before its first use. Thrown on from here it would end the process.
+      for (const read of reads) read.failed(error);
+      return;
+    }
     if (client instanceof Cluster) {
       getEach(reads, client, this);
     } else if (reads.length === 1) {

@@ -66,6 +66,17 @@ describe.each(topologies)('bad input on %s', (topology) => {
     expect(load).not.toHaveBeenCalled();
   });
 
+  test('a connection that was closed before its first use is as good as none', async () => {
+    const cache = rig.cache();
+    const key = `user:${rig.name()}:1`;
+    await cache.redis.close();
+    const code = { code: 'E_REDIS_UNAVAILABLE' };
+    await expect(cache.get(key)).rejects.toMatchObject(code);
+    await expect(cache.multiGet([key])).rejects.toMatchObject(code);
+    await expect(cache.set(key, 1)).rejects.toMatchObject(code);
+    expect(await cache.get(key, () => 'loaded')).toBe('loaded');
+  });
+
   test('options, tags, prefixes and patterns are checked', async () => {
     const cache = rig.cache();
     const key = `user:${rig.name()}:1`;
