@@ -75,8 +75,7 @@ export const versionOf = (raw: string): Version => raw.slice(VERSION_AT, STAMP_A
 export const stampOf = (raw: string): number => digits(raw, STAMP_AT, EXPIRES_AT);
 export const expiresOf = (raw: string): number => digits(raw, EXPIRES_AT, COST_AT);
 export const costOf = (raw: string): number => +raw.slice(COST_AT, TAGS_AT);
-export const tagsLengthOf = (raw: string): number =>
-  raw.startsWith('0000', TAGS_AT) ? 0 : +raw.slice(TAGS_AT, HEADER_LENGTH);
+export const tagsLengthOf = (raw: string): number => digits(raw, TAGS_AT, HEADER_LENGTH);
 
 /** Without the copy that a slice would make: every hit reads two of them. NaN where anything else is there. */
 function digits(raw: string, from: number, to: number): number {
