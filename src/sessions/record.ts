@@ -63,12 +63,12 @@ export function readRecord(text: string): SessionRecord | undefined {
 }
 
 interface Meta {
-  readonly u?: string;
-  readonly next?: string;
+  readonly u: string | undefined;
+  readonly next: string | undefined;
 }
 
 export function writeMeta(user: string | undefined, successor?: string): string {
-  return JSON.stringify({ u: user, next: successor } satisfies { [K in keyof Meta]: Meta[K] | undefined });
+  return JSON.stringify({ u: user, next: successor } satisfies Meta);
 }
 
 function readMeta(line: string): Meta | undefined {
@@ -76,7 +76,7 @@ function readMeta(line: string): Meta | undefined {
     const meta: unknown = JSON.parse(line);
     if (typeof meta !== 'object' || meta === null) return undefined;
     const { u, next } = meta as Record<string, unknown>;
-    return { ...(typeof u === 'string' && { u }), ...(typeof next === 'string' && { next }) };
+    return { u: typeof u === 'string' ? u : undefined, next: typeof next === 'string' ? next : undefined };
   } catch {
     return undefined;
   }

@@ -204,11 +204,12 @@ export class SessionStore extends session.Store {
   }
 
   #isRetired(sid: string): boolean {
-    return (this.#retired.get(sid) ?? 0) > performance.now();
+    const until = this.#retired.get(sid);
+    return until !== undefined && until > performance.now();
   }
 
   #answer<T>(callback: Callback<T> | undefined, work: () => Promise<T> | T): Promise<T> {
-    const result = Promise.resolve().then(work);
+    const result = (async () => work())();
     if (callback === undefined) return result;
     // In a microtask of its own, so that what the callback throws is never taken for an error of ours.
     result.then(
