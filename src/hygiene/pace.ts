@@ -3,7 +3,7 @@
  * and pages must be long enough that the way to the server and back does not count; at less, few do, and pages may be
  * short. In µs; see docs/hygiene.md.
  */
-const FULL_TARGET = 500;
+const FULL_TARGET = 750;
 const GENTLE_TARGET = 250;
 /** Above this duty speed is what was asked for. */
 const GENTLE_DUTY = 0.5;

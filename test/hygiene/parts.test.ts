@@ -102,7 +102,7 @@ describe('the pace', () => {
   });
   test('asks for shorter pages where few readers meet one, and takes one slow page for chance', () => {
     const full = new Pace(1);
-    expect([500, 2_000, 500, 2_000, 2_000].map((micros) => full.nextCount(400, micros))).toEqual([
+    expect([750, 3_000, 750, 3_000, 3_000].map((micros) => full.nextCount(400, micros))).toEqual([
       ...[400, 400, 400, 400, 100],
     ]);
     expect(new Pace(0.1).nextCount(400, 250)).toBe(400);
