@@ -4,6 +4,7 @@ import { Connector } from './connector';
 import { CredentialKeeper, type CredentialSource } from './credentials';
 import { azureTokens, entraCredentials } from './entra';
 import { RedisModeError } from './errors';
+import { makeStringsFast } from './fast-strings';
 import { Handle } from './handle';
 import { keyCredentials, keyVaultSecrets } from './secrets';
 import { steadyClock } from './server-clock';
@@ -26,6 +27,7 @@ export interface RedisOptions {
  * as the process lives.
  */
 export function createRedis(options: RedisOptions): RedisHandle {
+  makeStringsFast();
   const { settings, logger, role, clock = steadyClock } = options;
   const target = toTarget(settings);
   const source = options.credentials ?? credentialsOf(settings);
