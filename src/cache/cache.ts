@@ -88,8 +88,8 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const reads: Reads = new Reads({
     plans,
     misses,
-    reader: new Reader(redis, gates, owed, deadlineMs),
-    lookup: { epochs, codec, time, clock, logger, local, onRead, deadlineMs },
+    reader: new Reader(redis, gates, owed, clock, deadlineMs),
+    lookup: { epochs, codec, time, logger, local, onRead, deadlineMs },
     whenRedisIsAway: options.whenRedisIsAway,
   });
   const writes = new Writes({

@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
+import type { Clock } from '../clock';
 import { DeadlineError } from '../redis/errors';
 import { slotAddress } from '../redis/nodes';
 import { slotOf } from '../redis/slot';
@@ -24,7 +25,9 @@ interface GetEachOptions {
   readonly redis: RedisHandle;
   readonly gates: Gates;
   readonly deadlineMs: number;
-  answer(read: Read, raw: string | null): void;
+  readonly clock: Clock;
+  /** `at`: local time of the answer, in ms. */
+  answer(read: Read, raw: string | null, at: number): void;
 }
 
 /**
@@ -34,34 +37,39 @@ interface GetEachOptions {
 export function getEach(
   reads: readonly Read[],
   client: Cluster,
-  { redis, gates, deadlineMs, answer }: GetEachOptions,
+  { redis, gates, deadlineMs, clock, answer }: GetEachOptions,
 ): void {
   let open = reads.length;
 
-  function settle(part: Part, read: Read, raw: string | null, error?: unknown): void {
-    if (read.settled) return;
+  /** False where it has been told already. */
+  function settle(part: Part, read: Read, error?: unknown): boolean {
+    if (read.settled) return false;
     read.settled = true;
-    if (error === undefined) {
-      answer(read, raw);
-    } else {
-      part.failure ??= error;
-      read.failed(error);
-    }
+    part.failure ??= error;
     part.open -= 1;
     if (part.open === 0) part.gate.count(part.failure);
     open -= 1;
     if (open === 0) clearTimeout(timer);
+    return true;
+  }
+
+  function tell(part: Part, read: Read, raw: string | null, at: number): void {
+    if (settle(part, read)) answer(read, raw, at);
+  }
+
+  function giveUp(part: Part, read: Read, error: unknown): void {
+    if (settle(part, read, error)) read.failed(error);
   }
 
   function fail(part: Part, read: Read, error: unknown): void {
-    if (isWrongType(error)) settle(part, read, '');
+    if (isWrongType(error)) tell(part, read, '', clock.now());
     // What an error of ioredis means is the handle's to say.
-    else redis.within(Promise.reject(error)).catch((mapped: unknown) => settle(part, read, null, mapped));
+    else redis.within(Promise.reject(error)).catch((mapped: unknown) => giveUp(part, read, mapped));
   }
 
   function single(part: Part, read: Read): void {
     client.get(read.physical).then(
-      (raw) => settle(part, read, raw),
+      (raw) => tell(part, read, raw, clock.now()),
       (error: unknown) => fail(part, read, error),
     );
   }
@@ -71,10 +79,11 @@ export function getEach(
     for (const read of part.reads) pipeline.get(read.physical);
     pipeline.exec().then(
       (results) => {
+        const at = clock.now();
         for (let index = 0; index < part.reads.length; index += 1) {
           const read = part.reads[index] as Read;
           const [error, raw] = results?.[index] ?? [new Error('the pipeline has no answer for a key')];
-          if (error === null) settle(part, read, raw as string | null);
+          if (error === null) tell(part, read, raw as string | null, at);
           else if (ELSEWHERE.test(error.message)) single(part, read);
           else fail(part, read, error);
         }
@@ -97,7 +106,7 @@ export function getEach(
   const parts = byNode(reads, client, gates);
   const timer = setTimeout(() => {
     const error = new DeadlineError(`no answer from Redis within ${deadlineMs} ms`);
-    for (const part of parts) for (const read of part.reads) settle(part, read, null, error);
+    for (const part of parts) for (const read of part.reads) giveUp(part, read, error);
   }, deadlineMs);
   for (const part of parts) {
     if (part.gate.isOpen) refuse(part);

@@ -1,4 +1,3 @@
-import type { Clock } from '../clock';
 import { encodeKey, physicalOf } from '../entities/key';
 import type { Logger } from '../logger';
 import { withDeadline } from '../redis/deadline';
@@ -15,7 +14,6 @@ export interface LookupContext {
   readonly epochs: Epochs;
   readonly codec: Codec;
   readonly time: ServerTime;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly local: Local | undefined;
   /** What a read may spend on Redis altogether, in ms. */
@@ -54,21 +52,20 @@ export abstract class Lookup implements Read {
     this.away(error);
   }
 
-  answered(raw: string | null): void {
+  answered(raw: string | null, at: number): void {
     if (raw === null) {
       this.plan.meter.misses += 1;
       this.miss(undefined, undefined);
     } else {
-      this.#judge(raw, this.strict);
+      this.#judge(raw, this.strict, at);
     }
   }
 
-  #judge(raw: string, strict: boolean): void {
+  #judge(raw: string, strict: boolean, at: number): void {
     const { plan, key } = this;
-    const { epochs, time, clock } = this.context;
+    const { epochs, time } = this.context;
     const prefixes = prefixEpochs(plan, key);
-    const local = clock.now();
-    const verdict = inspect(raw, prefixes, epochs, time.at(local), local, strict);
+    const verdict = inspect(raw, prefixes, epochs, time.at(at), at, strict);
     if (verdict === 'live') {
       this.#serve(raw);
     } else if (verdict === 'unsure') {

@@ -8,6 +8,7 @@ export interface Read {
   sentAt: number;
   /** On a cluster, where reads are answered one by one: it has been told. Set by the reader. */
   settled: boolean;
-  answered(raw: string | null): void;
+  /** `at`: local time of the answer, in ms; reads that were answered together share it. */
+  answered(raw: string | null, at: number): void;
   failed(error: unknown): void;
 }

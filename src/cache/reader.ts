@@ -1,4 +1,5 @@
 import { Cluster, type Redis } from 'ioredis';
+import type { Clock } from '../clock';
 import type { RedisClient, RedisHandle } from '../redis/types';
 import type { Gates } from './gates';
 import { getEach, isWrongType } from './get-each';
@@ -19,6 +20,7 @@ export class Reader {
     readonly redis: RedisHandle,
     readonly gates: Gates,
     private readonly owed: Owed,
+    readonly clock: Clock,
     readonly deadlineMs: number,
   ) {}
 
@@ -58,11 +60,11 @@ export class Reader {
       const gate = this.gates.ofKey(read.physical);
       value = await gate.run(() => this.redis.within(client.get(read.physical), { deadlineMs }));
     } catch (error) {
-      if (isWrongType(error)) read.answered('');
+      if (isWrongType(error)) read.answered('', this.clock.now());
       else read.failed(error);
       return;
     }
-    this.answer(read, value);
+    this.answer(read, value, this.clock.now());
   }
 
   async #mget(reads: readonly Read[], client: Redis): Promise<void> {
@@ -74,12 +76,13 @@ export class Reader {
       for (const read of reads) read.failed(error);
       return;
     }
-    for (let index = 0; index < reads.length; index += 1) this.answer(reads[index] as Read, values[index] ?? null);
+    const at = this.clock.now();
+    for (let index = 0; index < reads.length; index += 1) this.answer(reads[index] as Read, values[index] ?? null, at);
   }
 
   /** Not with what an invalidation of ours had taken away from the server before this one. */
-  readonly answer = (read: Read, raw: string | null): void => {
-    if (raw === null || !this.owed.isBehind(read.key)) read.answered(raw);
+  readonly answer = (read: Read, raw: string | null, at: number): void => {
+    if (raw === null || !this.owed.isBehind(read.key)) read.answered(raw, at);
     else void this.#answerAnew(read);
   };
 
