@@ -95,7 +95,9 @@ export class SessionStore extends session.Store {
     const known = this.#handles.get(data);
     this.#withholdOldCookie(data, known);
     if (callback && known?.sid === sid && !this.core.isTouchDue(known.handle, data as unknown as SessionValues)) {
-      callback(null); // at once: express-session then sends its answer in one piece
+      // Not at once: answers of one round trip then go out together at its end, each still in one piece, and whoever
+      // waits for them is not woken for every single one.
+      process.nextTick(callback, null);
       return Promise.resolve();
     }
     return this.#answer(callback, async () => {
