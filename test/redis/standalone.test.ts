@@ -164,8 +164,8 @@ test('killed and restarted, it is found again, and each change is told once', as
     await expect(redis.run('cache', bump, ['cache:x'], [1], { deadlineMs: 600 })).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
       sent: false,
-      message: expect.stringContaining(
-        `no connection to Redis at 127.0.0.1:${own.port} within 600 ms: connect ECONNREFUSED`,
+      message: expect.stringMatching(
+        new RegExp(`^no connection to Redis at 127.0.0.1:${own.port} within \\d+ ms: connect ECONNREFUSED`),
       ),
     });
     const pending = redis.run('cache', bump, ['cache:x'], [1], { deadlineMs: 20_000 });
