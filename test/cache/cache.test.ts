@@ -84,7 +84,8 @@ describe.each(topologies)('cache-aside on %s', (topology) => {
     expect(loads).toBe(1);
   });
 
-  test.each(everyHow)('what was loaded before a %s is never stored after it', async (how) => {
+  /** A load of 'old' that has begun in `one` and goes on when the gate is opened. */
+  async function heldLoad() {
     const name = rig.name();
     const entity = defineEntity<string>({ name: `user:${name}`, tags: () => [`tag-${name}`] });
     const [one, other] = [rig.cache({ entities: [entity] }), rig.cache({ entities: [entity] })];
@@ -96,6 +97,11 @@ describe.each(topologies)('cache-aside on %s', (topology) => {
       return 'old';
     });
     await begun.promise;
+    return { one, other, name, key, gate, loading };
+  }
+
+  test.each(everyHow)('what was loaded before a %s is never stored after it', async (how) => {
+    const { other, name, key, gate, loading } = await heldLoad();
     await invalidate[how](other, name, 'set');
     gate.resolve();
     await loading;
@@ -105,17 +111,7 @@ describe.each(topologies)('cache-aside on %s', (topology) => {
   });
 
   test.each(everyHow)('nobody who comes after a %s is given what a load read before it', async (how) => {
-    const name = rig.name();
-    const entity = defineEntity<string>({ name: `user:${name}`, tags: () => [`tag-${name}`] });
-    const [one, other] = [rig.cache({ entities: [entity] }), rig.cache({ entities: [entity] })];
-    const key = `user:${name}:1`;
-    const [begun, gate] = [deferred(), deferred()];
-    const before = one.get(key, async () => {
-      begun.resolve();
-      await gate.promise;
-      return 'old';
-    });
-    await begun.promise;
+    const { one, other, name, key, gate, loading: before } = await heldLoad();
     await invalidate[how](one, name, 'new');
     const after = [one, other].map((cache) => cache.get(key, async () => 'new', { strict: true }));
     // The old load is still under way: who joined it would be waiting.
