@@ -1,6 +1,3 @@
-import { sections } from '../../src/settings';
-import type { Setting } from '../../src/settings/setting';
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** So that a person who watches sees every job within a minute or two. What the environment says goes before it. */
@@ -20,19 +17,10 @@ const LOCAL: Environment = {
   REDIS_DEADLINE_MS: '2000',
 };
 
-/** Named by the stack itself. */
-const SERVICES = ['REDIS_URL', 'AzureWebJobsStorage', 'DATABASE_URL'];
-
 /**
- * The environment of the web app and of the functions host: what the sample settings say, what makes the stack worth
- * watching, one's own environment, and where the services listen, each over the one before.
+ * The environment of the web app and of the functions host: what makes the stack worth watching, one's own environment,
+ * and where the services listen, each over the one before.
  */
 export function stackEnvironment(own: Environment, services: Environment, mode: 'watched' | 'once'): Environment {
-  return { ...samples(), ...LOCAL, ...(mode === 'watched' ? WATCHED : {}), ...own, ...services };
-}
-
-/** The host looks up `%NAME%` in the environment and knows no defaults. */
-function samples(): Environment {
-  const all = sections.flatMap(({ settings }) => Object.entries(settings as Record<string, Setting>));
-  return Object.fromEntries(all.flatMap(([name, { sample }]) => (SERVICES.includes(name) ? [] : [[name, sample]])));
+  return { ...LOCAL, ...(mode === 'watched' ? WATCHED : {}), ...own, ...services };
 }

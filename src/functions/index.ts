@@ -52,7 +52,7 @@ export function registerJobs({ entities }: RegisterJobsOptions): void {
     registerMetrics,
     registerSelfCheck,
   ]) {
-    register(source);
+    register(source, settings);
   }
   app.hook.appTerminate(async () => {
     await made?.close();

@@ -6,7 +6,6 @@ export const monitoringSettings = section('Monitoring', {
     schema: textOr('redis'),
     meaning: 'What this cache is called in samples, alerts and reports: the label `cache`.',
     expected: 'a short name',
-    sample: 'redis',
   },
   SAMPLES_MINUTE_DAYS: {
     schema: whole(7, 1, 90),

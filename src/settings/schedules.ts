@@ -9,21 +9,18 @@ export const scheduleSettings = section('Schedules', {
     meaning: 'When messages that the host gave up on are taken from the poison queues.',
     unit: 'NCRONTAB, UTC',
     expected,
-    sample: '0 */5 * * * *',
   },
   PLAN_REFRESHES_SCHEDULE: {
     schema: schedule('30 * * * * *'),
     meaning: 'When hot entries that are due are claimed and queued.',
     unit: 'NCRONTAB, UTC',
     expected,
-    sample: '30 * * * * *',
   },
   SWEEP_SCHEDULE: {
     schema: schedule('0 0 * * * *'),
     meaning: 'When hygiene passes that are due are planned, and stalled ones queued anew.',
     unit: 'NCRONTAB, UTC',
     expected,
-    sample: '0 0 * * * *',
   },
   COLLECT_METRICS_SCHEDULE: {
     schema: schedule('0 * * * * *'),
@@ -31,20 +28,17 @@ export const scheduleSettings = section('Schedules', {
     unit: 'NCRONTAB, UTC',
     expected,
     danger: 'Rules with `for` and `absent` expect a sample a minute.',
-    sample: '0 * * * * *',
   },
   EVALUATE_ALERTS_SCHEDULE: {
     schema: schedule('20 * * * * *'),
     meaning: 'When the rules are evaluated; 20 s after the samples.',
     unit: 'NCRONTAB, UTC',
     expected,
-    sample: '20 * * * * *',
   },
   REPORT_SCHEDULE: {
     schema: schedule('0 10 6 * * *'),
     meaning: 'When the daily report is written.',
     unit: 'NCRONTAB, UTC',
     expected,
-    sample: '0 10 6 * * *',
   },
 });

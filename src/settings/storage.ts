@@ -44,24 +44,20 @@ export const storageSettings = section('Storage', {
     schema: textOr('write-behind'),
     meaning: 'Queue that is the journal of write-behind.',
     expected: 'a queue name',
-    sample: 'write-behind',
   },
   REFRESH_AHEAD_QUEUE: {
     schema: textOr('refresh-ahead'),
     meaning: 'Queue of entries to refresh.',
     expected: 'a queue name',
-    sample: 'refresh-ahead',
   },
   SWEEP_QUEUE: {
     schema: textOr('sweep'),
     meaning: 'Queue of slices of hygiene passes.',
     expected: 'a queue name',
-    sample: 'sweep',
   },
   ALERT_QUEUE: {
     schema: textOr('alert-notifications'),
     meaning: 'Queue of alert groups that have something to tell.',
     expected: 'a queue name',
-    sample: 'alert-notifications',
   },
 });

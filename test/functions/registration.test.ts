@@ -4,7 +4,9 @@ import { execFileSync } from 'node:child_process';
  * The library caches whether it runs under a host at its first call, so the app is loaded in a process of its own, with
  * the module that Microsoft's worker puts in place.
  */
-function registered(): Record<string, { bindings: Record<string, Record<string, unknown>> }> {
+function registered(
+  env: Record<string, string> = {},
+): Record<string, { bindings: Record<string, Record<string, unknown>> }> {
   const script = `
     const { Module } = require('node:module');
     const functions = {};
@@ -23,7 +25,7 @@ function registered(): Record<string, { bindings: Record<string, Record<string, 
     process.stdout.write(JSON.stringify(functions));
     process.exit(0);
   `;
-  return JSON.parse(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }));
+  return JSON.parse(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', env }));
 }
 
 const of = (functions: ReturnType<typeof registered>, name: string) =>
@@ -32,21 +34,33 @@ const of = (functions: ReturnType<typeof registered>, name: string) =>
 describe('the built app, as a host sees it', () => {
   const functions = registered();
 
+  // A host that does not find `%NAME%` in the app settings disables the function and goes on.
+  test('names no setting in a trigger: each is a literal, also with settings of its own', () => {
+    const own = registered({ SWEEP_SCHEDULE: '0 30 * * * *', SWEEP_QUEUE: 'sweep-of-mine' });
+    expect(of(own, 'planSweep')).toMatchObject({ schedule: '0 30 * * * *' });
+    expect(of(own, 'sweepShard')).toMatchObject({ queueName: 'sweep-of-mine' });
+    for (const registration of [functions, own]) {
+      expect(Object.keys(registration).length).toBeGreaterThanOrEqual(15);
+      const bindings = Object.values(registration).flatMap((it) => Object.values(it.bindings));
+      expect(bindings.filter((binding) => JSON.stringify(binding).includes('%'))).toEqual([]);
+    }
+  });
+
   test.each([
-    ['drainPoison', '%DRAIN_POISON_SCHEDULE%'],
-    ['planRefreshes', '%PLAN_REFRESHES_SCHEDULE%'],
-    ['planSweep', '%SWEEP_SCHEDULE%'],
-    ['collectMetrics', '%COLLECT_METRICS_SCHEDULE%'],
-    ['evaluateAlerts', '%EVALUATE_ALERTS_SCHEDULE%'],
+    ['drainPoison', '0 */5 * * * *'],
+    ['planRefreshes', '30 * * * * *'],
+    ['planSweep', '0 0 * * * *'],
+    ['collectMetrics', '0 * * * * *'],
+    ['evaluateAlerts', '20 * * * * *'],
   ])('%s runs on the timer %s', (name, schedule) => {
     expect(of(functions, name)).toMatchObject({ type: 'timerTrigger', schedule });
   });
 
   test.each([
-    ['flushWrites', '%WRITE_BEHIND_QUEUE%'],
-    ['refreshEntries', '%REFRESH_AHEAD_QUEUE%'],
-    ['sweepShard', '%SWEEP_QUEUE%'],
-    ['notifyAlerts', '%ALERT_QUEUE%'],
+    ['flushWrites', 'write-behind'],
+    ['refreshEntries', 'refresh-ahead'],
+    ['sweepShard', 'sweep'],
+    ['notifyAlerts', 'alert-notifications'],
   ])('%s takes messages of the queue %s', (name, queueName) => {
     expect(of(functions, name)).toMatchObject({ type: 'queueTrigger', queueName, connection: 'AzureWebJobsStorage' });
   });

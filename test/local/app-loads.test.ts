@@ -72,15 +72,15 @@ test('the deployed app loads by the rules of the worker, registers its functions
   const queue = (queueName: string) =>
     expect.objectContaining({ type: 'queueTrigger', queueName, connection: 'AzureWebJobsStorage' });
   expect(triggers).toMatchObject({
-    flushWrites: queue('%WRITE_BEHIND_QUEUE%'),
-    refreshEntries: queue('%REFRESH_AHEAD_QUEUE%'),
-    sweepShard: queue('%SWEEP_QUEUE%'),
-    notifyAlerts: queue('%ALERT_QUEUE%'),
-    drainPoison: timer('%DRAIN_POISON_SCHEDULE%'),
-    planRefreshes: timer('%PLAN_REFRESHES_SCHEDULE%'),
-    planSweep: timer('%SWEEP_SCHEDULE%'),
-    collectMetrics: timer('%COLLECT_METRICS_SCHEDULE%'),
-    evaluateAlerts: timer('%EVALUATE_ALERTS_SCHEDULE%'),
+    flushWrites: queue('write-behind'),
+    refreshEntries: queue('refresh-ahead'),
+    sweepShard: queue('sweep'),
+    notifyAlerts: queue('alert-notifications'),
+    drainPoison: timer('0 */5 * * * *'),
+    planRefreshes: timer('30 * * * * *'),
+    planSweep: timer('0 0 * * * *'),
+    collectMetrics: timer('0 * * * * *'),
+    evaluateAlerts: timer('20 * * * * *'),
   });
   expect(functions.every(({ handler }: { handler: string }) => handler === 'function')).toBe(true);
 });
