@@ -106,7 +106,7 @@ export async function buildAll() {
     }),
     build({
       ...shared,
-      entryPoints: { cli: 'src/cli/main.ts' },
+      entryPoints: { cli: 'src/cli/command-line.ts' },
       outdir: 'dist',
       packages: 'external',
       banner: { js: '#!/usr/bin/env node' },

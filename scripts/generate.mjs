@@ -6,8 +6,8 @@ import { build } from 'esbuild';
 
 await build({
   stdin: {
-    contents: `export { sections } from './src/settings'; export * from './src/settings/render';
-      export { rightsFile } from './src/redis/acl';`,
+    contents: `export { sections } from './src/settings'; export * from './src/settings/render-settings';
+      export { rightsFile } from './src/redis/auth/acl';`,
     resolveDir: process.cwd(),
     loader: 'ts',
   },

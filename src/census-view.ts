@@ -1,8 +1,8 @@
 import { DAY } from './clock';
 import { type CensusFindings, censusReport, type GroupReport, type PassRecordStore } from './hygiene';
-import { OVERFLOW } from './hygiene/census/label';
-import type { PassRecord, PassSummary } from './hygiene/record';
-import { dailyRecordName, passRecordName } from './hygiene/record-names';
+import { OVERFLOW } from './hygiene/census/census-labels';
+import { dailyRecordName, passRecordName } from './hygiene/records/record-names';
+import type { PassRecord, PassSummary } from './hygiene/records/sweep-record';
 import type { CensusGroup, CensusView } from './monitoring';
 
 /** The census as people see it, from the records of the passes; undefined before the first one has ended. */

@@ -13,10 +13,10 @@ export {
   type RefreshAheadOptions,
   type StoredEntity,
 } from './entities/define-entity';
+export type { EntityStore, SaveOutcome, StoredRow, WriteRow } from './entities/entity-store';
 export { buildKey, entityOf, KeyError, type KeyParts, parseKey } from './entities/key';
 export { lazyPool, type PostgresStoreOptions, postgresStore, type SqlPool } from './entities/postgres';
 export { type Entities, entityRegistry } from './entities/registry';
-export type { EntityStore, SaveOutcome, StoredRow, WriteRow } from './entities/store';
 export {
   type ConformanceCase,
   entityStoreConformance,

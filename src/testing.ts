@@ -4,4 +4,4 @@ export {
   entityStoreConformance,
   type StoreConformanceOptions,
 } from './entities/store-conformance';
-export { journalConformance } from './write-behind/journal-conformance';
+export { journalConformance } from './write-behind/journal/journal-conformance';

@@ -13,7 +13,7 @@ import {
   urlWith,
 } from '../local/servers';
 import { createApp } from '../src/app';
-import { registerDeadLetters } from '../src/cli/commands/dead-letters';
+import { registerDeadLetters } from '../src/cli/commands/dead-letters-command';
 import { createClient } from '../src/client';
 import { MINUTE } from '../src/clock';
 import { createEntities } from '../src/entities';

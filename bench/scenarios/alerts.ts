@@ -1,12 +1,12 @@
 import { startRedis } from '../../local/servers';
-import { evaluate } from '../../src/alerting/evaluate';
-import { aggregations, type Rule } from '../../src/alerting/rule-schema';
-import type { Series, SeriesSet } from '../../src/alerting/series';
-import { type AlertState, emptyState } from '../../src/alerting/state';
+import { type AlertState, emptyState } from '../../src/alerting/evaluate/alert-state';
+import { evaluate } from '../../src/alerting/evaluate/evaluate';
+import type { Series, SeriesSet } from '../../src/alerting/evaluate/series';
+import { aggregations, type Rule } from '../../src/alerting/rules/rule-schema';
 import { MINUTE, systemClock } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
-import { createCollector } from '../../src/monitoring/collector';
-import { createMemorySampleStore } from '../../src/monitoring/memory-store';
+import { createCollector } from '../../src/monitoring/collect/collector';
+import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
 import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';
 import { atMost, type BenchResult, median } from '../types';

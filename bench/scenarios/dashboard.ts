@@ -1,12 +1,12 @@
 import { startAzurite, startRedis } from '../../local/servers';
 import { DAY, HOUR, MINUTE, systemClock } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
-import { createCollector } from '../../src/monitoring/collector';
+import { createCollector } from '../../src/monitoring/collect/collector';
 import { createDashboard } from '../../src/monitoring/dashboard';
-import { createMemorySampleStore } from '../../src/monitoring/memory-store';
-import { rollUp } from '../../src/monitoring/roll-up';
-import type { SampleBatch } from '../../src/monitoring/samples';
-import { createTableSampleStore } from '../../src/monitoring/table-store';
+import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
+import { rollUp } from '../../src/monitoring/samples/roll-up';
+import type { SampleBatch } from '../../src/monitoring/samples/sample-store';
+import { createTableSampleStore } from '../../src/monitoring/samples/table-samples';
 import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';
 import { storageClients } from '../../src/storage/clients';

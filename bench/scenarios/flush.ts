@@ -4,13 +4,13 @@ import { startAzurite, startPostgres, startRedis } from '../../local/servers';
 import { createClient } from '../../src/client';
 import { systemClock } from '../../src/clock';
 import { defineEntity } from '../../src/entities/define-entity';
+import type { WriteRow } from '../../src/entities/entity-store';
 import { postgresStore, type SqlPool } from '../../src/entities/postgres';
-import type { WriteRow } from '../../src/entities/store';
 import { versionAt } from '../../src/entities/version';
 import { silentLogger } from '../../src/logger';
 import { readSettings } from '../../src/settings';
 import { createDeadLetters, createFlusher } from '../../src/write-behind';
-import { encodeRow } from '../../src/write-behind/message';
+import { encodeRow } from '../../src/write-behind/journal/journal-message';
 import { atLeast, type BenchResult, median, type Scenario } from '../types';
 import { row } from '../write-behind/row';
 

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { startRedis } from '../../local/servers';
-import { censusReport } from '../../src/hygiene/census/report';
-import type { CensusFindings } from '../../src/hygiene/census/tally';
-import { runPassHere } from '../../src/hygiene/local-run';
+import { censusReport } from '../../src/hygiene/census/census-report';
+import type { CensusFindings } from '../../src/hygiene/census/census-tally';
+import { runPassHere } from '../../src/hygiene/engine/run-here';
 import { silentLogger } from '../../src/logger';
 import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { aclRules, CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS } from '../../src/redis/acl';
+import { aclRules, CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS } from '../../src/redis/auth/acl';
 import type { Program } from './packages';
 
 /**

@@ -1,7 +1,10 @@
 export { createCache } from './cache';
-export { jsonSerializer, type Serializer } from './codec';
-export { type CacheDependencies, type CacheOptions, type CacheSettings, cacheOptions } from './context';
+export { type CacheDependencies, type CacheOptions, type CacheSettings, cacheOptions } from './cache-context';
+export { jsonSerializer, type Serializer } from './entry/codec';
 export * from './errors';
+export { createReclaimer, type Reclaimed, type Reclaimer, type ReclaimerOptions } from './invalidate/reclaim-entries';
+export type * from './ports';
+export type * from './types';
 export {
   createFence,
   type Fence,
@@ -9,7 +12,4 @@ export {
   type PublishOptions,
   type SettleOptions,
   type StoredVersion,
-} from './fence';
-export type * from './ports';
-export { createReclaimer, type Reclaimed, type Reclaimer, type ReclaimerOptions } from './reclaim';
-export type * from './types';
+} from './write/fence';

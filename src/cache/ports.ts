@@ -1,4 +1,4 @@
-import type { SaveOutcome, WriteRow } from '../entities/store';
+import type { SaveOutcome, WriteRow } from '../entities/entity-store';
 
 /** What the cache needs of others. The implementations live in later layers and are passed in. */
 

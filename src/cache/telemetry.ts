@@ -1,5 +1,5 @@
 import type { Counters } from '../redis/counters';
-import { observe } from './otel';
+import { observe } from './load/load-span';
 
 /** Plain numbers in memory: all that a hit may cost. One set an entity. */
 export class Meter {

@@ -1,5 +1,5 @@
 import { StewardError } from '../errors';
-import type { EntityStore, StoredRow } from './store';
+import type { EntityStore, StoredRow } from './entity-store';
 
 export class EntityError extends StewardError {
   readonly code = 'E_ENTITY';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { EntityStore, WriteRow } from './store';
+import type { EntityStore, WriteRow } from './entity-store';
 import { isPermanentStoreError } from './store-errors';
 import { NO_VERSION, type Version, versionAt } from './version';
 

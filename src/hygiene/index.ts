@@ -4,19 +4,19 @@ import type { JobReport } from '../job';
 import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
 import type { StorageClients } from '../storage/clients';
-import { closePass } from './closing';
-import { PAGE_DEADLINE_MS, passKinds, passWork } from './passes';
-import { plan } from './planner';
+import { closePass } from './engine/finish-sweep';
+import { plan } from './engine/plan-sweeps';
+import { redisShards } from './engine/shard-source';
+import { PAGE_DEADLINE_MS, passKinds, passWork } from './engine/sweep-kinds';
+import { storageSweepQueue } from './engine/sweep-queue';
+import { gaugeProgress, reportPlan, reportSlice } from './engine/sweep-reports';
+import { runSlice, type SliceDeps } from './engine/work-item';
 import type { PassRecordStore } from './ports';
-import { type PassProgress, readProgress } from './progress';
-import { storageSweepQueue } from './queue-storage';
-import { quietHours } from './quiet-hours';
-import { toSweepMessage } from './record';
-import { blobRecords } from './records-blob';
-import { gaugeProgress, reportPlan, reportSlice } from './reports';
-import { type HygieneSettings, planOptions, sliceOptions } from './settings';
-import { redisShards } from './shards';
-import { runSlice, type SliceDeps } from './slice';
+import { blobRecords } from './records/blob-records';
+import { type PassProgress, readProgress } from './records/sweep-progress';
+import { toSweepMessage } from './records/sweep-record';
+import { type HygieneSettings, planOptions, sliceOptions } from './sweep-options';
+import { quietHours } from './throttle/quiet-hours';
 
 export interface SweepsOptions {
   readonly redis: RedisHandle;
@@ -91,9 +91,9 @@ export function createSweeps(options: SweepsOptions): Sweeps {
   };
 }
 
-export { type CensusReport, censusReport, type GroupReport } from './census/report';
-export type { CensusFindings } from './census/tally';
+export { type CensusReport, censusReport, type GroupReport } from './census/census-report';
+export type { CensusFindings } from './census/census-tally';
 export type { PassRecordStore } from './ports';
-export type { PassProgress } from './progress';
-export type { HistoryLine, PassName, PassSummary } from './record';
-export type { HygieneSettings } from './settings';
+export type { PassProgress } from './records/sweep-progress';
+export type { HistoryLine, PassName, PassSummary } from './records/sweep-record';
+export type { HygieneSettings } from './sweep-options';

@@ -1,4 +1,4 @@
-import type { Baseline, HistoryLine, NodeIdentity, NodeMemory, PassName, SweepMessage } from './record';
+import type { Baseline, HistoryLine, NodeIdentity, NodeMemory, PassName, SweepMessage } from './records/sweep-record';
 
 /** A JSON value under a name, changed only by who has read its present state. */
 export interface PassRecordStore {

@@ -1,6 +1,7 @@
-export { createPlatformMetrics, type PlatformMetrics } from './azure-monitor';
-export type { CensusGroup, CensusView, DatedCensus } from './census';
-export { type Collector, type CollectorOptions, createCollector } from './collector';
+export { type Health, readHealth } from './app-health';
+export { createPlatformMetrics, type PlatformMetrics } from './azure/azure-monitor';
+export { createOtelObserver } from './azure/otel-observer';
+export { type Collector, type CollectorOptions, createCollector } from './collect/collector';
 export {
   type AlertView,
   createDashboard,
@@ -8,14 +9,13 @@ export {
   type DashboardData,
   type DashboardOptions,
 } from './dashboard';
+export type { CensusGroup, CensusView, DatedCensus } from './dashboard/census-groups';
+export { type Overview, overviewOf } from './dashboard/overview';
 export { ACTION_HEADER, isSameSite } from './dashboard/same-site';
-export { type Health, readHealth } from './health';
-export { latestBatches } from './latest';
-export { createMemorySampleStore } from './memory-store';
-export { createOtelObserver } from './otel';
-export { type Overview, overviewOf } from './overview';
-export { renderPrometheus } from './prometheus';
+export { renderPrometheus } from './metrics/prometheus-text';
 export { createReport, type Report, type ReportOptions } from './report';
-export type { ReportAlert, ReportData } from './report/data';
-export type { SampleBatch, SampleStore } from './samples';
-export { createTableSampleStore } from './table-store';
+export type { ReportAlert, ReportData } from './report/report-data';
+export { latestBatches } from './samples/latest-batches';
+export { createMemorySampleStore } from './samples/memory-samples';
+export type { SampleBatch, SampleStore } from './samples/sample-store';
+export { createTableSampleStore } from './samples/table-samples';

@@ -1,14 +1,14 @@
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import { Connector } from './connector';
-import { CredentialKeeper, type CredentialSource } from './credentials';
-import { azureTokens, entraCredentials } from './entra';
+import { CredentialKeeper, type CredentialSource } from './auth/credential-refresher';
+import { azureTokens, entraCredentials } from './auth/entra';
+import { keyCredentials, keyVaultSecrets } from './auth/secrets';
+import { Connector } from './connection/connector';
+import { type RedisSettings, toTarget } from './connection/target';
 import { RedisModeError } from './errors';
 import { makeStringsFast } from './fast-strings';
-import { Handle } from './handle';
-import { keyCredentials, keyVaultSecrets } from './secrets';
+import { Handle } from './redis-facade';
 import { steadyClock } from './server-clock';
-import { type RedisSettings, toTarget } from './target';
 import type { RedisHandle } from './types';
 
 export interface RedisOptions {
@@ -49,12 +49,8 @@ function credentialsOf(settings: RedisSettings): CredentialSource | undefined {
   return keyCredentials({ store: keyVaultSecrets({ vaultUrl, clientId }), names });
 }
 
-export { type Capabilities, capabilitiesOf, parseInfo } from './capabilities';
-export { type Counters, createCounters, readCounters } from './counters';
-export type { CredentialSource, Credentials } from './credentials';
-export { entraCredentials, type TokenProvider } from './entra';
-export { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
-export { defineScript, type Script } from './script';
+export type { CredentialSource, Credentials } from './auth/credential-refresher';
+export { entraCredentials, type TokenProvider } from './auth/entra';
 export {
   createSecrets,
   keyCredentials,
@@ -63,8 +59,12 @@ export {
   SecretError,
   type SecretStore,
   type Secrets,
-} from './secrets';
-export { type RedisSettings, redisHost } from './target';
+} from './auth/secrets';
+export { type Capabilities, capabilitiesOf, parseInfo } from './capabilities';
+export { type RedisSettings, redisHost } from './connection/target';
+export { type Counters, createCounters, readCounters } from './counters';
+export { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
+export { defineScript, type Script } from './scripts/script';
 export type {
   LogicalStore,
   RedisClient,

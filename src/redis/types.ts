@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { Script } from './script';
+import type { Script } from './scripts/script';
 
 /** One server or a whole cluster, as ioredis speaks to it. */
 export type RedisClient = Redis | Cluster;

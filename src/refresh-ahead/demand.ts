@@ -9,8 +9,8 @@ import type { Counters, RedisHandle } from '../redis';
 import type { Settings } from '../settings';
 import { createDueSet, type Offer } from './due-set';
 import { LocalRefresher } from './local-refresher';
-import { type RefreshRules, refreshRules } from './rules';
-import { ReadSketch } from './sketch';
+import { ReadSketch } from './read-sketch';
+import { type RefreshRules, refreshRules } from './refresh-rules';
 
 export type DemandSettings = Pick<
   Settings,

@@ -1,6 +1,6 @@
 import { MINUTE } from '../clock';
 import type { RedisHandle } from '../redis';
-import { defineScript } from '../redis/script';
+import { defineScript } from '../redis/scripts/script';
 import breakerLua from './lua/breaker-1.lua';
 import claimLua from './lua/claim-7.lua';
 import doneLua from './lua/done-3.lua';

@@ -1,3 +1,3 @@
 export { createDemand, type DemandOptions, type RunningDemand } from './demand';
-export { createRefreshPlanner, type RefreshPlannerOptions } from './planner';
+export { createRefreshPlanner, type RefreshPlannerOptions } from './refresh-planner';
 export { createRefresher, type RefresherOptions } from './refresher';

@@ -6,8 +6,8 @@ import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
 import type { DueSet } from './due-set';
 import { holdMs, mark } from './marker';
-import { noteOutcome } from './outcome';
-import type { RefreshRules } from './rules';
+import { noteOutcome } from './note-outcome';
+import type { RefreshRules } from './refresh-rules';
 
 export interface LocalRefresherOptions {
   readonly redis: RedisHandle;

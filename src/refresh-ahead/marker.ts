@@ -1,9 +1,9 @@
 import { SECOND } from '../clock';
 import { companionKey } from '../entities/key';
 import type { RedisHandle } from '../redis';
-import { defineScript } from '../redis/script';
+import { defineScript } from '../redis/scripts/script';
 import markLua from './lua/mark-1.lua';
-import type { RefreshRules } from './rules';
+import type { RefreshRules } from './refresh-rules';
 
 const markScript = defineScript<Mark>('mark-1', { keys: 1, lua: markLua, writes: true });
 

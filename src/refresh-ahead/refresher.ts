@@ -7,9 +7,9 @@ import type { Counters, RedisHandle } from '../redis';
 import type { Settings } from '../settings';
 import { createDueSet } from './due-set';
 import { mark } from './marker';
-import { decodeRefresh } from './message';
-import { noteOutcome } from './outcome';
-import { type RefreshRules, refreshRules } from './rules';
+import { noteOutcome } from './note-outcome';
+import { decodeRefresh } from './refresh-message';
+import { type RefreshRules, refreshRules } from './refresh-rules';
 
 export interface RefresherOptions {
   readonly cache: Pick<Cache, 'refresh'>;

@@ -1,9 +1,9 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../clock';
 import { type Logger, silentLogger } from '../logger';
-import { closedWhenAway } from './closed';
 import { SessionOptionsError } from './errors';
-import { createSessionKeys, type SessionKeys } from './keys';
 import type { SessionCounters, SessionRedis, SessionSerializer } from './ports';
+import { createSessionKeys, type SessionKeys } from './record/session-keys';
+import { closedWhenAway } from './revocation/fail-closed';
 
 /** A session's data as the application sees it. */
 export type SessionValues = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
-import type { Fence } from '../cache/fence';
 import type { Journal } from '../cache/ports';
+import type { Fence } from '../cache/write/fence';
 import { type Clock, SECOND } from '../clock';
 import type { Entities } from '../entities/registry';
 import type { Version } from '../entities/version';
@@ -8,15 +8,15 @@ import type { Logger } from '../logger';
 import type { Counters } from '../redis/counters';
 import type { Settings } from '../settings';
 import type { StorageClients } from '../storage/clients';
-import { type JournalBacklog, readBacklog } from './backlog';
-import { createDeadLetters, type DeadLetters } from './dead-letters';
-import { drain, type FlushAllOptions, type FlushAllReport } from './drain';
-import { createFlusher, type Flusher } from './flusher';
-import { inTime } from './in-time';
-import type { JournalConsumer } from './journal';
-import { type FlushKeyOptions, flushKey } from './key-flush';
-import { createLimitedJournal } from './limited-journal';
-import { createStorageQueueJournal } from './storage-queue-journal';
+import { createDeadLetters, type DeadLetters } from './dead-letters/dead-letter-store';
+import { drain, type FlushAllOptions, type FlushAllReport } from './flush/flush-all';
+import { type FlushKeyOptions, flushKey } from './flush/flush-key';
+import { createFlusher, type Flusher } from './flush/flusher';
+import { type JournalBacklog, readBacklog } from './journal/backlog';
+import { inTime } from './journal/in-time';
+import type { JournalConsumer } from './journal/journal';
+import { createLimitedJournal } from './journal/limited-journal';
+import { createStorageQueueJournal } from './journal/storage-queue-journal';
 
 export interface WriteBehindOptions {
   readonly storage: StorageClients;

@@ -2,19 +2,19 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAlerts } from '../../src/alerting/alerts';
-import type { GroupMessage } from '../../src/alerting/message';
-import type { AlertState } from '../../src/alerting/state';
+import type { AlertState } from '../../src/alerting/evaluate/alert-state';
 import {
   AlertStateConflictError,
   type AlertStateStore,
   createBlobAlertState,
   createMemoryAlertState,
-} from '../../src/alerting/state-store';
-import type { Receiver } from '../../src/alerting/webhook';
+} from '../../src/alerting/evaluate/alert-state-store';
+import type { GroupMessage } from '../../src/alerting/notify/alert-message';
+import type { Receiver } from '../../src/alerting/notify/webhook';
 import { HOUR, MINUTE } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
-import { createMemorySampleStore } from '../../src/monitoring/memory-store';
-import type { SampleStore } from '../../src/monitoring/samples';
+import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
+import type { SampleStore } from '../../src/monitoring/samples/sample-store';
 import type { StorageClients } from '../../src/storage/clients';
 import { batchOf } from '../monitoring/sample-store-conformance';
 import { azuriteStorage, settingsFor, T0 } from '../monitoring/support';

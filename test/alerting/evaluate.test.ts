@@ -1,7 +1,7 @@
-import { evaluate, RESOLVED_RETENTION } from '../../src/alerting/evaluate';
-import type { Rule } from '../../src/alerting/rule-schema';
-import type { SeriesSet } from '../../src/alerting/series';
-import { type AlertState, emptyState } from '../../src/alerting/state';
+import { type AlertState, emptyState } from '../../src/alerting/evaluate/alert-state';
+import { evaluate, RESOLVED_RETENTION } from '../../src/alerting/evaluate/evaluate';
+import type { SeriesSet } from '../../src/alerting/evaluate/series';
+import type { Rule } from '../../src/alerting/rules/rule-schema';
 import { MINUTE } from '../../src/clock';
 import { ruleOf, seriesOf, setOf } from './rule';
 

@@ -1,5 +1,5 @@
-import { judge } from '../../src/alerting/expression';
-import type { Rule } from '../../src/alerting/rule-schema';
+import { judge } from '../../src/alerting/evaluate/expression';
+import type { Rule } from '../../src/alerting/rules/rule-schema';
 import { MINUTE } from '../../src/clock';
 import { ruleOf, seriesOf } from './rule';
 

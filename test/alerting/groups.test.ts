@@ -1,6 +1,6 @@
-import { type AlertGroup, endedGroup, groupsOf, owes, type Told } from '../../src/alerting/groups';
-import type { AlertInstance, AlertState } from '../../src/alerting/state';
-import { emptyState } from '../../src/alerting/state';
+import type { AlertInstance, AlertState } from '../../src/alerting/evaluate/alert-state';
+import { emptyState } from '../../src/alerting/evaluate/alert-state';
+import { type AlertGroup, endedGroup, groupsOf, owes, type Told } from '../../src/alerting/notify/alert-groups';
 import { MINUTE } from '../../src/clock';
 
 const times = { groupIntervalMs: 5 * MINUTE, repeatMs: 240 * MINUTE };

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { evaluate } from '../../src/alerting/evaluate';
-import { toPrometheusRules } from '../../src/alerting/prometheus-rules';
-import { loadRules } from '../../src/alerting/rules';
-import { type AlertState, emptyState } from '../../src/alerting/state';
+import { type AlertState, emptyState } from '../../src/alerting/evaluate/alert-state';
+import { evaluate } from '../../src/alerting/evaluate/evaluate';
+import { loadRules } from '../../src/alerting/rules/alert-rules';
+import { toPrometheusRules } from '../../src/alerting/rules/prometheus-rules';
 import { MINUTE } from '../../src/clock';
 import { findPromtool } from './promtool';
 import { type RandomCase, random, randomCase, TICKS } from './random-cases';

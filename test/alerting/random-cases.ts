@@ -1,5 +1,5 @@
-import type { Rule } from '../../src/alerting/rule-schema';
-import type { Series, SeriesSet } from '../../src/alerting/series';
+import type { Series, SeriesSet } from '../../src/alerting/evaluate/series';
+import type { Rule } from '../../src/alerting/rules/rule-schema';
 import { MINUTE } from '../../src/clock';
 import { ruleOf } from './rule';
 

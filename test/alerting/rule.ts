@@ -1,5 +1,5 @@
-import type { Rule } from '../../src/alerting/rule-schema';
-import type { Series, SeriesSet } from '../../src/alerting/series';
+import type { Series, SeriesSet } from '../../src/alerting/evaluate/series';
+import type { Rule } from '../../src/alerting/rules/rule-schema';
 import { MINUTE } from '../../src/clock';
 
 /** A rule that holds while the gauge `redis_clients` is above 0, with what the test cares about put over it. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import shipped from '../../alerts/rules.json';
 import schema from '../../alerts/rules.schema.json';
-import { rulesJsonSchema } from '../../src/alerting/rule-schema';
-import { loadRules, parseRules, RulesError, rulesOfApp } from '../../src/alerting/rules';
+import { loadRules, parseRules, RulesError, rulesOfApp } from '../../src/alerting/rules/alert-rules';
+import { rulesJsonSchema } from '../../src/alerting/rules/rule-schema';
 
 const root = join(__dirname, '../..');
 const [redisDown] = shipped.rules;

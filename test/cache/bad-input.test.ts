@@ -1,4 +1,4 @@
-import { encodeEntry } from '../../src/cache/entry';
+import { encodeEntry } from '../../src/cache/entry/entry-format';
 import { defineEntity } from '../../src/entities/define-entity';
 import { physicalKey } from '../../src/entities/key';
 import type { Version } from '../../src/entities/version';

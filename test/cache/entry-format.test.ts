@@ -15,7 +15,7 @@ import {
   stampOf,
   tagsOf,
   versionOf,
-} from '../../src/cache/entry';
+} from '../../src/cache/entry/entry-format';
 import type { Version } from '../../src/entities/version';
 
 /** The table of the documentation: name, offset, length. */

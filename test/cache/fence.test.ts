@@ -1,8 +1,8 @@
 import { createFence } from '../../src/cache';
 import { systemClock } from '../../src/clock';
 import { defineEntity } from '../../src/entities/define-entity';
+import type { EntityStore, WriteRow } from '../../src/entities/entity-store';
 import { companionKey, physicalKey } from '../../src/entities/key';
-import type { EntityStore, WriteRow } from '../../src/entities/store';
 import { isNewer, type Version, versionMs } from '../../src/entities/version';
 import { silentLogger } from '../../src/logger';
 import { memoryStore } from './memory-store';

@@ -1,4 +1,4 @@
-import { Gate } from '../../src/cache/gate';
+import { Gate } from '../../src/cache/read/circuit-breaker';
 import { silentLogger } from '../../src/logger';
 import { DeadlineError } from '../../src/redis/errors';
 import { deferred } from './rig';

@@ -1,4 +1,4 @@
-import type { EntityStore, StoredRow, WriteRow } from '../../src/entities/store';
+import type { EntityStore, StoredRow, WriteRow } from '../../src/entities/entity-store';
 import { isNewer } from '../../src/entities/version';
 
 /** The fenced store in memory: what the contract says, and no more. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jsonSerializer } from '../../src/cache/codec';
+import { jsonSerializer } from '../../src/cache/entry/codec';
 import { defineEntity } from '../../src/entities/define-entity';
 import { physicalKey } from '../../src/entities/key';
 import { slotOf } from '../../src/redis/slot';

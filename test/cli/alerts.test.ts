@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { registerAlerts } from '../../src/cli/commands/alerts';
+import { registerAlerts } from '../../src/cli/commands/alerts-command';
 import type { CliIo } from '../../src/cli/io';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { app } from '@azure/functions';
 import { Command } from 'commander';
-import { registerVerify } from '../../src/cli/commands/verify';
+import { registerVerify } from '../../src/cli/commands/verify-command';
 import type { Finding } from '../../src/cli/doctor/finding';
 import { registerSelfCheck } from '../../src/functions/self-check';
 import { type ParameterFile, root } from '../infra/infra';

@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 import { addUser, findValkey, type RunningRedis, startRedis } from '../../local/servers';
-import { labelOf } from '../../src/hygiene/census/label';
-import { censusReport } from '../../src/hygiene/census/report';
-import { addGroups, type CensusFindings, emptyTally, topGroups } from '../../src/hygiene/census/tally';
-import { trend } from '../../src/hygiene/census/trend';
-import type { PassRecord } from '../../src/hygiene/record';
+import { labelOf } from '../../src/hygiene/census/census-labels';
+import { censusReport } from '../../src/hygiene/census/census-report';
+import { addGroups, type CensusFindings, emptyTally, topGroups } from '../../src/hygiene/census/census-tally';
+import { trend } from '../../src/hygiene/census/census-trend';
+import type { PassRecord } from '../../src/hygiene/records/sweep-record';
 import type { RedisHandle } from '../../src/redis';
-import { aclRules, COMMANDS } from '../../src/redis/acl';
+import { aclRules, COMMANDS } from '../../src/redis/auth/acl';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 
 const labels: [key: string, label: string][] = [

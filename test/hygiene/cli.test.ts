@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
-import { registerSweep } from '../../src/cli/commands/sweep';
+import { registerSweep } from '../../src/cli/commands/sweep-command';
 import type { CliIo } from '../../src/cli/io';
 import { onEveryKey } from './drive';
 

@@ -1,20 +1,20 @@
 import { addUser, type RunningRedis } from '../../local/servers';
 import { type Clock, systemClock } from '../../src/clock';
 import { type Entities, entityRegistry } from '../../src/entities/registry';
-import { closePass } from '../../src/hygiene/closing';
-import { passKinds, passWork } from '../../src/hygiene/passes';
-import { queueShards, startPass } from '../../src/hygiene/planner';
+import { closePass } from '../../src/hygiene/engine/finish-sweep';
+import { queueShards, startPass } from '../../src/hygiene/engine/plan-sweeps';
+import { redisShards } from '../../src/hygiene/engine/shard-source';
+import { passKinds, passWork } from '../../src/hygiene/engine/sweep-kinds';
+import { runSlice, type SliceDeps, type SliceOptions, type SliceResult } from '../../src/hygiene/engine/work-item';
 import type { PassRecordStore, SweepQueue } from '../../src/hygiene/ports';
-import { quietHours } from '../../src/hygiene/quiet-hours';
-import type { PassName, PassRecord, PassSummary, SweepMessage } from '../../src/hygiene/record';
-import { passRecordName } from '../../src/hygiene/record-names';
-import { memoryRecords } from '../../src/hygiene/records-memory';
-import { type HygieneSettings, sliceOptions } from '../../src/hygiene/settings';
-import { redisShards } from '../../src/hygiene/shards';
-import { runSlice, type SliceDeps, type SliceOptions, type SliceResult } from '../../src/hygiene/slice';
+import { memoryRecords } from '../../src/hygiene/records/memory-records';
+import { passRecordName } from '../../src/hygiene/records/record-names';
+import type { PassName, PassRecord, PassSummary, SweepMessage } from '../../src/hygiene/records/sweep-record';
+import { type HygieneSettings, sliceOptions } from '../../src/hygiene/sweep-options';
+import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
 import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle } from '../../src/redis';
-import { aclRules, COMMANDS } from '../../src/redis/acl';
+import { aclRules, COMMANDS } from '../../src/redis/auth/acl';
 import { readSettings } from '../../src/settings';
 
 export function settingsFor(environment: Record<string, string>) {

@@ -1,8 +1,8 @@
-import { plan } from '../../src/hygiene/planner';
-import { quietHours } from '../../src/hygiene/quiet-hours';
-import type { ShardRecord, SweepMessage } from '../../src/hygiene/record';
-import { shardRecordName } from '../../src/hygiene/record-names';
-import { runSlice } from '../../src/hygiene/slice';
+import { plan } from '../../src/hygiene/engine/plan-sweeps';
+import { runSlice } from '../../src/hygiene/engine/work-item';
+import { shardRecordName } from '../../src/hygiene/records/record-names';
+import type { ShardRecord, SweepMessage } from '../../src/hygiene/records/sweep-record';
+import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
 import { RedisUnavailableError } from '../../src/redis';
 import { memoryRead, planning, server, unfixed, untilClosed, world } from './fake-servers';
 

@@ -1,9 +1,9 @@
-import { closePass } from '../../src/hygiene/closing';
-import { plan } from '../../src/hygiene/planner';
-import { readProgress } from '../../src/hygiene/progress';
-import type { PassRecord } from '../../src/hygiene/record';
-import { passRecordName } from '../../src/hygiene/record-names';
-import { runSlice } from '../../src/hygiene/slice';
+import { closePass } from '../../src/hygiene/engine/finish-sweep';
+import { plan } from '../../src/hygiene/engine/plan-sweeps';
+import { runSlice } from '../../src/hygiene/engine/work-item';
+import { passRecordName } from '../../src/hygiene/records/record-names';
+import { readProgress } from '../../src/hygiene/records/sweep-progress';
+import type { PassRecord } from '../../src/hygiene/records/sweep-record';
 import {
   Crash,
   MINUTE,

@@ -1,12 +1,12 @@
 import type { Clock } from '../../src/clock';
-import { closePass } from '../../src/hygiene/closing';
-import { type PlanOptions, plan } from '../../src/hygiene/planner';
+import { closePass } from '../../src/hygiene/engine/finish-sweep';
+import { type PlanOptions, plan } from '../../src/hygiene/engine/plan-sweeps';
+import { runSlice, type SliceDeps, type SliceOptions } from '../../src/hygiene/engine/work-item';
 import type { NodeVitals, PassKind, PassRecordStore, Scanner, ShardSource, SweepQueue } from '../../src/hygiene/ports';
-import { quietHours } from '../../src/hygiene/quiet-hours';
-import type { PassName, PassRecord, SweepMessage } from '../../src/hygiene/record';
-import { passRecordName } from '../../src/hygiene/record-names';
-import { memoryRecords } from '../../src/hygiene/records-memory';
-import { runSlice, type SliceDeps, type SliceOptions } from '../../src/hygiene/slice';
+import { memoryRecords } from '../../src/hygiene/records/memory-records';
+import { passRecordName } from '../../src/hygiene/records/record-names';
+import type { PassName, PassRecord, SweepMessage } from '../../src/hygiene/records/sweep-record';
+import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
 import { RedisUnavailableError } from '../../src/redis';
 
 /** Servers made of arrays, so that every crash and every order can be tried without one of the real ones. */

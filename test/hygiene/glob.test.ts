@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { globArguments, parseGlob } from '../../src/hygiene/glob';
-import globLua from '../../src/hygiene/lua/glob.lua';
+import { globArguments, parseGlob } from '../../src/hygiene/engine/glob';
+import globLua from '../../src/hygiene/engine/glob.lua';
 
 let server: RunningRedis;
 let client: Redis;

@@ -1,14 +1,14 @@
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
-import { registerSweep } from '../../src/cli/commands/sweep';
+import { registerSweep } from '../../src/cli/commands/sweep-command';
 import type { CliIo } from '../../src/cli/io';
 import { systemClock } from '../../src/clock';
 import { entityRegistry } from '../../src/entities/registry';
 import { createSweeps } from '../../src/hygiene';
-import { storageSweepQueue } from '../../src/hygiene/queue-storage';
-import { blobRecords } from '../../src/hygiene/records-blob';
-import { memoryRecords } from '../../src/hygiene/records-memory';
+import { storageSweepQueue } from '../../src/hygiene/engine/sweep-queue';
+import { blobRecords } from '../../src/hygiene/records/blob-records';
+import { memoryRecords } from '../../src/hygiene/records/memory-records';
 import { silentLogger } from '../../src/logger';
 import { createCounters, readCounters } from '../../src/redis';
 import { type StorageClients, storageClients } from '../../src/storage/clients';

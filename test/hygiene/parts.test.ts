@@ -1,11 +1,11 @@
-import { stopReason, temperedDuty } from '../../src/hygiene/gentleness';
-import { nextCount, Pace } from '../../src/hygiene/pace';
+import { gainedSlots, isShort, judge, newShard } from '../../src/hygiene/engine/shard-state';
 import type { NodeVitals } from '../../src/hygiene/ports';
-import { quietHours } from '../../src/hygiene/quiet-hours';
-import { toSweepMessage } from '../../src/hygiene/record';
-import { isSound, ownLifeMs } from '../../src/hygiene/sessions/life';
-import { gainedSlots, isShort, judge, newShard } from '../../src/hygiene/transitions';
-import { toVitals } from '../../src/hygiene/vitals';
+import { toSweepMessage } from '../../src/hygiene/records/sweep-record';
+import { isSound, ownLifeMs } from '../../src/hygiene/sessions/own-life';
+import { nextCount, Pace } from '../../src/hygiene/throttle/duty-cycle';
+import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
+import { toVitals } from '../../src/hygiene/throttle/server-load';
+import { stopReason, temperedDuty } from '../../src/hygiene/throttle/throttle-limits';
 import { parseInfo } from '../../src/redis';
 
 const vitals = (given: Partial<NodeVitals> = {}): NodeVitals => ({

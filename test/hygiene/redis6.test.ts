@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import { findRedis6 } from '../../local/servers/redis6';
-import { censusReport } from '../../src/hygiene/census/report';
-import type { CensusFindings } from '../../src/hygiene/census/tally';
+import { censusReport } from '../../src/hygiene/census/census-report';
+import type { CensusFindings } from '../../src/hygiene/census/census-tally';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 

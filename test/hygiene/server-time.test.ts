@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { ServerTime } from '../../src/hygiene/server-time';
+import { ServerTime } from '../../src/hygiene/throttle/server-work-time';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor } from './drive';
 

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { runPassHere } from '../../src/hygiene/local-run';
-import { queueShards, startPass } from '../../src/hygiene/planner';
-import type { SliceResult } from '../../src/hygiene/slice';
+import { queueShards, startPass } from '../../src/hygiene/engine/plan-sweeps';
+import { runPassHere } from '../../src/hygiene/engine/run-here';
+import type { SliceResult } from '../../src/hygiene/engine/work-item';
 import type { RedisHandle } from '../../src/redis';
 import { drain, redisFor, rig, runPass, settingsFor } from './drive';
 

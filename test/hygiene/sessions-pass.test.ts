@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import type { SessionsFindings } from '../../src/hygiene/sessions/kind';
+import type { SessionsFindings } from '../../src/hygiene/sessions/sessions-sweep';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor, rig, runPass, settingsFor } from './drive';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSettings } from '../../src/settings';
-import { CLAIMS_CONTAINER } from '../../src/write-behind/claims';
+import { CLAIMS_CONTAINER } from '../../src/write-behind/journal/claim-check';
 import { at, ofType, only, readSnapshot, root } from './infra';
 
 // The acceptance criteria of the story, one by one, and what the issue adds to them.

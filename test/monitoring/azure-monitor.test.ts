@@ -1,7 +1,7 @@
 import { createHttpHeaders, type PipelineRequest } from '@azure/core-rest-pipeline';
 import { MINUTE } from '../../src/clock';
 import { createPlatformMetrics } from '../../src/monitoring';
-import { offerings } from '../../src/monitoring/azure-monitor';
+import { offerings } from '../../src/monitoring/azure/azure-monitor';
 import { settingsFor, T0 } from './support';
 
 const asked: URL[] = [];

@@ -1,8 +1,8 @@
 import { readCensus } from '../../src/census-view';
 import { DAY } from '../../src/clock';
-import { type CensusFindings, emptyTally } from '../../src/hygiene/census/tally';
-import { memoryRecords } from '../../src/hygiene/records-memory';
-import { dated } from '../../src/monitoring/census';
+import { type CensusFindings, emptyTally } from '../../src/hygiene/census/census-tally';
+import { memoryRecords } from '../../src/hygiene/records/memory-records';
+import { dated } from '../../src/monitoring/dashboard/census-groups';
 import { censusAt, T0 } from './support';
 
 const findings = (keys: Readonly<Record<string, number>>): CensusFindings => ({

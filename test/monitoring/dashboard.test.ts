@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import rules from '../../alerts/rules.json';
-import { fillSummary } from '../../src/alerting/summary';
+import { fillSummary } from '../../src/alerting/evaluate/fill-summary';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/clock';
 import { type AlertView, createDashboard, type Dashboard, isSameSite } from '../../src/monitoring';
-import { createMemorySampleStore } from '../../src/monitoring/memory-store';
-import { maintain } from '../../src/monitoring/roll-up';
-import type { SampleStore } from '../../src/monitoring/samples';
+import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
+import { maintain } from '../../src/monitoring/samples/roll-up';
+import type { SampleStore } from '../../src/monitoring/samples/sample-store';
 import { openBrowser } from './browser';
 import { censusAt } from './support';
 

@@ -1,5 +1,5 @@
 import { MINUTE } from '../../src/clock';
-import { growth } from '../../src/monitoring/deltas';
+import { growth } from '../../src/monitoring/samples/deltas';
 
 const reading = (minute: number, counters: Record<string, number>, identity = 'run-1') => ({
   ...{ source: 'a:1', identity, counters },

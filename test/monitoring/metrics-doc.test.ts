@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { renderMetricsDoc } from '../../src/monitoring/render-metrics';
+import { renderMetricsDoc } from '../../src/monitoring/metrics/metrics-doc';
 
 test('docs/metrics.md is what the catalog says; to renew it, write renderMetricsDoc() there', () => {
   expect(readFileSync(join(__dirname, '../../docs/metrics.md'), 'utf8')).toBe(renderMetricsDoc());

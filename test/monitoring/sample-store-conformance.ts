@@ -1,6 +1,6 @@
 import { DAY, HOUR, MINUTE } from '../../src/clock';
-import { rollUp } from '../../src/monitoring/roll-up';
-import type { Baseline, SampleBatch, SampleStore } from '../../src/monitoring/samples';
+import { rollUp } from '../../src/monitoring/samples/roll-up';
+import type { Baseline, SampleBatch, SampleStore } from '../../src/monitoring/samples/sample-store';
 import { T0 } from './support';
 
 export const batchOf = (at: number, source: string, values: SampleBatch['values']): SampleBatch => ({

@@ -1,9 +1,9 @@
 import { DAY, HOUR, MINUTE } from '../../src/clock';
-import { createMemorySampleStore } from '../../src/monitoring/memory-store';
-import { maintain } from '../../src/monitoring/roll-up';
-import type { SampleStore } from '../../src/monitoring/samples';
-import { parseSeriesKey, seriesKey } from '../../src/monitoring/samples';
-import { createTableSampleStore } from '../../src/monitoring/table-store';
+import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
+import { maintain } from '../../src/monitoring/samples/roll-up';
+import type { SampleStore } from '../../src/monitoring/samples/sample-store';
+import { parseSeriesKey, seriesKey } from '../../src/monitoring/samples/sample-store';
+import { createTableSampleStore } from '../../src/monitoring/samples/table-samples';
 import { batchOf, sampleStoreConformance } from './sample-store-conformance';
 import { azuriteStorage, T0 } from './support';
 

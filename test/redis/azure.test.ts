@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { certificateFor } from '../../local/servers/certificates';
 import { createSecrets, keyVaultSecrets } from '../../src/redis';
-import { azureTokens, entraCredentials } from '../../src/redis/entra';
+import { azureTokens, entraCredentials } from '../../src/redis/auth/entra';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

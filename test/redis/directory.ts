@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { RunningRedis } from '../../local/servers';
 import type { TokenProvider } from '../../src/redis';
-import { aclRules, COMMANDS } from '../../src/redis/acl';
+import { aclRules, COMMANDS } from '../../src/redis/auth/acl';
 
 /** The app's own user, as with Entra: an object id. */
 export const USER = '7d1c7a0e-0000-4000-8000-000000000001';

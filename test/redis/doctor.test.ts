@@ -13,11 +13,11 @@ import {
   urlWith,
 } from '../../local/servers';
 import { certificateFor } from '../../local/servers/certificates';
-import { registerDoctor } from '../../src/cli/commands/doctor';
+import { registerDoctor } from '../../src/cli/commands/doctor-command';
 import type { VaultAccess } from '../../src/cli/doctor/azure';
 import type { Finding } from '../../src/cli/doctor/finding';
 import type { CliIo } from '../../src/cli/io';
-import { aclRules, COMMANDS, LIBRARY_COMMANDS } from '../../src/redis/acl';
+import { aclRules, COMMANDS, LIBRARY_COMMANDS } from '../../src/redis/auth/acl';
 import { createKeyVaultSecrets } from '../../src/sessions';
 import { startVault, type VaultDouble } from '../sessions/vault-double';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startRedis } from '../../local/servers';
 import { silentLogger } from '../../src/logger';
 import { capabilitiesOf, createRedis } from '../../src/redis';
-import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS, rightsFile } from '../../src/redis/acl';
+import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS, rightsFile } from '../../src/redis/auth/acl';
 import { redisSettings } from './recorder';
 
 // That the rights suffice is what every other suite shows: it runs under them.

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { parseInfo, readCapabilities } from '../../src/redis/capabilities';
-import { retryDelayMs } from '../../src/redis/client-options';
+import { retryDelayMs } from '../../src/redis/connection/client-options';
+import { toRedisError } from '../../src/redis/connection/map-error';
 import { counterField } from '../../src/redis/counters';
-import { toRedisError } from '../../src/redis/map-error';
 import { ServerClocks } from '../../src/redis/server-clock';
 import { targetOf } from './recorder';
 

@@ -1,5 +1,5 @@
 import type { LogFields, Logger } from '../../src/logger';
-import { type RedisSettings, toTarget } from '../../src/redis/target';
+import { type RedisSettings, toTarget } from '../../src/redis/connection/target';
 import { readSettings } from '../../src/settings';
 
 /** A logger that remembers, so that a test can say what was told and how often. */

@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { entryTail } from '../../src/cache/entry';
-import * as cacheScripts from '../../src/cache/scripts';
+import * as cacheScripts from '../../src/cache/entry/cache-scripts';
+import { entryTail } from '../../src/cache/entry/entry-format';
 import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle, type Script } from '../../src/redis';
-import * as sessionScripts from '../../src/sessions/scripts';
+import * as sessionScripts from '../../src/sessions/record/session-scripts';
 import { redisSettings } from './recorder';
 
 const ROOT = join(__dirname, '../..');
-const DECLARING = ['src/cache/scripts.ts', 'src/sessions/scripts.ts'];
+const DECLARING = ['src/cache/entry/cache-scripts.ts', 'src/sessions/record/session-scripts.ts'];
 
 let server: RunningRedis;
 let redis: RedisHandle;

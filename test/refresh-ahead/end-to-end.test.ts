@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
-import { decodeEntry, type Entry } from '../../src/cache/entry';
+import { decodeEntry, type Entry } from '../../src/cache/entry/entry-format';
 import { type Client, createClient } from '../../src/client';
 import { defineEntity, type RefreshAheadOptions } from '../../src/entities/define-entity';
 import { companionKey, physicalKey } from '../../src/entities/key';

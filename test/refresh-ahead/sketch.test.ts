@@ -1,4 +1,4 @@
-import { ReadSketch } from '../../src/refresh-ahead/sketch';
+import { ReadSketch } from '../../src/refresh-ahead/read-sketch';
 
 it('counts the reads of an entry up to what it is asked for', () => {
   const sketch = new ReadSketch(2);

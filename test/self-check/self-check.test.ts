@@ -4,7 +4,7 @@ import { checkPermissions } from '../../src/cli/doctor/permissions';
 import { createClient } from '../../src/client';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
-import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS } from '../../src/redis/acl';
+import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS } from '../../src/redis/auth/acl';
 import { createSelfCheck, type SelfCheckOptions } from '../../src/self-check';
 import { SessionCore } from '../../src/sessions';
 import { readSettings } from '../../src/settings';

@@ -3,7 +3,7 @@ import { RedisStore } from 'connect-redis';
 import type { SessionData } from 'express-session';
 import { createClient } from 'redis';
 import type { SessionStore } from '../../src/sessions';
-import { readRecord } from '../../src/sessions/record';
+import { readRecord } from '../../src/sessions/record/session-record';
 import { type Kind, plain, type Rig, startRig } from './rig';
 
 /** What connect-redis wrote stays a session when an application moves over. */

@@ -1,4 +1,4 @@
-import { readRecord } from '../../src/sessions/record';
+import { readRecord } from '../../src/sessions/record/session-record';
 import { type Kind, type Rig, startRig } from './rig';
 import { Browser, browserWith, type Site, sidOf, startSite } from './site';
 

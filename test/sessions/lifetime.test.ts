@@ -3,7 +3,7 @@ import { silentLogger } from '../../src/logger';
 import { createRedis } from '../../src/redis';
 import { steadyClock } from '../../src/redis/server-clock';
 import type { SessionStore } from '../../src/sessions';
-import { readRecord, type SessionRecord } from '../../src/sessions/record';
+import { readRecord, type SessionRecord } from '../../src/sessions/record/session-record';
 import { readSettings } from '../../src/settings';
 import { plain, type Rig, startRig } from './rig';
 

@@ -4,7 +4,7 @@ import { addUser, signedIn, startRedis } from '../../local/servers';
 import { findRedis6 } from '../../local/servers/redis6';
 import { silentLogger } from '../../src/logger';
 import { createRedis } from '../../src/redis';
-import { aclRules, COMMANDS } from '../../src/redis/acl';
+import { aclRules, COMMANDS } from '../../src/redis/auth/acl';
 import { createSessionStore, fromIoredis, type SessionStore } from '../../src/sessions';
 import { readSettings } from '../../src/settings';
 import { type Kind, plain, type Rig, startRig } from './rig';

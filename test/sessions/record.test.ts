@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readRecord, remainingMs, writeMeta } from '../../src/sessions/record';
+import { readRecord, remainingMs, writeMeta } from '../../src/sessions/record/session-record';
 import { newPrefix, plain, type Rig, startRig } from './rig';
 
 const generation = `1790000000000000n${'a'.repeat(22)}`;

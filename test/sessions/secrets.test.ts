@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { registerSecrets } from '../../src/cli/commands/secrets';
+import { registerSecrets } from '../../src/cli/commands/secrets-command';
 import { createKeyVaultSecrets, type SecretSource, type SessionSecret } from '../../src/sessions';
-import { signingOrder } from '../../src/sessions/secrets';
+import { signingOrder } from '../../src/sessions/secrets/session-secrets';
 import { type Rig, startRig } from './rig';
 import { Browser, browserWith, startSite } from './site';
 import { startVault, type VaultDouble } from './vault-double';

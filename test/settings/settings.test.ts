@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readSettings, SettingsError, sections } from '../../src/settings';
-import { renderSampleSettings, renderSettingsDoc } from '../../src/settings/render';
+import { renderSampleSettings, renderSettingsDoc } from '../../src/settings/render-settings';
 
 describe('settings', () => {
   test('an empty environment gives the documented defaults', () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DequeuedMessageItem } from '@azure/storage-queue';
 import { startAzurite, startPglite, startRedis } from '../../local/servers';
 import { createCache, createFence } from '../../src/cache';
-import { decodeEntry, FLAG_DIRTY } from '../../src/cache/entry';
+import { decodeEntry, FLAG_DIRTY } from '../../src/cache/entry/entry-format';
 import { HOUR } from '../../src/clock';
 import { defineEntity } from '../../src/entities/define-entity';
 import { physicalKey } from '../../src/entities/key';
@@ -13,7 +13,7 @@ import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';
 import { type StorageClients, storageClients } from '../../src/storage/clients';
 import { createDeadLetters, createFlusher, createStorageQueueJournal } from '../../src/write-behind';
-import { createClaimStore } from '../../src/write-behind/claims';
+import { createClaimStore } from '../../src/write-behind/journal/claim-check';
 import { Mortal } from './mortal';
 import { countersInMemory } from './support';
 

@@ -1,7 +1,7 @@
 import type { DequeuedMessageItem } from '@azure/storage-queue';
 import { HOUR } from '../../src/clock';
 import { type Version, versionAt } from '../../src/entities/version';
-import { encodeMessage, encodeRow, type JournalRow } from '../../src/write-behind/message';
+import { encodeMessage, encodeRow, type JournalRow } from '../../src/write-behind/journal/journal-message';
 import { makeWorld, type Servers, startServers, type World } from './crash-world';
 import { type Death, Mortal } from './mortal';
 

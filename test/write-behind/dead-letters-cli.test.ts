@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type RunningAzurite, startAzurite } from '../../local/servers';
-import { registerDeadLetters } from '../../src/cli/commands/dead-letters';
+import { registerDeadLetters } from '../../src/cli/commands/dead-letters-command';
 import { systemClock } from '../../src/clock';
 import { versionAt } from '../../src/entities/version';
 import { silentLogger } from '../../src/logger';

@@ -1,7 +1,7 @@
 import { MINUTE } from '../../src/clock';
 import { defineEntity } from '../../src/entities/define-entity';
+import type { WriteRow } from '../../src/entities/entity-store';
 import { entityRegistry } from '../../src/entities/registry';
-import type { WriteRow } from '../../src/entities/store';
 import { entityStoreConformance } from '../../src/entities/store-conformance';
 import { PermanentStoreError, TransientStoreError } from '../../src/entities/store-errors';
 import { versionAt } from '../../src/entities/version';

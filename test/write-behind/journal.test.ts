@@ -6,9 +6,9 @@ import { silentLogger } from '../../src/logger';
 import { readSettings } from '../../src/settings';
 import { storageClients } from '../../src/storage/clients';
 import { createStorageQueueJournal } from '../../src/write-behind';
-import { journalConformance } from '../../src/write-behind/journal-conformance';
-import { createLinger } from '../../src/write-behind/linger';
-import { decodeMessage, type JournalRow } from '../../src/write-behind/message';
+import { journalConformance } from '../../src/write-behind/journal/journal-conformance';
+import { decodeMessage, type JournalRow } from '../../src/write-behind/journal/journal-message';
+import { createLinger } from '../../src/write-behind/journal/linger';
 import { chaosProxy } from './chaos-proxy';
 import { countersInMemory } from './support';
 

@@ -1,17 +1,17 @@
 import type { StoredVersion } from '../../src/cache';
 import type { Clock } from '../../src/clock';
 import { defineEntity, type Entity } from '../../src/entities/define-entity';
+import type { EntityStore, SaveOutcome, StoredRow, WriteRow } from '../../src/entities/entity-store';
 import { entityRegistry } from '../../src/entities/registry';
-import type { EntityStore, SaveOutcome, StoredRow, WriteRow } from '../../src/entities/store';
 import { PermanentStoreError } from '../../src/entities/store-errors';
 import { NO_VERSION, type Version, versionAt } from '../../src/entities/version';
 import { silentLogger } from '../../src/logger';
 import { counterField } from '../../src/redis/counters';
 import { readSettings } from '../../src/settings';
-import type { NewDeadLetter } from '../../src/write-behind/dead-letter';
-import { createFlusher } from '../../src/write-behind/flusher';
-import type { JournalConsumer } from '../../src/write-behind/journal';
-import { type Claim, isJson } from '../../src/write-behind/message';
+import type { NewDeadLetter } from '../../src/write-behind/dead-letters/dead-letter';
+import { createFlusher } from '../../src/write-behind/flush/flusher';
+import type { JournalConsumer } from '../../src/write-behind/journal/journal';
+import { type Claim, isJson } from '../../src/write-behind/journal/journal-message';
 
 /** A clock that moves when it is told to. */
 export function fakeClock(start = Date.parse('2026-11-23T12:00:00Z')) {

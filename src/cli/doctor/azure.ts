@@ -1,10 +1,10 @@
 import { DAY } from '../../clock';
 import { coerceError } from '../../errors';
-import { keyVaultSecrets } from '../../redis/secrets';
-import { createKeyVaultSecrets, type KeyVaultOptions } from '../../sessions/key-vault';
+import { keyVaultSecrets } from '../../redis/auth/secrets';
+import { createKeyVaultSecrets, type KeyVaultOptions } from '../../sessions/secrets/key-vault-secrets';
 import type { Settings } from '../../settings';
 import type { StorageClients } from '../../storage/clients';
-import { DEAD_LETTERS_CONTAINER, DEAD_LETTERS_TABLE } from '../../write-behind/dead-letters';
+import { DEAD_LETTERS_CONTAINER, DEAD_LETTERS_TABLE } from '../../write-behind/dead-letters/dead-letter-store';
 import { type Finding, fault, ok, skipped, warning } from './finding';
 
 const TIMEOUT_MS = 10_000;

@@ -1,7 +1,7 @@
 import { coerceError, errorCode } from '../../errors';
 import { silentLogger } from '../../logger';
 import { createRedis } from '../../redis';
-import { toTarget } from '../../redis/target';
+import { toTarget } from '../../redis/connection/target';
 import { readSettings, type Settings, SettingsError } from '../../settings';
 import { storageClients } from '../../storage/clients';
 import { checkStorage, checkVault, checkWebhook, type VaultAccess } from './azure';

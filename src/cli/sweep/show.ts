@@ -1,5 +1,5 @@
 import { type CensusFindings, type CensusReport, censusReport, type PassName, type PassSummary } from '../../hygiene';
-import type { SessionsFindings } from '../../hygiene/sessions/kind';
+import type { SessionsFindings } from '../../hygiene/sessions/sessions-sweep';
 import { count } from './bar';
 
 /** What a run found, as lines or as one object. */

@@ -1,6 +1,6 @@
 import { systemClock } from '../../clock';
 import { openRecords, type PassProgress } from '../../hygiene';
-import { readProgress } from '../../hygiene/progress';
+import { readProgress } from '../../hygiene/records/sweep-progress';
 import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
 import { count, textOf } from './bar';

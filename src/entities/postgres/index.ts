@@ -1,4 +1,4 @@
-export { classify } from './classify';
+export { classify } from './classify-error';
 export {
   type DatabaseSettings,
   DatabaseSettingsError,
@@ -7,5 +7,5 @@ export {
   type SqlPool,
   type SqlResult,
 } from './pool';
-export { type PostgresStoreOptions, postgresStore } from './store';
+export { type PostgresStoreOptions, postgresStore } from './postgres-store';
 export { DEFAULT_TABLE, type TableColumns, type TableMapping } from './table';

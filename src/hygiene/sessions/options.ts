@@ -1,5 +1,5 @@
-import type { Glob } from '../glob';
-import { hasPrefix } from '../has-prefix';
+import type { Glob } from '../engine/glob';
+import { hasPrefix } from '../engine/has-prefix';
 
 /** How sessions are kept. */
 export interface SessionsPassOptions {

@@ -1,5 +1,5 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../../clock';
-import type { Resolution, SampleBatch, SampleStore } from '../samples';
+import type { Resolution, SampleBatch, SampleStore } from '../samples/sample-store';
 
 /** What the page can show, and at which resolution. */
 export const ranges = {

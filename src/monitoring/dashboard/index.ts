@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock';
 import type { JobReport } from '../../job';
-import { type CensusView, type DatedCensus, dated } from '../census';
-import { latestBatches } from '../latest';
-import { type Overview, overviewOf } from '../overview';
-import { lastOf, type SampleBatch, type SampleStore } from '../samples';
+import { latestBatches } from '../samples/latest-batches';
+import { lastOf, type SampleBatch, type SampleStore } from '../samples/sample-store';
 import { isRange, type RangeName, readBuckets } from './buckets';
-import { renderPage } from './page';
+import { type CensusView, type DatedCensus, dated } from './census-groups';
+import { renderPage } from './dashboard-page';
+import { type Overview, overviewOf } from './overview';
 import { type Panel, panelsOf } from './panels';
 import { type CommandRow, commandRows, type EntityRow, entityRows, fullAt, type JobRow, jobRows } from './tables';
 

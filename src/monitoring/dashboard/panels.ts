@@ -1,4 +1,4 @@
-import { countOf, maxOf, meanOf, type SampleBatch, seriesIn, sumOf } from '../samples';
+import { countOf, maxOf, meanOf, type SampleBatch, seriesIn, sumOf } from '../samples/sample-store';
 import type { Buckets } from './buckets';
 
 export interface Line {

@@ -1,5 +1,5 @@
 import { HOUR } from '../../clock';
-import { type SampleBatch, seriesIn, sumOf } from '../samples';
+import { type SampleBatch, seriesIn, sumOf } from '../samples/sample-store';
 
 /** Growth of a counter over batches by one label, with other labels fixed. */
 export function grownBy(

@@ -1,10 +1,10 @@
 import { DAY } from '../../clock';
 import type { JobReport } from '../../job';
 import type { StorageClients } from '../../storage/clients';
-import type { CensusView } from '../census';
-import type { SampleStore } from '../samples';
-import { collectReport, type ReportAlert, type ReportData } from './data';
-import { renderReport } from './page';
+import type { CensusView } from '../dashboard/census-groups';
+import type { SampleStore } from '../samples/sample-store';
+import { collectReport, type ReportAlert, type ReportData } from './report-data';
+import { renderReport } from './report-page';
 
 export interface ReportOptions {
   readonly cache: string;

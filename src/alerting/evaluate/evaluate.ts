@@ -1,0 +1,148 @@
+import { MINUTE } from '../../clock';
+import type { Labels } from '../../monitoring/samples/sample-store';
+import { durationMs } from '../rules/duration';
+import type { Rule } from '../rules/rule-schema';
+import { type AlertEvent, type AlertInstance, type AlertState, MOST_EPISODES } from './alert-state';
+import { identity, judge } from './expression';
+import { fillSummary } from './fill-summary';
+import type { SeriesSet } from './series';
+
+/** A resolved instance is remembered for this long, so that its resolution can still be told. */
+export const RESOLVED_RETENTION = 15 * MINUTE;
+
+export interface Evaluation {
+  readonly state: AlertState;
+  readonly events: readonly AlertEvent[];
+}
+
+/**
+ * One evaluation of every rule at the tick `at`: the alert state machine of Prometheus. Pure: the same arguments give
+ * the same answer, and neither a clock nor a store is asked. A rule that can't be evaluated is a fault that names it,
+ * and leaves its instances as they were.
+ */
+export function evaluate(rules: readonly Rule[], series: SeriesSet, previous: AlertState, at: number): Evaluation {
+  const alerts: Record<string, AlertInstance> = {};
+  const faults: Record<string, string> = {};
+  const events: AlertEvent[] = [];
+  const known = new Map<string, Map<string, AlertInstance>>();
+  for (const [id, instance] of Object.entries(previous.alerts)) {
+    const ofRule = known.get(instance.rule) ?? new Map<string, AlertInstance>();
+    known.set(instance.rule, ofRule.set(id, instance));
+  }
+
+  for (const rule of rules) {
+    const before = known.get(rule.name) ?? new Map<string, AlertInstance>();
+    known.delete(rule.name);
+    try {
+      const { after, events: told } = evaluateRule(rule, series, before, at);
+      Object.assign(alerts, Object.fromEntries(after));
+      events.push(...told);
+    } catch (error) {
+      if (!(error instanceof RuleFault)) throw error;
+      faults[rule.name] = error.message;
+      if (!error.clears) Object.assign(alerts, Object.fromEntries(before));
+    }
+  }
+  // What is left belongs to rules that are no longer in the file.
+  for (const orphans of known.values()) {
+    for (const [id, instance] of orphans) {
+      if (instance.state === 'firing') {
+        alerts[id] = { ...instance, state: 'inactive', resolvedAt: at };
+        events.push({ kind: 'resolved', id, instance: alerts[id], at });
+      } else if (instance.state === 'inactive' && at - (instance.resolvedAt ?? 0) <= RESOLVED_RETENTION) {
+        alerts[id] = instance;
+      }
+    }
+  }
+
+  const ended = events.flatMap(({ kind, instance }) =>
+    kind === 'resolved'
+      ? [{ rule: instance.rule, labels: instance.labels, firedAt: instance.firedAt ?? at, resolvedAt: at }]
+      : [],
+  );
+  const episodes = [...previous.episodes, ...ended].slice(-MOST_EPISODES);
+  return { state: { version: 1, at, alerts, faults, episodes }, events };
+}
+
+/** The rule can't be judged. `clears`: its instances are dropped, as for a rule over its limit. */
+class RuleFault extends Error {
+  constructor(
+    message: string,
+    readonly clears = false,
+  ) {
+    super(message);
+  }
+}
+
+function evaluateRule(rule: Rule, series: SeriesSet, before: ReadonlyMap<string, AlertInstance>, at: number) {
+  const elements = judge(rule, series, at);
+  const present = new Map<string, { labels: Labels; value: number }>();
+  const judged = new Set<string>();
+  for (const { labels: own, value, holds } of elements) {
+    const labels = { ...own, ...rule.labels, severity: rule.severity, alert: rule.name };
+    const id = identity(labels);
+    judged.add(id);
+    if (!holds) continue;
+    if (present.has(id))
+      throw new RuleFault(`two series have the labels ${id}: the rule's own labels hide a difference`);
+    present.set(id, { labels, value });
+  }
+
+  const after = new Map(before);
+  for (const [id, { labels, value }] of present) {
+    const instance = after.get(id);
+    const summary = fillSummary(rule.summary, labels, value);
+    after.set(
+      id,
+      instance && instance.state !== 'inactive'
+        ? { ...instance, value, summary }
+        : { rule: rule.name, labels, state: 'pending', activeAt: at, value, summary, runbook: rule.runbook },
+    );
+  }
+
+  const events: AlertEvent[] = [];
+  const hold = durationMs(rule.for);
+  const keep = rule.keepFiringFor ? durationMs(rule.keepFiringFor) : 0;
+  let active = 0;
+  for (const [id, known] of after) {
+    let instance = known;
+    const tell = (kind: AlertEvent['kind']) => events.push({ kind, id, instance, at });
+    const unseen = rule.noData === 'keep' && !judged.has(id) && instance.state !== 'inactive';
+    if (present.has(id)) {
+      if (instance.keepFiringSince !== undefined) {
+        const { keepFiringSince: _, ...rest } = instance;
+        instance = rest;
+      }
+    } else if (!unseen) {
+      if (instance.state === 'firing' && keep > 0)
+        instance = { ...instance, keepFiringSince: instance.keepFiringSince ?? at };
+      const kept =
+        instance.keepFiringSince !== undefined && instance.state === 'firing' && at - instance.keepFiringSince < keep;
+      if (!kept) {
+        if (instance.state === 'pending') {
+          after.delete(id);
+          tell('dropped');
+        } else if (instance.state === 'firing') {
+          instance = { ...instance, state: 'inactive', resolvedAt: at };
+          after.set(id, instance);
+          tell('resolved');
+        } else if (at - (instance.resolvedAt ?? at) > RESOLVED_RETENTION) {
+          after.delete(id);
+        }
+        continue;
+      }
+    }
+    active += 1;
+    const began = before.get(id);
+    if (instance.state === 'pending' && (began === undefined || began.state === 'inactive')) tell('pending');
+    if (instance.state === 'pending' && at - instance.activeAt >= hold) {
+      instance = { ...instance, state: 'firing', firedAt: at };
+      tell('firing');
+    }
+    after.set(id, instance);
+  }
+  if (rule.limit !== undefined && active > rule.limit) {
+    throw new RuleFault(`${active} instances, and its limit is ${rule.limit}: all were cleared`, true);
+  }
+  return { after, events };
+}

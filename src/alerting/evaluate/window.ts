@@ -1,0 +1,98 @@
+import { SECOND } from '../../clock';
+import type { Rule } from '../rules/rule-schema';
+import type { Series } from './series';
+
+/** The samples of a series with `after < time <= until`: the values, and their times. */
+export interface Window {
+  readonly times: readonly number[];
+  readonly values: readonly number[];
+}
+
+export function windowOf(series: Series, after: number, until: number): Window {
+  const from = firstAfter(series.times, after);
+  const to = firstAfter(series.times, until);
+  if (from === 0 && to === series.times.length) return series;
+  return { times: series.times.slice(from, to), values: series.values.slice(from, to) };
+}
+
+/** Index of the first time above `bound`. */
+function firstAfter(times: readonly number[], bound: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((times[middle] as number) <= bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export interface AggregateOptions {
+  readonly windowMs: number;
+  readonly quantile?: number | undefined;
+  readonly aheadMs?: number | undefined;
+  /** The tick, in ms since 1970. */
+  readonly at: number;
+}
+
+/**
+ * One number of the window; undefined where it holds too little. Counters are stored as what they grew by, so `delta`
+ * is their plain sum, and `rate` that sum over the whole window: nothing is extrapolated. (`ratio` and `absent` look
+ * at more than one series: see expression.ts.)
+ */
+export function aggregate(
+  how: Exclude<Rule['aggregation'], 'ratio' | 'absent'>,
+  window: Window,
+  options: AggregateOptions,
+): number | undefined {
+  const { values } = window;
+  if (values.length === 0) return undefined;
+  switch (how) {
+    case 'last':
+      return values.at(-1);
+    case 'avg':
+      return sum(values) / values.length;
+    case 'min':
+      return values.reduce((least, value) => Math.min(least, value));
+    case 'max':
+      return values.reduce((most, value) => Math.max(most, value));
+    case 'sum':
+    case 'delta':
+      return sum(values);
+    case 'rate':
+      return sum(values) / (options.windowMs / SECOND);
+    case 'quantile':
+      return quantile(options.quantile ?? 0.5, values);
+    case 'predict':
+      return predict(window, options.at, options.aheadMs ?? 0);
+  }
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+/** Between two neighbours in rank it is interpolated. */
+export function quantile(share: number, values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const rank = share * (sorted.length - 1);
+  const low = sorted[Math.floor(rank)] ?? Number.NaN;
+  const high = sorted[Math.ceil(rank)] ?? Number.NaN;
+  return low + (high - low) * (rank - Math.floor(rank));
+}
+
+/** The value that the least-squares line through the samples has `aheadMs` after `at`; needs two samples. */
+export function predict({ times, values }: Window, at: number, aheadMs: number): number | undefined {
+  const n = values.length;
+  if (n < 2) return undefined;
+  const xs = times.map((time) => (time - at) / SECOND);
+  const meanX = sum(xs) / n;
+  const meanY = sum(values) / n;
+  let covariance = 0;
+  let variance = 0;
+  for (let index = 0; index < n; index += 1) {
+    const dx = (xs[index] as number) - meanX;
+    covariance += dx * ((values[index] as number) - meanY);
+    variance += dx * dx;
+  }
+  if (variance === 0) return undefined;
+  return meanY + (covariance / variance) * (aheadMs / SECOND - meanX);
+}

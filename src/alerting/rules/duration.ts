@@ -1,0 +1,20 @@
+import { DAY, HOUR, MINUTE, SECOND } from '../../clock';
+
+const units = { s: SECOND, m: MINUTE, h: HOUR, d: DAY } as const;
+
+/** `90s`, `5m`, `2h`, `7d`: the spelling of durations in the rules file. */
+export const DURATION = /^(\d+)([smhd])$/;
+
+/** Milliseconds of a duration that matches `DURATION`. */
+export function durationMs(text: string): number {
+  const [, digits, unit] = DURATION.exec(text) ?? [];
+  return Number(digits) * units[unit as keyof typeof units];
+}
+
+/** The shortest spelling of `ms`, as Prometheus reads it too. */
+export function durationText(ms: number): string {
+  for (const [unit, size] of Object.entries(units).reverse()) {
+    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
+  }
+  return `${Math.round(ms / SECOND)}s`;
+}

@@ -1,0 +1,76 @@
+import { StewardError } from '../../errors';
+import { type Glob, parseGlob } from '../../hygiene/engine/glob';
+import type { PassName } from '../../hygiene/records/sweep-record';
+import { usersPrefix } from '../../hygiene/sessions/options';
+import { readSettings, type Settings } from '../../settings';
+
+/** The call can't be meant: nothing was done. */
+export class SweepCallError extends StewardError {
+  readonly code = 'E_SWEEP_CALL';
+}
+
+export interface SweepFlags {
+  readonly url?: string;
+  readonly match?: string;
+  readonly dryRun?: boolean;
+  readonly duty?: string;
+  readonly json?: boolean;
+}
+
+/** The settings of the environment with the flags over them. Throws `E_SWEEP_CALL` and `E_SETTINGS`. */
+export function sweepSettings(
+  pass: PassName,
+  flags: SweepFlags,
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly settings: Settings; readonly only: Glob | undefined } {
+  const glob = flags.match === undefined ? undefined : parseGlob(flags.match);
+  const settings = readSettings({
+    ...environment,
+    ...(flags.url === undefined ? {} : target(flags.url)),
+    ...(flags.duty === undefined ? {} : { SWEEP_DUTY: String(shareOf(flags.duty)) }),
+  });
+  if (pass !== 'sessions' || !glob) return { settings, only: glob };
+  if (glob.lua.every((piece) => /^\^?\.*\$?$/.test(piece))) {
+    throw new SweepCallError('Expected --match to tell sessions from other keys, got a pattern that every key matches');
+  }
+  const { beginning } = glob;
+  // As a prefix, a beginning that users' keys share would take them for sessions: `sess:u` and `sess:user:{...`.
+  const prefix = settings.SWEEP_SESSION_PREFIX;
+  const isPrefix = beginning === prefix || (beginning && !usersPrefix(prefix).startsWith(beginning));
+  return isPrefix
+    ? { settings: { ...settings, SWEEP_SESSION_PREFIX: beginning }, only: undefined }
+    : { settings, only: glob };
+}
+
+/** One URL names one database, and nothing else that the environment may say of Redis. */
+function target(text: string): Record<string, string | undefined> {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new SweepCallError('Expected --url to be redis://[user:password@]host:port[/database], got no URL (masked)');
+  }
+  const database = url.pathname.replace(/^\//, '') || '0';
+  if (!/^\d+$/.test(database)) {
+    throw new SweepCallError('Expected the path of --url to be the number of a database, got something else (masked)');
+  }
+  url.pathname = '';
+  return {
+    REDIS_URL: url.href,
+    REDIS_NODES: undefined,
+    REDIS_SENTINELS: undefined,
+    REDIS_MODE: 'auto',
+    REDIS_SESSIONS_DB: database,
+    REDIS_CACHE_DB: database,
+    REDIS_WORK_DB: database,
+  };
+}
+
+/** `25%` or `0.25`. */
+function shareOf(text: string): number {
+  const share = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text);
+  if (!(share >= 0.001 && share <= 1)) {
+    throw new SweepCallError(`Expected --duty from 0.1% to 100%, or 0.001 to 1, got ${JSON.stringify(text)}`);
+  }
+  return share;
+}

@@ -1,0 +1,109 @@
+import {
+  addTally,
+  type BigKey,
+  type CensusFindings,
+  emptyTally,
+  MEASURED,
+  MEASURED_BYTES,
+  SAMPLED,
+  SAMPLED_BYTES,
+  SQUARES,
+  type Tally,
+  TTL_AT,
+  TTL_NAMES,
+  TYPE_AT,
+  TYPE_NAMES,
+  topGroups,
+} from './census-tally';
+
+/** What the census says of a group of keys. */
+export interface GroupReport {
+  /** `namespace:entity`, `sessions`, `(overflow)` and so on. */
+  readonly label: string;
+  readonly keys: number;
+  readonly withoutTtl: number;
+  /** Keys by the TTL they have left. */
+  readonly ttl: Readonly<Record<(typeof TTL_NAMES)[number], number>>;
+  readonly types: Readonly<Partial<Record<(typeof TYPE_NAMES)[number], number>>>;
+  /** Estimated from a sample of the strings; absent where the server does not tell a key's memory. */
+  readonly memory?: Memory;
+}
+
+export interface Memory {
+  readonly bytes: number;
+  /** The true sum is within `bytes` plus or minus this, 999 times in 1,000; what a collection's own sampling errs comes on top. */
+  readonly errorBytes: number;
+  readonly measuredKeys: number;
+}
+
+export interface CensusReport {
+  readonly groups: readonly GroupReport[];
+  readonly total: GroupReport;
+  readonly big: readonly BigKey[];
+}
+
+const TOP = 50;
+/** Of the normal distribution: 99.9 % lie within. */
+const Z = 3.29;
+
+/** The largest groups first, the others as one. Pure. */
+export function censusReport(findings: CensusFindings): CensusReport {
+  const groups = Object.entries(topGroups(findings.groups, TOP)).map(([label, tally]) => ({
+    report: groupReport(label, tally, findings.measured),
+    tally,
+  }));
+  const all = emptyTally();
+  for (const { tally } of groups) addTally(all, tally);
+  const { memory: _, ...total } = groupReport('total', all, false);
+  const memories = groups.flatMap(({ report }) => report.memory ?? []);
+  const isWhole = memories.length === groups.length && findings.measured;
+  const memory: Memory = {
+    bytes: memories.reduce((sum, { bytes }) => sum + bytes, 0),
+    // Groups are sampled independently, so their variances add up.
+    errorBytes: Math.ceil(Math.hypot(...memories.map(({ errorBytes }) => errorBytes))),
+    measuredKeys: memories.reduce((sum, { measuredKeys }) => sum + measuredKeys, 0),
+  };
+  return {
+    groups: groups.map(({ report }) => report),
+    total: isWhole ? { ...total, memory } : total,
+    big: findings.big,
+  };
+}
+
+function groupReport(label: string, tally: Tally, measured: boolean): GroupReport {
+  const at = (index: number) => tally[index] ?? 0;
+  const ttl = Object.fromEntries(TTL_NAMES.map((name, index) => [name, at(TTL_AT + index)])) as GroupReport['ttl'];
+  const types = Object.fromEntries(
+    TYPE_NAMES.map((name, index) => [name, at(TYPE_AT + index)] as const).filter(([, count]) => count > 0),
+  );
+  return {
+    label,
+    keys: at(0),
+    withoutTtl: ttl.none,
+    ttl,
+    types,
+    ...(measured && hasAnswers(tally) ? { memory: memoryOf(tally) } : {}),
+  };
+}
+
+/** A server may have MEMORY and an ACL that refuses it: then there is nothing to estimate from. */
+function hasAnswers(tally: Tally): boolean {
+  const [keys = 0, strings = 0] = [tally[0], tally[TYPE_AT]];
+  return (strings === 0 || (tally[SAMPLED] ?? 0) > 0) && (keys === strings || (tally[MEASURED] ?? 0) > 0);
+}
+
+/** Strings by their sample, all else as measured. */
+function memoryOf(tally: Tally): Memory {
+  const at = (index: number) => tally[index] ?? 0;
+  const [strings, sampled] = [at(TYPE_AT), at(SAMPLED)];
+  const mean = sampled > 0 ? at(SAMPLED_BYTES) / sampled : 0;
+  const variance = sampled > 1 ? Math.max(0, (at(SQUARES) - sampled * mean * mean) / (sampled - 1)) : 0;
+  // Without the finite population correction the bound of a group that was measured whole would not be nothing.
+  const correction = strings > 1 ? Math.sqrt((strings - sampled) / (strings - 1)) : 0;
+  const error = sampled > 0 ? Z * strings * Math.sqrt(variance / sampled) * correction : 0;
+  return {
+    bytes: Math.round(at(MEASURED_BYTES) + strings * mean),
+    errorBytes: Math.ceil(error),
+    measuredKeys: sampled + at(MEASURED),
+  };
+}

@@ -1,0 +1,72 @@
+import type { Clock } from '../clock';
+import { SECOND } from '../clock';
+import { coerceError, errorCode } from '../errors';
+import type { RedisHandle } from '../redis';
+import { latestBatches } from './samples/latest-batches';
+import type { SampleStore } from './samples/sample-store';
+
+export interface Check {
+  readonly ok: boolean;
+  /** One short sentence, without an address or a secret. */
+  readonly detail: string;
+  readonly ms: number;
+}
+
+/** A readiness answer: `down` where the app can't do its work, `degraded` where it can and somebody should look. */
+export interface Health {
+  readonly status: 'ok' | 'degraded' | 'down';
+  readonly checks: Readonly<Record<'redis' | 'storage' | 'samples', Check>>;
+}
+
+export interface HealthOptions {
+  readonly redis: RedisHandle;
+  readonly store: SampleStore;
+  readonly clock: Clock;
+  /** How long a check may take, in ms. Default: 3000. */
+  readonly timeoutMs?: number;
+}
+
+/** Newer than this, the collector is alive. */
+const FRESH = 180 * SECOND;
+
+export async function readHealth({ redis, store, clock, timeoutMs = 3_000 }: HealthOptions): Promise<Health> {
+  let newest = 0;
+  const [redisCheck, storage] = await Promise.all([
+    check(timeoutMs, async () => {
+      await redis.ready(timeoutMs);
+      await redis.within(redis.client('work').ping(), { deadlineMs: timeoutMs });
+      return 'answers';
+    }),
+    check(timeoutMs, async () => {
+      const batches = await latestBatches(store, clock.now());
+      newest = Math.max(0, ...batches.map(({ at }) => at));
+      return 'answers';
+    }),
+  ]);
+  const age = clock.now() - newest;
+  const samples = {
+    ok: newest > 0 && age < FRESH,
+    detail: newest > 0 ? `the newest is ${Math.round(age / SECOND)} s old` : 'none within five minutes',
+    ms: storage.ms,
+  };
+  const status = !redisCheck.ok || !storage.ok ? 'down' : samples.ok ? 'ok' : 'degraded';
+  return { status, checks: { redis: redisCheck, storage, samples } };
+}
+
+async function check(timeoutMs: number, ask: () => Promise<string>): Promise<Check> {
+  const started = performance.now();
+  const ms = () => Math.round(performance.now() - started);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    });
+    return { ok: true, detail: await Promise.race([ask(), late]), ms: ms() };
+  } catch (error) {
+    // The message of an SDK may name hosts and accounts; the code is enough for a public answer.
+    const code = errorCode(error);
+    return { ok: false, detail: code === 'E_UNKNOWN' ? coerceError(error).name : code, ms: ms() };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,36 @@
+import { type Meter, metrics } from '@opentelemetry/api';
+import { isCounter } from '../metrics/metric-catalog';
+import { lastOf, parseSeriesKey, type SampleBatch } from '../samples/sample-store';
+
+/**
+ * Hands every collection to OpenTelemetry: gauges as they are, counters as what they grew by. Whoever registers a
+ * meter provider in the process decides where that goes; without one it costs nothing. Platform metrics are left out,
+ * since Azure Monitor has them.
+ */
+export function createOtelObserver(): (batches: readonly SampleBatch[]) => void {
+  const instruments = new Map<string, (value: number, labels: Record<string, string>) => void>();
+  const instrument = (meter: Meter, name: string) => {
+    const known = instruments.get(name);
+    if (known) return known;
+    let record: (value: number, labels: Record<string, string>) => void;
+    if (isCounter(name)) {
+      const counter = meter.createCounter(name);
+      record = (value, labels) => counter.add(value, labels);
+    } else {
+      const gauge = meter.createGauge(name);
+      record = (value, labels) => gauge.record(value, labels);
+    }
+    instruments.set(name, record);
+    return record;
+  };
+  return (batches) => {
+    const meter = metrics.getMeter('cache-steward');
+    for (const { source, labels: shared, values } of batches) {
+      if (source === 'azure') continue;
+      for (const [key, value] of Object.entries(values)) {
+        const { name, labels } = parseSeriesKey(key);
+        instrument(meter, name)(lastOf(value), { ...shared, ...labels });
+      }
+    }
+  };
+}

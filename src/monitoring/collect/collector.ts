@@ -1,0 +1,201 @@
+import type { Clock } from '../../clock';
+import { HOUR, MINUTE } from '../../clock';
+import { coerceError, errorCode } from '../../errors';
+import type { JobReport } from '../../job';
+import type { Logger } from '../../logger';
+import type { RedisHandle, RedisNode } from '../../redis';
+import { readCounters } from '../../redis';
+import type { StorageClients } from '../../storage/clients';
+import type { PlatformMetrics } from '../azure/azure-monitor';
+import { growth } from '../samples/deltas';
+import { maintain, type Retention } from '../samples/roll-up';
+import type { Baseline, SampleBatch, SampleStore } from '../samples/sample-store';
+import { readAppCounters, readQueues } from './app-reading';
+import { parseInfo } from './info';
+import { type NodeLimits, readNode } from './node-reading';
+import { runProbes } from './probes';
+
+export interface CollectorOptions {
+  readonly redis: RedisHandle;
+  readonly store: SampleStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The label `cache` of every sample. */
+  readonly cache: string;
+  readonly retention: Retention;
+  readonly limits?: NodeLimits;
+  /** Queues to measure: what one is for, and its name in the storage account. Needs `storage`. */
+  readonly queues?: Readonly<Record<string, string>>;
+  readonly storage?: StorageClients;
+  /** How many dead letters there are. */
+  readonly deadLetters?: () => Promise<number>;
+  readonly platform?: PlatformMetrics | undefined;
+  /** Told of every collection, for OpenTelemetry. */
+  readonly observe?: (batches: readonly SampleBatch[]) => void;
+  /** How long one node, or the storage account, may take, in ms. Default: 5000. */
+  readonly deadlineMs?: number;
+}
+
+export interface Collector {
+  /** Takes the sample of the tick `at`: once, however often it is called. */
+  collect(at: Date): Promise<JobReport>;
+}
+
+/** A tick that lies further back than this is a clock that was turned back, not a repeated call. */
+const CLOCK_JUMP = 2 * MINUTE;
+
+interface Collected {
+  readonly batch: SampleBatch;
+  readonly baseline: Baseline;
+  readonly up: boolean;
+}
+
+export function createCollector(options: CollectorOptions): Collector {
+  const { redis, store, clock, logger, cache } = options;
+  const deadlineMs = options.deadlineMs ?? 5_000;
+  /** By identity: a server that was replaced is asked anew. */
+  const refused = new Map<string, Set<string>>();
+  let maintained = 0;
+
+  async function node(target: RedisNode, at: number, previous: Baseline | undefined): Promise<Collected> {
+    const source = target.address;
+    const labels = { cache, node: source };
+    try {
+      const asked = performance.now();
+      const info = parseInfo(String(await redis.within(target.client.info('all'), { deadlineMs })));
+      const seconds = (performance.now() - asked) / 1_000;
+      const readAt = clock.now();
+      const reading = readNode(info, options.limits ?? {}, readAt);
+      const known = refused.get(reading.identity) ?? new Set<string>();
+      refused.set(reading.identity, known);
+      const probed = await redis
+        .within(runProbes(target.client, info, known, previous?.readAt ?? readAt - MINUTE), { deadlineMs })
+        .catch((error: unknown) => {
+          logger.warn({ node: source, code: errorCode(error) }, 'probes beside INFO failed');
+          return { gauges: {}, counters: {}, unsupported: [] };
+        });
+      for (const probe of probed.unsupported) {
+        known.add(probe);
+        logger.info({ node: source, probe }, 'probe is not supported by this server and will not be asked again');
+      }
+      const counters = { ...reading.counters, ...probed.counters };
+      const grown = growth(previous, { source, at, readAt, identity: reading.identity, counters });
+      const gauges = { ...reading.gauges, ...probed.gauges, redis_info_seconds: seconds };
+      const values: Record<string, number> = { ...gauges, ...grown.deltas };
+      if (grown.deltas) {
+        values.redis_interval_seconds = grown.seconds;
+        const keys = Object.entries(gauges).reduce(
+          (sum, [key, n]) => (key.startsWith('redis_keys|') ? sum + n : sum),
+          0,
+        );
+        const evicted = grown.deltas.redis_evicted_keys;
+        if (evicted !== undefined) values.redis_evicted_share = evicted === 0 ? 0 : evicted / (keys + evicted);
+      }
+      return { batch: { at, source, labels, info: reading.info, values }, baseline: grown.baseline, up: true };
+    } catch (error) {
+      logger.warn({ node: source, code: errorCode(error), error: coerceError(error).message }, 'node does not answer');
+      return down(source, labels, at, previous);
+    }
+  }
+
+  async function app(at: number, previous: Baseline | undefined): Promise<Collected | undefined> {
+    const gauges: Record<string, number> = {};
+    let counters: Record<string, number> = {};
+    const attempts = await Promise.allSettled([
+      redis.within(readCounters(redis), { deadlineMs }).then((fields) => {
+        const reading = readAppCounters(fields);
+        counters = reading.counters;
+        Object.assign(gauges, reading.gauges);
+      }),
+      options.storage && options.queues
+        ? readQueues(options.storage, options.queues, clock.now()).then((depths) => Object.assign(gauges, depths))
+        : undefined,
+      options.deadLetters?.().then((count) => Object.assign(gauges, { steward_dead_letters: count })),
+    ]);
+    for (const attempt of attempts) {
+      if (attempt.status === 'rejected') {
+        logger.warn({ code: errorCode(attempt.reason) }, 'a part of the app’s own numbers could not be read');
+      }
+    }
+    // Counters that couldn't be read keep their baseline: what they grow by meanwhile is counted later.
+    if (attempts[0]?.status === 'rejected') counters = { ...previous?.counters };
+    const reading = { source: 'app', at, readAt: clock.now(), identity: 'app', counters };
+    const grown = growth(previous, reading);
+    const values = { ...gauges, ...grown.deltas };
+    return { batch: { at, source: 'app', labels: { cache }, info: {}, values }, baseline: grown.baseline, up: true };
+  }
+
+  async function nodes(baselines: readonly Baseline[]): Promise<readonly (RedisNode | string)[]> {
+    try {
+      return await redis.within(redis.nodes('all'), { deadlineMs });
+    } catch (error) {
+      logger.warn({ code: errorCode(error) }, 'the nodes of Redis could not be listed');
+      const known = baselines.map(({ source }) => source).filter((source) => source.includes(':'));
+      return known.length > 0 ? known : ['unknown:0'];
+    }
+  }
+
+  async function platform(at: number): Promise<readonly SampleBatch[]> {
+    if (!options.platform) return [];
+    try {
+      return await options.platform.read(at);
+    } catch (error) {
+      logger.warn(
+        { code: errorCode(error), error: coerceError(error).message },
+        'platform metrics could not be read; the next call reads the last ten minutes again',
+      );
+      return [];
+    }
+  }
+
+  return {
+    collect: async (tick) => {
+      const at = tick.getTime();
+      const baselines = await store.baselines(at);
+      const previous = (source: string) => baselines.find((baseline) => baseline.source === source);
+      const done = (source: string) => {
+        const last = previous(source)?.at ?? Number.NEGATIVE_INFINITY;
+        return last >= at && last - at < CLOCK_JUMP;
+      };
+      const targets = (await nodes(baselines)).filter((it) => !done(typeof it === 'string' ? it : it.address));
+      const [collected, own, azure] = await Promise.all([
+        Promise.all(
+          targets.map((target) =>
+            typeof target === 'string'
+              ? down(target, { cache, node: target }, at, previous(target))
+              : node(target, at, previous(target.address)),
+          ),
+        ),
+        done('app') ? undefined : app(at, previous('app')),
+        platform(at),
+      ]);
+      const all = own ? [...collected, own] : collected;
+      const batches = [...all.map(({ batch }) => batch), ...azure];
+      await store.write(
+        batches,
+        all.map(({ baseline }) => baseline),
+      );
+      options.observe?.(batches);
+      const { rolled, pruned } = await maintainHourly(at);
+      const up = collected.filter((it) => it.up).length;
+      return {
+        summary: `${up} of ${collected.length} nodes answered, ${batches.length} batches stored`,
+        figures: { nodes: collected.length, down: collected.length - up, batches: batches.length, rolled, pruned },
+      };
+    },
+  };
+
+  async function maintainHourly(at: number): Promise<{ rolled: number; pruned: number }> {
+    const hour = Math.floor(at / HOUR);
+    if (hour === maintained) return { rolled: 0, pruned: 0 };
+    const result = await maintain(store, options.retention, at);
+    maintained = hour;
+    return result;
+  }
+}
+
+/** A node that doesn't answer is a sample too: `up` is 0. Its counters wait for it where they were. */
+function down(source: string, labels: SampleBatch['labels'], at: number, previous: Baseline | undefined): Collected {
+  const baseline = previous ? { ...previous, at } : { source, at, readAt: 0, identity: '', counters: {}, totals: {} };
+  return { batch: { at, source, labels, info: {}, values: { redis_up: 0 } }, baseline, up: false };
+}

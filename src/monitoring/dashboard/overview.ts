@@ -1,0 +1,83 @@
+import { lastOf, type SampleBatch, seriesIn, sumOf } from '../samples/sample-store';
+
+/** The shape that the team's pages were built on. Null: the server doesn't say, or too little has happened. */
+export interface Overview {
+  readonly memory: {
+    readonly used: number | null;
+    readonly peak: number | null;
+    readonly fragmentation: number | null;
+  };
+  readonly performance: {
+    readonly ops_per_sec: number | null;
+    /** Of the lookups since the sample before, all nodes together: sums first, then the ratio. */
+    readonly hit_rate: number | null;
+    readonly evicted_keys: number | null;
+  };
+  readonly connections: {
+    readonly connected: number | null;
+    readonly blocked: number | null;
+    readonly rejected: number | null;
+  };
+  readonly persistence: {
+    readonly last_save: number | null;
+    readonly changes_since_save: number | null;
+    readonly aof_rewrite_in_progress: number | null;
+  };
+}
+
+/** Fewer lookups than this make no ratio. */
+const FEWEST_LOOKUPS = 10;
+
+/** The figures of one tick, over all its nodes: counts are since the tick before. */
+export function overviewOf(batches: readonly SampleBatch[]): Overview {
+  const nodes = batches.filter(({ labels }) => labels.node !== undefined);
+  const values = (name: string) =>
+    nodes.flatMap((batch) => (batch.values[name] === undefined ? [] : [batch.values[name]]));
+  const total = (name: string) => {
+    const found = values(name);
+    return found.length === 0 ? null : found.reduce<number>((sum, value) => sum + lastOf(value), 0);
+  };
+  const most = (name: string) => {
+    const found = values(name).map(lastOf);
+    return found.length === 0 ? null : Math.max(...found);
+  };
+  const seconds = most('redis_interval_seconds');
+  const commands = total('redis_commands');
+  return {
+    memory: {
+      used: total('redis_memory_used_bytes'),
+      peak: total('redis_memory_peak_bytes'),
+      fragmentation: most('redis_fragmentation_ratio'),
+    },
+    performance: {
+      ops_per_sec: commands !== null && seconds ? commands / seconds : total('redis_ops_per_second'),
+      hit_rate: ratio(total('redis_keyspace_hits'), total('redis_keyspace_misses')),
+      evicted_keys: total('redis_evicted_keys'),
+    },
+    connections: {
+      connected: total('redis_clients'),
+      blocked: total('redis_clients_blocked'),
+      rejected: total('redis_rejected_connections'),
+    },
+    persistence: {
+      last_save: most('redis_rdb_last_save'),
+      changes_since_save: total('redis_rdb_changes'),
+      aof_rewrite_in_progress: most('redis_aof_rewriting'),
+    },
+  };
+}
+
+/** hits / (hits + misses); null below some lookups, where it would be noise. */
+export function ratio(hits: number | null, misses: number | null, fewest = FEWEST_LOOKUPS): number | null {
+  if (hits === null || misses === null || hits + misses < fewest) return null;
+  return hits / (hits + misses);
+}
+
+/** Growth of a counter over batches, all of its series together. */
+export function grownBy(batches: readonly SampleBatch[], metric: string): number {
+  let sum = 0;
+  for (const batch of batches) {
+    for (const { value } of seriesIn(batch, metric)) sum += sumOf(value);
+  }
+  return sum;
+}

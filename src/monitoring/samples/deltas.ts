@@ -1,0 +1,62 @@
+import { MINUTE } from '../../clock';
+import type { Baseline } from './sample-store';
+
+/** A delta over a longer gap says nothing of the minute it would be filed under. */
+export const LONGEST_INTERVAL = 15 * MINUTE;
+
+export interface CounterReading {
+  readonly source: string;
+  /** The tick, in ms since 1970. */
+  readonly at: number;
+  readonly readAt: number;
+  /** Changes when the counters begin anew. Empty where the server doesn't say: then only drops tell. */
+  readonly identity: string;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface CounterGrowth {
+  /** By series key; undefined where there is nothing to compare with: a first reading, another identity, a long gap. */
+  readonly deltas: Readonly<Record<string, number>> | undefined;
+  /** Seconds between the two readings; 0 without deltas. */
+  readonly seconds: number;
+  readonly baseline: Baseline;
+}
+
+/**
+ * What the counters grew by since the baseline. A changed identity is a new baseline, not a reset: behind one endpoint
+ * a failover can land on a node whose counters are higher, and the difference would be a spike that never happened.
+ * With the same identity a value that went down was reset (CONFIG RESETSTAT) and has grown by what it is now.
+ */
+export function growth(previous: Baseline | undefined, reading: CounterReading): CounterGrowth {
+  const { source, at, readAt, identity, counters } = reading;
+  const totals: Record<string, number> = {};
+  const gap = previous ? readAt - previous.readAt : 0;
+  const comparable = previous !== undefined && previous.identity === identity && gap > 0 && gap <= LONGEST_INTERVAL;
+  const known = new Set(Object.keys(previous?.counters ?? {}).map(metricOf));
+  const deltas: Record<string, number> = {};
+  for (const [key, value] of Object.entries(counters)) {
+    const before = previous?.counters[key];
+    // A new series of a metric that was there (a command never called before) has grown from nothing; a new metric
+    // (a probe that answers for the first time) has no past.
+    const counted = comparable && (before !== undefined || known.has(metricOf(key)));
+    const grown = before === undefined || value < before ? value : value - before;
+    if (counted) deltas[key] = grown;
+    totals[key] = (previous?.totals[key] ?? 0) + (counted ? grown : 0);
+  }
+  // A probe that failed this once left its counters out; they go on from where they were.
+  const kept = comparable ? previous : undefined;
+  return {
+    deltas: comparable ? deltas : undefined,
+    seconds: comparable ? gap / 1_000 : 0,
+    baseline: {
+      source,
+      at,
+      readAt,
+      identity,
+      counters: { ...kept?.counters, ...counters },
+      totals: { ...previous?.totals, ...totals },
+    },
+  };
+}
+
+const metricOf = (key: string) => key.split('|', 1)[0] ?? key;

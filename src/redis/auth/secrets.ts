@@ -1,0 +1,110 @@
+import { MINUTE } from '../../clock';
+import { StewardError } from '../../errors';
+import type { CredentialSource } from './credential-refresher';
+import { azureCredential } from './entra';
+
+/** A secret that can't be read, or isn't there. The name is told, the value never. */
+export class SecretError extends StewardError {
+  readonly code = 'E_SECRET';
+}
+
+/** Where secrets are kept. */
+export interface SecretStore {
+  /** The newest value; rejects with `E_SECRET` where there is none. */
+  getSecret(name: string): Promise<string>;
+}
+
+/** What connecting by access key needs, as the story's secret manager gives it. */
+export interface RedisConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly password: string;
+}
+
+export interface Secrets extends SecretStore {
+  getRedisConfig(): Promise<RedisConfig>;
+}
+
+export function createSecrets(options: {
+  readonly store: SecretStore;
+  readonly host: string;
+  readonly port: number;
+  /** Name of the secret that holds the access key. */
+  readonly keySecret: string;
+}): Secrets {
+  const { store, host, port, keySecret } = options;
+  return {
+    getSecret: (name) => store.getSecret(name),
+    getRedisConfig: async () => ({ host, port, password: await store.getSecret(keySecret) }),
+  };
+}
+
+/** Azure Key Vault. The SDK loads at first use. */
+export function keyVaultSecrets(options: {
+  readonly vaultUrl: string;
+  readonly clientId: string | undefined;
+  /** Tests sign in to a double. Default: the app's identity. */
+  readonly credential?: KeyVaultCredential;
+  /** Passed to the SDK's client: tests speak to a double. */
+  readonly clientOptions?: KeyVaultClientOptions;
+}): SecretStore {
+  const { vaultUrl, clientId, credential, clientOptions } = options;
+  let client: Promise<import('@azure/keyvault-secrets').SecretClient> | undefined;
+  const connect = async () => {
+    const { SecretClient } = await import('@azure/keyvault-secrets');
+    return new SecretClient(vaultUrl, credential ?? (await azureCredential(clientId)), clientOptions);
+  };
+  return {
+    async getSecret(name) {
+      client ??= connect();
+      try {
+        const { value } = await (await client).getSecret(name);
+        if (value) return value;
+      } catch (error) {
+        throw new SecretError(`the secret ${JSON.stringify(name)} can't be read from ${vaultUrl}`, { cause: error });
+      }
+      throw new SecretError(`the secret ${JSON.stringify(name)} in ${vaultUrl} is empty`);
+    },
+  };
+}
+
+export type KeyVaultCredential = ConstructorParameters<typeof import('@azure/keyvault-secrets').SecretClient>[1];
+export type KeyVaultClientOptions = NonNullable<
+  ConstructorParameters<typeof import('@azure/keyvault-secrets').SecretClient>[2]
+>;
+
+/** How often the vault is read without a reason: a key put there is in use this much later at the latest. */
+const REREAD_MS = 10 * MINUTE;
+
+/**
+ * Signs in with an access key: the first of `names`, or, where the server has refused that very key, the next. So the
+ * primary key can be made anew while the secondary is in use, and the other way round.
+ */
+export function keyCredentials(options: {
+  readonly store: SecretStore;
+  readonly names: readonly string[];
+  readonly username?: string | undefined;
+  readonly rereadMs?: number;
+  readonly random?: () => number;
+}): CredentialSource {
+  const { store, names, username, rereadMs = REREAD_MS, random = Math.random } = options;
+  /** By secret: the value that the server has refused. The secret is passed over until it holds another. */
+  const turnedDown = new Map<string, string>();
+  return {
+    async read(refused) {
+      let last: unknown;
+      for (const name of names) {
+        try {
+          const password = await store.getSecret(name);
+          if (password === refused) turnedDown.set(name, password);
+          if (password === turnedDown.get(name)) continue;
+          return { username, password, renewAt: Date.now() + rereadMs * (0.9 + random() * 0.1) };
+        } catch (error) {
+          last = error;
+        }
+      }
+      turnedDown.clear(); // nothing else is left to try: next time from the first again
+      throw last ?? new SecretError(`Redis refuses the access keys in ${names.join(' and ')}`);
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import type { Version } from '../../entities/version';
+import type { DeadLetter, DeadLetterReason, NewDeadLetter } from './dead-letter';
+
+/** A dead letter as Table Storage keeps it: flat, with nothing nested. */
+export interface LetterRow {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly kind: 'write' | 'message';
+  readonly entity: string;
+  readonly key: string;
+  readonly version: string;
+  readonly acceptedAt: string;
+  readonly reason: DeadLetterReason;
+  readonly error: string;
+  readonly attempts: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly isDelete: boolean;
+  readonly isLost: boolean;
+  readonly payload: string;
+  readonly payloadBytes: number;
+  /** Where the payload is when it is too large for here; else empty. */
+  readonly blob: string;
+}
+
+/** All but the payload. */
+export const SUMMARY_COLUMNS: (keyof LetterRow)[] = [
+  ...(['partitionKey', 'rowKey', 'kind', 'entity', 'key', 'version', 'acceptedAt'] as const),
+  ...(['reason', 'error', 'attempts', 'firstAt', 'lastAt', 'payloadBytes'] as const),
+];
+
+export interface LetterPlace {
+  readonly partition: string;
+  readonly row: string;
+  readonly blob: string;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly attempts: number;
+}
+
+export function toRow(letter: NewDeadLetter, place: LetterPlace): LetterRow {
+  const write = letter.kind === 'write' ? letter : undefined;
+  return {
+    partitionKey: place.partition,
+    rowKey: place.row,
+    kind: letter.kind,
+    entity: write?.entity ?? '',
+    key: write?.key ?? '',
+    version: write?.version ?? '',
+    acceptedAt: write ? new Date(write.acceptedAt).toISOString() : '',
+    reason: letter.reason,
+    error: letter.error,
+    attempts: place.attempts,
+    firstAt: place.firstAt,
+    lastAt: place.lastAt,
+    isDelete: letter.payload === null,
+    isLost: letter.payload === undefined,
+    payload: place.blob === '' ? (letter.payload ?? '') : '',
+    payloadBytes: Buffer.byteLength(letter.payload ?? ''),
+    blob: place.blob,
+  };
+}
+
+export function fromRow(row: LetterRow, payload: string | null | undefined): DeadLetter {
+  const { reason, error, attempts, firstAt, lastAt, payloadBytes } = row;
+  const facts = {
+    letterId: `${row.partitionKey}/${row.rowKey}`,
+    reason,
+    error,
+    attempts,
+    firstAt,
+    lastAt,
+    payloadBytes,
+  };
+  if (row.kind === 'message') return { ...facts, kind: 'message', payload: payload ?? '' };
+  return {
+    ...facts,
+    ...{ kind: 'write', entity: row.entity, key: row.key, version: row.version as Version, payload },
+    acceptedAt: Date.parse(row.acceptedAt),
+  };
+}

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import type { TableClient } from '@azure/data-tables';
+import type { Journal } from '../../cache/ports';
+import type { Clock } from '../../clock';
+import { StewardError } from '../../errors';
+import type { Logger } from '../../logger';
+import type { Counters } from '../../redis/counters';
+import type { StorageClients } from '../../storage/clients';
+import type { JournalConsumer } from '../journal/journal';
+import type { DeadLetter, DeadLetterSummary, NewDeadLetter } from './dead-letter';
+import { fromRow, type LetterRow, SUMMARY_COLUMNS, toRow } from './dead-letter-row';
+
+export interface DeadLetters {
+  /** Puts one aside. Idempotent by key and version, or by the message's text: a repeat only adds to its attempts. */
+  put(letter: NewDeadLetter): Promise<void>;
+  /** Of all entities or one, by entity and key. Default limit: 100. */
+  list(filter?: { readonly entity?: string; readonly limit?: number }): Promise<readonly DeadLetterSummary[]>;
+  show(letterId: string): Promise<DeadLetter | undefined>;
+  /**
+   * Puts it back into the journal as it was, version included, and takes it from here: the same fence decides, so a
+   * replay never overwrites what is newer. False where there is none of that id. Throws `E_DEAD_LETTER` where its value
+   * is gone, and what the journal throws.
+   */
+  replay(letterId: string, journal: Pick<Journal, 'append'> & Pick<JournalConsumer, 'put'>): Promise<boolean>;
+  /** Deletes it for good. False where there is none of that id. */
+  discard(letterId: string): Promise<boolean>;
+}
+
+/** The dead letter can not be replayed. */
+export class DeadLetterError extends StewardError {
+  readonly code = 'E_DEAD_LETTER';
+}
+
+export interface DeadLettersOptions {
+  readonly storage: StorageClients;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export const DEAD_LETTERS_TABLE = 'deadletters';
+export const DEAD_LETTERS_CONTAINER = 'dead-letters';
+/** A string property holds 32 Ki characters; longer payloads lie in a blob. */
+const INLINE_CHARACTERS = 30_000;
+const UNDECODED = 'message';
+
+/** Dead letters in Table Storage, large payloads in blobs. */
+export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
+  const { storage, counters, logger, clock } = options;
+
+  return {
+    async put(letter) {
+      const table = await storage.table(DEAD_LETTERS_TABLE);
+      const { partition, row } = idOf(letter);
+      const now = clock.now();
+      const known = await find(table, partition, row);
+      let blob = '';
+      if (letter.payload && letter.payload.length > INLINE_CHARACTERS) {
+        blob = `${partition}/${row}`;
+        const content = Buffer.from(letter.payload, 'utf8');
+        const container = await storage.container(DEAD_LETTERS_CONTAINER);
+        await container.getBlockBlobClient(blob).upload(content, content.length);
+      }
+      await table.upsertEntity(
+        toRow(letter, {
+          ...{ partition, row, blob, lastAt: now },
+          firstAt: known?.firstAt ?? now,
+          attempts: Math.max(letter.attempts, (known?.attempts ?? 0) + 1),
+        }),
+        'Replace',
+      );
+      counters.add('write_behind_dead_letters', { reason: letter.reason });
+      logger.error(
+        {
+          entity: letter.kind === 'write' ? letter.entity : undefined,
+          reason: letter.reason,
+          attempts: letter.attempts,
+        },
+        'write put aside as a dead letter',
+      );
+    },
+
+    async list({ entity, limit = 100 } = {}) {
+      const table = await storage.table(DEAD_LETTERS_TABLE);
+      const filter = entity && { filter: `PartitionKey eq '${partitionOf(entity).replaceAll("'", "''")}'` };
+      const letters: DeadLetterSummary[] = [];
+      // A page is 1,000 rows, however few are wanted: their payloads stay where they are.
+      const found = table.listEntities<LetterRow>({ queryOptions: { ...filter, select: SUMMARY_COLUMNS } });
+      for await (const row of found) {
+        if (letters.length >= limit) break;
+        const { payload: _private, ...summary } = fromRow(row, null);
+        letters.push(summary as DeadLetterSummary);
+      }
+      return letters;
+    },
+
+    async show(letterId) {
+      const at = parseId(letterId);
+      const row = at && (await find(await storage.table(DEAD_LETTERS_TABLE), at.partition, at.row));
+      if (!row) return undefined;
+      if (row.blob === '') return fromRow(row, row.isLost ? undefined : row.isDelete ? null : row.payload);
+      const container = await storage.container(DEAD_LETTERS_CONTAINER);
+      return fromRow(row, (await container.getBlobClient(row.blob).downloadToBuffer()).toString('utf8'));
+    },
+
+    async replay(letterId, journal) {
+      const letter = await this.show(letterId);
+      if (!letter) return false;
+      if (letter.kind === 'write') {
+        const { entity, key, version, payload, acceptedAt } = letter;
+        if (payload === undefined) {
+          throw new DeadLetterError('Expected a dead letter with its value, got one whose blob is gone; discard it');
+        }
+        await journal.append({ entity, key, version, value: payload, acceptedAt });
+      } else {
+        await journal.put(Buffer.from(letter.payload, 'utf8').toString('base64'), 0);
+      }
+      await this.discard(letterId);
+      return true;
+    },
+
+    async discard(letterId) {
+      const at = parseId(letterId);
+      const table = await storage.table(DEAD_LETTERS_TABLE);
+      const row = at && (await find(table, at.partition, at.row));
+      if (!at || !row) return false;
+      await table.deleteEntity(at.partition, at.row);
+      if (row.blob !== '') {
+        const container = await storage.container(DEAD_LETTERS_CONTAINER);
+        await container.getBlobClient(row.blob).deleteIfExists();
+      }
+      return true;
+    },
+  };
+}
+
+async function find(table: TableClient, partition: string, row: string): Promise<LetterRow | undefined> {
+  try {
+    return await table.getEntity<LetterRow>(partition, row);
+  } catch (error) {
+    if ((error as { statusCode?: unknown }).statusCode === 404) return undefined;
+    throw error;
+  }
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+
+/** Table keys can't hold `/ \ # ?` and control characters; an entity's name may. */
+const partitionOf = (entity: string): string => encodeURIComponent(entity).replaceAll('%', '=');
+
+function idOf(letter: NewDeadLetter): { partition: string; row: string } {
+  return letter.kind === 'write'
+    ? { partition: partitionOf(letter.entity), row: `${digest(letter.key)}-${letter.version}` }
+    : { partition: UNDECODED, row: digest(letter.payload) };
+}
+
+function parseId(letterId: string): { partition: string; row: string } | undefined {
+  const cut = letterId.lastIndexOf('/');
+  return cut > 0 ? { partition: letterId.slice(0, cut), row: letterId.slice(cut + 1) } : undefined;
+}

@@ -1,0 +1,84 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { CacheInputError } from '../../cache/errors';
+import type { Fence } from '../../cache/write/fence';
+import { isRedisAway } from '../../cache/write/versions';
+import { type Clock, SECOND } from '../../clock';
+import type { StoredEntity } from '../../entities/define-entity';
+import { parseKey } from '../../entities/key';
+import type { Entities } from '../../entities/registry';
+import { isNewer, newestBy, type Version, VersionError } from '../../entities/version';
+import { errorCode } from '../../errors';
+import type { Logger } from '../../logger';
+import type { Settings } from '../../settings';
+import { FlushTimeoutError } from '../errors';
+import { inTime } from '../journal/in-time';
+import { DEFAULT_TTL_SECONDS } from './batch-save';
+
+export interface FlushKeyOptions {
+  /** What `writeBehind` gave: resolves once the store has this version or a newer one. Default: no wait. */
+  readonly version?: Version;
+  /** How long to wait for the store, in ms. Default: 10,000. */
+  readonly deadlineMs?: number;
+}
+
+export interface KeyFlushPorts {
+  readonly entities: Entities;
+  readonly fence: Pick<Fence, 'unsaved' | 'settle'>;
+  readonly settings: Pick<Settings, 'WRITE_BEHIND_CLOCK_BOUND_SECONDS'>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Between two looks at the store for a write that the cache no longer shows. */
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Saves the write that the cache shows as not yet saved, by the statement the job would use; the journal's copy is
+ * refused by the fence when its turn comes. Where the cache shows none, it waits for the job to save `version`.
+ */
+export async function flushKey(ports: KeyFlushPorts, key: string, options: FlushKeyOptions = {}) {
+  const { version, deadlineMs = 10 * SECOND } = options;
+  parseKey(key);
+  const entity = ports.entities.of(key);
+  if (entity?.store === undefined) throw new CacheInputError('Expected a key of an entity with a store');
+  const { store } = entity;
+  const deadline = performance.now() + deadlineMs;
+  const late = () =>
+    new FlushTimeoutError(`Expected the store to have the write within ${deadlineMs} ms; it is still in the journal`);
+  const timely = <T>(work: Promise<T>) => inTime(work, deadline - performance.now(), late);
+
+  if (version === undefined) return timely(saveShown(ports, entity, key, false));
+  for (;;) {
+    // The store first: where it has the version, nobody need wait for a Redis that is away.
+    const stored = (await timely(store.loadMany([key]))).get(key)?.version;
+    if (stored !== undefined && !isNewer(version, stored)) return stored;
+    const saved = await timely(saveShown(ports, entity, key, true));
+    if (saved !== undefined && !isNewer(version, saved)) return saved;
+    await timely(pause(LOOK_EVERY_MS));
+  }
+}
+
+/** What the store has after it; undefined where the cache shows no such write, or is away and `mayBeAway`. */
+async function saveShown(
+  ports: KeyFlushPorts,
+  entity: StoredEntity<unknown>,
+  key: string,
+  mayBeAway: boolean,
+): Promise<Version | undefined> {
+  const { fence, settings, clock, logger } = ports;
+  const row = await fence.unsaved(key).catch((error: unknown) => {
+    if (mayBeAway && isRedisAway(error)) return undefined;
+    throw error;
+  });
+  if (row === undefined) return undefined;
+  if (isNewer(row.version, newestBy(clock.now(), settings.WRITE_BEHIND_CLOCK_BOUND_SECONDS * SECOND))) {
+    throw new VersionError('Expected a version of now, got one from the future; the flush will put the write aside');
+  }
+  const [outcome = { saved: true } as const] = await entity.store.saveMany([row]);
+  const { ttlSeconds = DEFAULT_TTL_SECONDS, graceSeconds = 0 } = entity;
+  const version = outcome.saved ? row.version : outcome.storedVersion;
+  await fence.settle([{ key, version }], { ttlSeconds, graceSeconds }).catch((error: unknown) => {
+    logger.debug({ error: errorCode(error) }, 'not settled by a flush of one key; the journal’s copy does it');
+  });
+  return version;
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import type { Version } from '../../entities/version';
+import { coerceError } from '../../errors';
+import type { Logger } from '../../logger';
+import type { StorageClients } from '../../storage/clients';
+import type { Claim } from './journal-message';
+
+export interface ClaimStore {
+  /** Keeps the value and gives its claim check. A repeat of the same write gives the same. */
+  keep(key: string, version: Version, value: string, signal: AbortSignal): Promise<Claim>;
+  read(claim: Claim): Promise<string | undefined>;
+  drop(claims: readonly Claim[]): Promise<void>;
+}
+
+/** Container, after the prefix, of values too large for a message. */
+export const CLAIMS_CONTAINER = 'claims';
+
+export function createClaimStore(options: { readonly storage: StorageClients; readonly logger: Logger }): ClaimStore {
+  const { storage, logger } = options;
+  return {
+    async keep(key, version, value, signal) {
+      const container = await storage.container(CLAIMS_CONTAINER);
+      const name = `${createHash('sha256').update(key).digest('hex').slice(0, 32)}-${version}`;
+      const content = Buffer.from(value, 'utf8');
+      await container.getBlockBlobClient(name).upload(content, content.length, { abortSignal: signal });
+      return { blob: name, bytes: content.length };
+    },
+
+    async read(claim) {
+      const container = await storage.container(CLAIMS_CONTAINER);
+      try {
+        return (await container.getBlobClient(claim.blob).downloadToBuffer()).toString('utf8');
+      } catch (error) {
+        if ((error as { statusCode?: unknown }).statusCode === 404) return undefined;
+        throw error;
+      }
+    },
+
+    async drop(claims) {
+      if (claims.length === 0) return;
+      try {
+        const container = await storage.container(CLAIMS_CONTAINER);
+        for (const claim of claims) await container.getBlobClient(claim.blob).deleteIfExists();
+      } catch (error) {
+        logger.warn({ claims: claims.length, error: coerceError(error).name }, 'claim blobs not deleted');
+      }
+    },
+  };
+}
