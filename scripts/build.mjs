@@ -1,11 +1,14 @@
-// Bundles what runs. `dist/main.js`, the Functions app, holds everything it needs: one file to read at a cold start
-// instead of thousands. The library, the command line, the local stack and the benches leave packages outside.
+// Bundles what runs into `dist/`:
+//   app/      the Functions app, exactly as it is published: everything that it loads, and nothing else
+//   package/  the package that web apps install, exactly as it is published
+//   local/, bench/  tools of this repository; maps/  the source maps of app/
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { appManifest, packageManifest } from './manifests.mjs';
 
 /** What a page embeds of a package is text, also where packages stay outside. */
 const embedded = {
@@ -20,23 +23,7 @@ const embedded = {
   },
 };
 
-const shared = {
-  plugins: [embedded],
-  bundle: true,
-  platform: 'node',
-  target: 'node22',
-  format: 'cjs',
-  sourcemap: true,
-  logLevel: 'warning',
-  loader: { '.lua': 'text', '.html': 'text', '.css': 'text' },
-};
-
-const entries = (folder) =>
-  readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => join(folder, entry.name));
-
-/** Packages that only some jobs need, each a bundle of its own that is read when it is first imported. */
+/** Packages that only some jobs need, each a bundle of its own that the app reads when it first imports it. */
 const lazy = [
   '@azure/data-tables',
   '@azure/identity',
@@ -48,22 +35,62 @@ const lazy = [
 ];
 const lazyFile = (name) => `lazy/${name.replace('@', '').replace('/', '-')}`;
 
+/** Where a bundle holds its packages, those imported lazily go to files of their own. */
 const lazyImports = {
   name: 'lazy-imports',
-  setup({ onResolve }) {
-    onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
-      if (kind !== 'dynamic-import' || path.startsWith('node:')) return undefined;
+  setup({ onResolve, initialOptions }) {
+    if (initialOptions.packages === 'external') return;
+    onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) => {
+      if (kind !== 'dynamic-import' || path.startsWith('node:') || importer.includes('node_modules')) return undefined;
       if (lazy.includes(path)) return { path: `./${lazyFile(path)}.js`, external: true };
       return { errors: [{ text: `${path} is imported lazily: name it in the list of lazy packages` }] };
     });
   },
 };
 
+/** For every bundle the same, so that none can lack a loader or a plug-in that another has. */
+const shared = {
+  plugins: [embedded, lazyImports],
+  loader: { '.lua': 'text', '.html': 'text', '.css': 'text' },
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'cjs',
+  logLevel: 'warning',
+};
+
+/** Builds in memory. A warning is a failure: it is how esbuild says that an import will be undefined. */
+async function bundle(options) {
+  const { outputFiles, warnings } = await build({ ...shared, ...options, write: false });
+  if (warnings.length > 0) throw new Error(`The build of ${options.outdir} has ${warnings.length} warnings; see above`);
+  return outputFiles.map(({ path, contents }) => [relative(options.outdir, path), contents]);
+}
+
+/** Makes `folder` hold these files, folders that others fill, and no more. Nothing is missing meanwhile for who runs it. */
+function fill(folder, files, others = []) {
+  const wanted = new Map(files);
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder, { recursive: true })) {
+    const isWanted = [...wanted.keys()].some((file) => file === name || file.startsWith(`${name}/`));
+    if (!isWanted && !others.includes(name.split('/')[0])) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+  for (const [name, contents] of wanted) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, contents);
+  }
+}
+
+const entries = (folder) =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(folder, entry.name));
+
 /** The Functions app. At a cold start the time goes into compiling: what is not needed at once stays in other files. */
 async function buildApp() {
-  const app = {
-    ...shared,
-    outdir: 'dist',
+  const outdir = 'dist/app';
+  const options = {
+    outdir,
     external: ['@azure/functions-core', 'pg-native'],
     minifySyntax: true,
     minifyWhitespace: true,
@@ -72,64 +99,72 @@ async function buildApp() {
     define: { 'import.meta.url': '__importMetaUrl' },
     banner: { js: "const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
   };
-  await build({ ...app, entryPoints: { main: 'src/main.ts' }, plugins: [lazyImports] });
-  await Promise.all(
-    lazy.map((name) =>
-      build({
-        ...app,
-        stdin: {
-          contents: `export * from '${name}'; ${name === 'pg' ? "export { default } from 'pg';" : ''}`,
-          resolveDir: '.',
-        },
-        entryPoints: undefined,
-        outdir: undefined,
-        outfile: `dist/${lazyFile(name)}.js`,
-        sourcemap: false,
-      }),
-    ),
+  const main = await bundle({
+    ...options,
+    entryPoints: { main: 'src/main.ts' },
+    sourcemap: 'external',
+    footer: { js: '//# sourceMappingURL=../maps/main.js.map' },
+  });
+  const packages = await Promise.all(
+    lazy.map(async (name) => {
+      const contents = `export * from '${name}'; ${name === 'pg' ? "export { default } from 'pg';" : ''}`;
+      const [[, text]] = await bundle({ ...options, stdin: { contents, resolveDir: '.' } });
+      return [`${lazyFile(name)}.js`, text];
+    }),
+  );
+  fill(outdir, [
+    ...main.filter(([name]) => !name.endsWith('.map')),
+    ...packages,
+    ['host.json', readFileSync('host.json')],
+    ['package.json', appManifest()],
+  ]);
+  fill(
+    'dist/maps',
+    main.filter(([name]) => name.endsWith('.map')),
   );
 }
 
-export async function buildAll() {
-  await Promise.all([
-    buildApp(),
-    build({
-      ...shared,
+/** What web apps install. Packages stay outside; the manifest names them. */
+async function buildPackage() {
+  const outdir = 'dist/package';
+  const options = { outdir, packages: 'external' };
+  const [library, commandLine] = await Promise.all([
+    bundle({
+      ...options,
       entryPoints: {
         index: 'src/index.ts',
         functions: 'src/functions/index.ts',
         keyv: 'src/cache/keyv.ts',
         testing: 'src/testing.ts',
       },
-      outdir: 'dist',
-      packages: 'external',
     }),
-    build({
-      ...shared,
-      entryPoints: { cli: 'src/cli/command-line.ts' },
-      outdir: 'dist',
-      packages: 'external',
-      banner: { js: '#!/usr/bin/env node' },
-    }),
-    build({
-      ...shared,
-      entryPoints: entries('local'),
-      outbase: 'local',
-      outdir: 'dist/local',
-      packages: 'external',
-    }),
-    build({
-      ...shared,
-      entryPoints: [...entries('bench'), ...entries('bench/scenarios')],
-      outbase: 'bench',
-      outdir: 'dist/bench',
-      packages: 'external',
-    }),
+    bundle({ ...options, entryPoints: { cli: 'src/cli/command-line.ts' }, banner: { js: '#!/usr/bin/env node' } }),
   ]);
+  const texts = ['README.md', 'CHANGELOG.md', 'LICENSE'].map((file) => [file, readFileSync(file)]);
+  fill(outdir, [...library, ...commandLine, ...texts, ['package.json', packageManifest()]], ['types']);
 }
 
-/** The declarations that the package ships. */
+async function buildTools(folder, entryPoints) {
+  const outdir = `dist/${folder}`;
+  fill(outdir, await bundle({ outdir, entryPoints, outbase: folder, packages: 'external', sourcemap: true }));
+}
+
+export async function buildAll() {
+  await Promise.all([
+    buildApp(),
+    buildPackage(),
+    buildTools('local', entries('local')),
+    buildTools('bench', [...entries('bench'), ...entries('bench/scenarios')]),
+  ]);
+  // A checkout's library by a short name, for scripts that stand outside of it.
+  for (const name of ['index', 'functions', 'keyv', 'testing', 'cli']) {
+    writeFileSync(`dist/${name}.js`, `module.exports = require('./package/${name}.js');\n`);
+  }
+}
+
+/** The declarations that the package ships. True where there was no fault. */
 export function buildTypes() {
+  rmSync('dist/package/types', { recursive: true, force: true });
   const done = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], {
     stdio: 'inherit',
   });

@@ -8,7 +8,7 @@ const RUNS = 15;
 export const scenario: Scenario = {
   name: 'load',
   async run(): Promise<BenchResult> {
-    const entry = resolve(__dirname, '..', '..', 'main.js');
+    const entry = resolve(__dirname, '..', '..', 'app', 'main.js');
     const app: number[] = [];
     const bare: number[] = [];
     for (let run = 0; run <= RUNS; run++) {

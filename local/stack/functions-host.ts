@@ -31,14 +31,15 @@ export async function startFunctionsHost({ env, onLine }: FunctionsHostOptions):
   const func = await findFunc(env);
   const port = await freePort();
   const script = join(projectRoot, 'dist/local/host.js');
+  const app = join(projectRoot, 'dist/app');
   const [command, args] = func
     ? [func, ['start', '--port', `${port}`]]
-    : [process.execPath, ['--enable-source-maps', script, '--app-dir', projectRoot, '--port', `${port}`]];
+    : [process.execPath, ['--enable-source-maps', script, '--app-dir', app, '--port', `${port}`]];
   const tail: string[] = [];
   const host = new HostProcess({
     command,
     args,
-    cwd: projectRoot,
+    cwd: app,
     env: { ...env, FUNCTIONS_WORKER_RUNTIME: 'node' },
     onLine: (line) => {
       if (tail.push(line) > 20) tail.shift();

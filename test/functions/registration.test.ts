@@ -21,7 +21,7 @@ function registered(
         Disposable: class { dispose() {} },
       };
     };
-    require('./dist/main.js');
+    require('./dist/app/main.js');
     process.stdout.write(JSON.stringify(functions));
     process.exit(0);
   `;

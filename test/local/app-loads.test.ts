@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { projectRoot } from '../../local/servers/paths';
+import { appFolder, ensureBuilt } from '../built';
 
 const run = promisify(execFile);
 
@@ -36,17 +35,11 @@ const WORKER = `
 
 let app: string;
 
-/** What a deployment holds: the bundle and two files of JSON, and no node_modules anywhere above. */
+/** The app as it is deployed: the built folder, and no node_modules anywhere above. */
 beforeAll(async () => {
-  if (!existsSync(join(projectRoot, 'dist/main.js'))) {
-    const build = "import('./scripts/build.mjs').then((build) => build.buildAll())";
-    await run(process.execPath, ['-e', build, 'tests'], { cwd: projectRoot });
-  }
+  ensureBuilt();
   app = await mkdtemp(join(tmpdir(), 'steward-app-'));
-  await mkdir(join(app, 'dist'));
-  for (const file of ['package.json', 'host.json', 'dist/main.js', 'dist/lazy']) {
-    await cp(join(projectRoot, file), join(app, file), { recursive: true });
-  }
+  await cp(appFolder, app, { recursive: true });
 });
 afterAll(() => rm(app, { recursive: true, force: true }));
 

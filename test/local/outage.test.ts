@@ -1,14 +1,10 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
-import { projectRoot } from '../../local/servers/paths';
 import { type FunctionsHost, startFunctionsHost } from '../../local/stack/functions-host';
 import { jobRunOf } from '../../local/stack/job-line';
 import { JobRuns } from '../../local/stack/job-runs';
 import { stackEnvironment } from '../../local/stack/settings';
+import { ensureBuilt } from '../built';
 
 const runs = new JobRuns();
 let redis: RunningRedis;
@@ -16,10 +12,7 @@ let azurite: RunningAzurite;
 let host: FunctionsHost | undefined;
 
 beforeAll(async () => {
-  if (!existsSync(join(projectRoot, 'dist/local/host.js'))) {
-    const build = "import('./scripts/build.mjs').then((build) => build.buildAll())";
-    await promisify(execFile)(process.execPath, ['-e', build, 'tests'], { cwd: projectRoot });
-  }
+  ensureBuilt();
   [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
 });
 

@@ -1,20 +1,12 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { projectRoot } from '../../local/servers/paths';
+import { ensureBuilt } from '../built';
 
-const BUILD = "import('./scripts/build.mjs').then((build) => build.buildAll())";
-
-/** `npm test` builds beforehand; a run of this file alone may not have. */
-beforeAll(async () => {
-  if (['main.js', 'local/start.js', 'local/host.js'].every((file) => existsSync(join(projectRoot, 'dist', file))))
-    return;
-  await promisify(execFile)(process.execPath, ['-e', BUILD, 'tests'], { cwd: projectRoot });
-});
+beforeAll(ensureBuilt);
 
 const children: ChildProcess[] = [];
 afterEach(() => {

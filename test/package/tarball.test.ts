@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { version } from '../../package.json';
+import { ensureBuilt, packageFolder } from '../built';
 
 /** The package as others get it: packed, installed in a project of its own, used from CommonJS, ESM and TypeScript. */
 describe('the packed tarball in a foreign project', () => {
@@ -12,7 +13,8 @@ describe('the packed tarball in a foreign project', () => {
 
   beforeAll(() => {
     project = mkdtempSync(join(tmpdir(), 'steward-foreign-'));
-    run('npm', ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', project], process.cwd());
+    ensureBuilt();
+    run('npm', ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', project], packageFolder);
     const tarball = readdirSync(project).find((name) => name.endsWith('.tgz'));
     mkdirSync(join(project, 'app'));
     project = join(project, 'app');
