@@ -11,8 +11,9 @@ export function withInvocation<T>(context: InvocationContext, work: () => Promis
 
 /**
  * The app's logger on the Functions runtime. The services live longer than an invocation and do not know it, so the
- * context is carried beside the calls; what happens between invocations (a reconnect) goes to standard output, which
- * the host collects as well.
+ * context is carried beside the calls. Between invocations (a reconnect) there is none, and the host collects what the
+ * worker prints: standard output as Information, whatever it says; a line of standard error by its words, so that one
+ * with `"level":"warn"` becomes a warning and one with `"level":"error"` an error.
  */
 export const contextLogger: Logger = {
   debug: (fields, message) => write('debug', fields, message),
@@ -25,5 +26,6 @@ function write(level: keyof Logger, fields: LogFields, message: string): void {
   const line = JSON.stringify({ level, message, ...fields });
   const context = invocation.getStore();
   if (context) context[level](line);
-  else if (level !== 'debug') process.stdout.write(`${line}\n`);
+  else if (level === 'info') process.stdout.write(`${line}\n`);
+  else if (level !== 'debug') process.stderr.write(`${line}\n`);
 }
