@@ -31,3 +31,16 @@ export class RedisUnavailableError extends StewardError {
 export class RedisModeError extends StewardError {
   readonly code = 'E_REDIS_MODE';
 }
+
+/** Redis did not answer in time or could not be reached. The same command may succeed later. */
+export const isRedisUnavailable = (error: unknown): boolean =>
+  error instanceof DeadlineError || error instanceof RedisUnavailableError;
+
+/** Redis refuses writes for now: its memory is full and it may evict nothing, or it cannot save to disk. */
+const isRefusingWrites = (error: unknown): boolean => error instanceof Error && /^(OOM|MISCONF)\b/.test(error.message);
+
+/** Redis did not take the write, but may take it when it is sent again. */
+export const isRetryableWrite = (error: unknown): boolean => isRedisUnavailable(error) || isRefusingWrites(error);
+
+/** The key holds a value of another Redis type, so this library did not write it. MGET answers nil for it; GET fails. */
+export const isWrongType = (error: unknown): boolean => String(error).includes('WRONGTYPE');

@@ -4,9 +4,9 @@ import { physicalKey } from '../../entities/key';
 import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import { addressOf, isCluster, slotAddress } from '../../redis/connection/nodes';
+import { isRetryableWrite } from '../../redis/errors';
 import { slotOf } from '../../redis/slot';
 import type { RedisHandle } from '../../redis/types';
-import { isNotTaken } from '../write/versions';
 
 /** What was issued this long before a node came back may have been lost with the old one. */
 const RECENT_MS = 5_000;
@@ -105,7 +105,7 @@ export class Owed {
       debt.takenBy = this.#identity.behind(debt.slot);
       return result;
     } catch (error) {
-      if (isNotTaken(error)) debt.failed = true;
+      if (isRetryableWrite(error)) debt.failed = true;
       else if (this.#debts.get(name) === debt) this.#debts.delete(name);
       throw error;
     }
@@ -174,7 +174,7 @@ export class Owed {
       } catch (error) {
         if (this.#debts.get(name) !== debt) continue;
         this.#debts.delete(name);
-        if (isNotTaken(error)) this.#debts.set(name, debt);
+        if (isRetryableWrite(error)) this.#debts.set(name, debt);
         else this.options.logger.warn({ error: coerceError(error).message }, 'an owed invalidation was refused');
         failures += 1;
         if (failures >= MAX_FAILURES) return;

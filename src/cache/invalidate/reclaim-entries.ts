@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock';
 import { logicalKey, physicalKey } from '../../entities/key';
 import type { Entities } from '../../entities/registry';
+import { isWrongType } from '../../redis/errors';
 import type { RedisHandle } from '../../redis/types';
 import { reclaimScript } from '../entry/cache-scripts';
 import { classify, FLAG_DIRTY, flagsOf, HEADER_LENGTH, headerOf, stampOf, tagsLengthOf } from '../entry/entry-format';
@@ -51,7 +52,7 @@ export function createReclaimer(options: ReclaimerOptions): Reclaimer {
       const length = HEADER_LENGTH + tagsLengthOf(raw);
       return length <= LOOK_BYTES ? raw : await client.getrange(key, 0, length - 1);
     } catch (error) {
-      if (String(error).includes('WRONGTYPE')) return undefined;
+      if (isWrongType(error)) return undefined;
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import { SECOND } from '../../clock';
 import { companionKey, physicalKey } from '../../entities/key';
 import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
+import { isRedisUnavailable } from '../../redis/errors';
 import type { Script } from '../../redis/scripts/script';
 import type { RedisHandle } from '../../redis/types';
 import { type AcquireReply, acquireScript, fillScript, releaseScript } from '../entry/cache-scripts';
@@ -9,7 +10,7 @@ import type { Encoded } from '../entry/codec';
 import { entryTail, headerOf } from '../entry/entry-format';
 import type { Owed } from '../invalidate/pending-invalidations';
 import type { Epochs } from '../invalidate/tag-generations';
-import { isRedisAway, type Versions } from '../write/versions';
+import type { Versions } from '../write/versions';
 import type { Flights, Stored } from './in-flight-loads';
 import type { Ask, Grant } from './load-request';
 import { lifeOf, physicalMs } from './load-request';
@@ -91,7 +92,7 @@ export class Leases {
     try {
       return await this.options.redis.run('cache', script, keysOf(key), args);
     } catch (error) {
-      if (isRedisAway(error)) plan.meter.deadlineMisses += 1;
+      if (isRedisUnavailable(error)) plan.meter.deadlineMisses += 1;
       else this.options.logger.warn({ error: coerceError(error).message }, 'a loaded value could not be stored');
       return undefined;
     }

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import { withDeadline } from '../../redis/deadline';
+import { isRedisUnavailable } from '../../redis/errors';
 import type { Codec } from '../entry/codec';
 import { costOf } from '../entry/entry-format';
 import { epochsOf, inspect } from '../entry/freshness';
 import { LoadFailedError, LoadTimeoutError } from '../errors';
 import type { Epochs } from '../invalidate/tag-generations';
 import type { ServerTime } from '../server-time';
-import { isRedisAway } from '../write/versions';
 import type { Flight, Flights, Stored } from './in-flight-loads';
 import { LEASE_MARGIN_MS, type Leases } from './leases';
 import type { Ask, Grant } from './load-request';
@@ -187,7 +187,7 @@ export class Misses {
       return { kind: 'elsewhere' };
     } catch (error) {
       // Full, or not allowed: as good as away, since the value is there to be loaded. Only whoever reads the log can help.
-      if (!isRedisAway(error)) logger.warn({ error: coerceError(error).message }, 'Redis refused a lease');
+      if (!isRedisUnavailable(error)) logger.warn({ error: coerceError(error).message }, 'Redis refused a lease');
       ask.plan.meter.deadlineMisses += 1;
       ask.spentMs = deadlineMs;
       return { kind: 'away' };

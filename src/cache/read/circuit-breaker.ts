@@ -1,7 +1,6 @@
 import { CircuitState, CountBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { Logger } from '../../logger';
-import { RedisUnavailableError } from '../../redis/errors';
-import { isRedisAway } from '../write/versions';
+import { isRedisUnavailable, RedisUnavailableError } from '../../redis/errors';
 
 /** Of the last this many commands or batches, ... */
 const SIZE = 10;
@@ -16,7 +15,7 @@ const PROBE_EVERY_MS = 150;
  * server. No caller is the probe: one of its own finds out when the node is back.
  */
 export class Gate {
-  readonly #policy = circuitBreaker(handleWhen(isRedisAway), {
+  readonly #policy = circuitBreaker(handleWhen(isRedisUnavailable), {
     halfOpenAfter: PROBE_EVERY_MS,
     breaker: new CountBreaker({ threshold: THRESHOLD, size: SIZE, minimumNumberOfCalls: LEAST }),
   });
@@ -64,7 +63,7 @@ export class Gate {
 
   /** Tells the breaker, off the caller's way. A success more makes no difference to a window full of them. */
   count(error: unknown): void {
-    const failed = isRedisAway(error);
+    const failed = isRedisUnavailable(error);
     if (!failed && this.#successes >= SIZE) return;
     this.#successes = failed ? 0 : this.#successes + 1;
     const outcome = () => {

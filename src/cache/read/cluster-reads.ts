@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Clock } from '../../clock';
 import { slotAddress } from '../../redis/connection/nodes';
-import { DeadlineError } from '../../redis/errors';
+import { DeadlineError, isWrongType } from '../../redis/errors';
 import { slotOf } from '../../redis/slot';
 import type { RedisHandle } from '../../redis/types';
 import type { Read } from './batched-read';
@@ -136,6 +136,3 @@ function byNode(reads: readonly Read[], client: Cluster, gates: Gates): Part[] {
   }
   return [...parts.values()];
 }
-
-/** A value of another type is somebody else's: MGET says nil to it, GET refuses. */
-export const isWrongType = (error: unknown): boolean => String(error).includes('WRONGTYPE');

@@ -1,10 +1,11 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { Clock } from '../../clock';
+import { isWrongType } from '../../redis/errors';
 import type { RedisClient, RedisHandle } from '../../redis/types';
 import type { Owed } from '../invalidate/pending-invalidations';
 import type { Read } from './batched-read';
 import type { Gates } from './circuit-breakers';
-import { getEach, isWrongType } from './cluster-reads';
+import { getEach } from './cluster-reads';
 
 /** More keys in one MGET than this delay each other. */
 const BATCH = 32;

@@ -4,11 +4,11 @@ import type { WriteRow } from '../../entities/entity-store';
 import { companionKey, physicalKey } from '../../entities/key';
 import type { Version } from '../../entities/version';
 import type { Logger } from '../../logger';
+import { isWrongType } from '../../redis/errors';
 import { slotOf } from '../../redis/slot';
 import type { RedisHandle } from '../../redis/types';
 import { dropScript, putScript, settleScript, supersedeScript } from '../entry/cache-scripts';
 import { decodeEntry, entryTail, FLAG_DIRTY, FLAG_NEGATIVE } from '../entry/entry-format';
-import { isWrongType } from '../read/cluster-reads';
 import { createVersions, type Versions } from './versions';
 
 export interface PublishOptions {

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Clock } from '../../clock';
 import { companionKey, physicalKey } from '../../entities/key';
 import { isNewer, NO_VERSION, type Version, versionAt } from '../../entities/version';
-import { DeadlineError, RedisUnavailableError } from '../../redis/errors';
+import { isRedisUnavailable } from '../../redis/errors';
 import type { RedisHandle } from '../../redis/types';
 import { takeVersionScript } from '../entry/cache-scripts';
 import { VersionUnavailableError } from '../errors';
@@ -65,7 +65,7 @@ export function createVersions(options: {
         const keys = [physicalKey(key), companionKey(key, 'lease')];
         version = (await redis.run('cache', takeVersionScript, keys, [writer, last])) as Version;
       } catch (error) {
-        if (!isRedisAway(error)) throw error;
+        if (!isRedisUnavailable(error)) throw error;
         version = localVersion(error);
       }
       // Two takes under way may be answered with the same floor: the later one of this process moves on.
@@ -75,13 +75,3 @@ export function createVersions(options: {
     },
   };
 }
-
-/** Redis answered that it takes no writes now: it is full and may evict nothing, or can't save to its disk. */
-const takesNoWrites = (error: unknown): boolean => error instanceof Error && /^(OOM|MISCONF)\b/.test(error.message);
-
-/** A write that may be taken when it is repeated. */
-export const isNotTaken = (error: unknown): boolean => isRedisAway(error) || takesNoWrites(error);
-
-/** The two errors that say "not now" rather than "this is wrong". */
-export const isRedisAway = (error: unknown): boolean =>
-  error instanceof DeadlineError || error instanceof RedisUnavailableError;

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CacheInputError } from '../../cache/errors';
 import type { Fence } from '../../cache/write/fence';
-import { isRedisAway } from '../../cache/write/versions';
 import { type Clock, SECOND } from '../../clock';
 import type { StoredEntity } from '../../entities/define-entity';
 import { parseKey } from '../../entities/key';
@@ -9,6 +8,7 @@ import type { Entities } from '../../entities/registry';
 import { isNewer, newestBy, type Version, VersionError } from '../../entities/version';
 import { errorCode } from '../../errors';
 import type { Logger } from '../../logger';
+import { isRedisUnavailable } from '../../redis/errors';
 import type { Settings } from '../../settings';
 import { FlushTimeoutError } from '../errors';
 import { inTime } from '../journal/in-time';
@@ -67,7 +67,7 @@ async function saveShown(
 ): Promise<Version | undefined> {
   const { fence, settings, clock, logger } = ports;
   const row = await fence.unsaved(key).catch((error: unknown) => {
-    if (mayBeAway && isRedisAway(error)) return undefined;
+    if (mayBeAway && isRedisUnavailable(error)) return undefined;
     throw error;
   });
   if (row === undefined) return undefined;
