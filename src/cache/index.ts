@@ -1,8 +1,8 @@
 export { createCache } from './cache';
-export { type CacheDependencies, type CacheOptions, type CacheSettings, cacheOptions } from './cache-context';
 export { jsonSerializer, type Serializer } from './entry/codec';
 export * from './errors';
 export { createReclaimer, type Reclaimed, type Reclaimer, type ReclaimerOptions } from './invalidate/reclaim-entries';
+export { type CacheDependencies, type CacheOptions, type CacheSettings, cacheOptions } from './options';
 export type * from './ports';
 export type * from './types';
 export {

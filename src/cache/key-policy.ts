@@ -1,11 +1,11 @@
 import type { Entity } from '../entities/define-entity';
 import { encodeKey, entityOf } from '../entities/key';
 import type { Entities } from '../entities/registry';
+import { DEFAULT_POLICY, type Policy, policyOf } from './call-options';
 import { encodeTag, tagsFit } from './entry/entry-format';
 import { CacheInputError } from './errors';
 import type { Epoch, Epochs } from './invalidate/tag-generations';
 import { type Loading, loadingOf } from './load/load-source';
-import { DEFAULT_POLICY, type Policy, policyOf } from './options';
 import type { Meter, Telemetry } from './telemetry';
 import type { CallOptions } from './types';
 

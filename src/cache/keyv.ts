@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { logicalKey, physicalKey } from '../entities/key';
 import type { RedisHandle } from '../redis/types';
 import { CacheInputError } from './errors';
-import { physicalGlob } from './invalidate/invalidate';
+import { physicalGlob } from './invalidate/drop-keys';
 import type { Cache } from './types';
 
 export interface KeyvStoreOptions {

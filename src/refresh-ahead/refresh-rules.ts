@@ -1,4 +1,4 @@
-import { DEFAULT_POLICY } from '../cache/options';
+import { DEFAULT_POLICY } from '../cache/call-options';
 import { SECOND } from '../clock';
 import type { Entity } from '../entities/define-entity';
 

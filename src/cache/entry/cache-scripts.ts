@@ -1,10 +1,10 @@
 import { defineScript } from '../../redis/scripts/script';
 import acquireLua from './lua/acquire-2.lua';
-import bumpEpochLua from './lua/bump-epoch-1.lua';
+import bumpEpochLua from './lua/advance-generation-1.lua';
 import dropLua from './lua/drop-2.lua';
+import openEpochLua from './lua/ensure-generation-1.lua';
 import entryLua from './lua/entry.lua';
 import fillLua from './lua/fill-2.lua';
-import openEpochLua from './lua/open-epoch-1.lua';
 import putLua from './lua/put-2.lua';
 import reclaimLua from './lua/reclaim-1.lua';
 import releaseLua from './lua/release-2.lua';

@@ -1,7 +1,7 @@
 import { SECOND } from '../../clock';
+import type { Policy } from '../call-options';
 import type { Epoch } from '../invalidate/tag-generations';
 import type { Plan } from '../key-policy';
-import type { Policy } from '../options';
 import type { Flight } from './in-flight-loads';
 import type { Loading } from './load-source';
 

@@ -12,7 +12,7 @@ import type { ServerTime } from '../server-time';
 import type { Flight, Flights, Stored } from './in-flight-loads';
 import { LEASE_MARGIN_MS, type Leases } from './leases';
 import type { Ask, Grant } from './load-request';
-import type { Loads } from './loads';
+import type { Loads } from './load-runner';
 
 type Decision =
   | { readonly kind: 'entry'; readonly raw: string }

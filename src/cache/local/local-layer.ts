@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { type Clock, isWithin } from '../../clock';
-import type { LocalOptions } from '../cache-context';
 import { expiresOf, FLAG_DIRTY, flagsOf, stampOf } from '../entry/entry-format';
 import { type Epoch, type Epochs, isKilled } from '../invalidate/tag-generations';
 import type { Plan } from '../key-policy';
+import type { LocalOptions } from '../options';
 import type { ServerTime } from '../server-time';
 
 /** A copy of an entry, ready to be handed out: callers share the value, so it is frozen. */

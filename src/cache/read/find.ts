@@ -1,5 +1,5 @@
 import type { Plan } from '../key-policy';
-import { Lookup, type LookupContext } from './lookup';
+import { Lookup, type LookupContext } from './entry-read';
 
 /** What a batch found of one key. */
 export type Found =

@@ -1,7 +1,7 @@
 import { classify } from '../entry/entry-format';
 import type { Plan } from '../key-policy';
+import type { LookupContext } from './entry-read';
 import { Find } from './find';
-import type { LookupContext } from './lookup';
 
 /** Hands out the entry as it is, dead or alive, where it is one of ours. */
 export class Peek extends Find {

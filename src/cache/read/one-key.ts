@@ -1,11 +1,11 @@
-import type { WhenAway } from '../cache-context';
+import type { Policy } from '../call-options';
 import { type Plan, type Plans, prefixEpochs, tagsFor } from '../key-policy';
 import type { Ask } from '../load/load-request';
 import type { Loading } from '../load/load-source';
 import type { Misses } from '../load/misses';
-import type { Policy } from '../options';
+import type { WhenAway } from '../options';
+import { Lookup, type LookupContext } from './entry-read';
 import type { Found } from './find';
-import { Lookup, type LookupContext } from './lookup';
 import type { Reader } from './read-batcher';
 
 export interface ReadsOptions {

@@ -1,7 +1,7 @@
 import { KeyError } from '../../entities/key';
 import { expiresOf, FLAG_DIRTY, flagsOf } from '../entry/entry-format';
 import type { Found } from '../read/find';
-import { askOf, type Origin, type ReadsOptions } from '../read/get-one';
+import { askOf, type Origin, type ReadsOptions } from '../read/one-key';
 import { Peek } from '../read/peek';
 import type { RefreshOptions, RefreshOutcome } from '../types';
 import type { Ask } from './load-request';

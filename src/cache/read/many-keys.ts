@@ -1,16 +1,16 @@
 import type { Entity } from '../../entities/define-entity';
 import { checkKey, entityOf } from '../../entities/key';
+import { type Policy, policyOf } from '../call-options';
 import { expiresOf } from '../entry/entry-format';
 import { CacheInputError } from '../errors';
 import type { Plan } from '../key-policy';
 import type { Ask } from '../load/load-request';
 import { type Loading, loadingOfBulk, loadingOfLoader } from '../load/load-source';
-import { refreshKeys } from '../load/refresh-keys';
+import { refreshKeys } from '../load/refresh';
 import type { Copy } from '../local/local-layer';
-import { type Policy, policyOf } from '../options';
 import type { BulkLoader, CallOptions, RefreshOptions, RefreshOutcome, Source } from '../types';
 import { Find, type Found } from './find';
-import { answerAway, askOf, GetOne, type Origin, type ReadsOptions } from './get-one';
+import { answerAway, askOf, GetOne, type Origin, type ReadsOptions } from './one-key';
 import { Peek } from './peek';
 
 /** What reads a key, and loads it where it must. */

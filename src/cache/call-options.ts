@@ -1,0 +1,53 @@
+import type { Entity } from '../entities/define-entity';
+import { CacheInputError } from './errors';
+import type { CallOptions } from './types';
+
+/** The options of a call with every default in its place. */
+export interface Policy {
+  readonly ttlSeconds: number;
+  readonly jitter: number;
+  readonly graceSeconds: number;
+  readonly negativeTtlSeconds: number;
+  readonly errorTtlMs: number;
+  readonly softTimeoutMs: number;
+  readonly hardTimeoutMs: number;
+  readonly compressOverBytes: number;
+  readonly strict: boolean;
+}
+
+/** The defaults of docs/cache.md; what each means stands with `EntityCacheOptions`. */
+export const DEFAULT_POLICY = {
+  ttlSeconds: 3_600,
+  jitter: 0.05,
+  graceSeconds: 0,
+  negativeTtlSeconds: 0,
+  errorTtlMs: 0,
+  softTimeoutMs: 1_000,
+  hardTimeoutMs: 10_000,
+  compressOverBytes: 8_192,
+  strict: false,
+} as const satisfies Policy;
+
+const names = Object.keys(DEFAULT_POLICY) as (keyof Policy)[];
+
+/** What is given over what was there; undefined is not given. Throws `E_CACHE_INPUT`. */
+export function policyOf(base: Policy, given: CallOptions | Entity): Policy {
+  const policy: Record<string, number | boolean> = { ...base };
+  for (const name of names) {
+    const value = given[name];
+    if (value === undefined) continue;
+    if (name !== 'strict') checkNumber(name, value as number);
+    policy[name] = value;
+  }
+  return policy as unknown as Policy;
+}
+
+const mayBeZero: readonly string[] = ['jitter', 'graceSeconds', 'negativeTtlSeconds', 'errorTtlMs'];
+
+function checkNumber(name: string, value: number): void {
+  const zero = mayBeZero.includes(name);
+  const fine = Number.isFinite(value) && (zero ? value >= 0 : value > 0) && (name !== 'jitter' || value < 1);
+  if (fine) return;
+  const expected = name === 'jitter' ? 'from 0 to below 1' : zero ? 'a number of 0 or more' : 'a number above 0';
+  throw new CacheInputError(`Expected ${name} to be ${expected}, got ${String(value)}`);
+}
