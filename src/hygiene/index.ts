@@ -12,10 +12,10 @@ import { storageSweepQueue } from './engine/sweep-queue';
 import { gaugeProgress, reportPlan, reportSlice } from './engine/sweep-reports';
 import { runSlice, type SliceDeps } from './engine/work-item';
 import type { PassRecordStore } from './ports';
-import { blobRecords } from './records/blob-records';
+import { blobRecords } from './records/record-stores';
 import { type PassProgress, readProgress } from './records/sweep-progress';
 import { toSweepMessage } from './records/sweep-record';
-import { type HygieneSettings, planOptions, sliceOptions } from './sweep-options';
+import { type HygieneSettings, planOptions, sliceOptions } from './sweep-deps';
 import { quietHours } from './throttle/quiet-hours';
 
 export interface SweepsOptions {
@@ -96,4 +96,4 @@ export type { CensusFindings } from './census/census-tally';
 export type { PassRecordStore } from './ports';
 export type { PassProgress } from './records/sweep-progress';
 export type { HistoryLine, PassName, PassSummary } from './records/sweep-record';
-export type { HygieneSettings } from './sweep-options';
+export type { HygieneSettings } from './sweep-deps';

@@ -10,7 +10,7 @@ import type { PassRecordStore, SweepQueue } from '../../src/hygiene/ports';
 import { memoryRecords } from '../../src/hygiene/records/memory-records';
 import { passRecordName } from '../../src/hygiene/records/record-names';
 import type { PassName, PassRecord, PassSummary, SweepMessage } from '../../src/hygiene/records/sweep-record';
-import { type HygieneSettings, sliceOptions } from '../../src/hygiene/sweep-options';
+import { type HygieneSettings, sliceOptions } from '../../src/hygiene/sweep-deps';
 import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
 import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle } from '../../src/redis';

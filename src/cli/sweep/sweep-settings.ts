@@ -1,7 +1,7 @@
 import { StewardError } from '../../errors';
-import { type Glob, parseGlob } from '../../hygiene/engine/glob';
 import type { PassName } from '../../hygiene/records/sweep-record';
-import { usersPrefix } from '../../hygiene/sessions/options';
+import { usersPrefix } from '../../hygiene/sessions/session-rules';
+import { type Glob, parseGlob } from '../../redis/glob';
 import { readSettings, type Settings } from '../../settings';
 
 /** The call can't be meant: nothing was done. */

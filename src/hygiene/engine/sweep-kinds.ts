@@ -2,19 +2,19 @@ import { createReclaimer } from '../../cache';
 import { type Clock, SECOND } from '../../clock';
 import type { Entities } from '../../entities/registry';
 import { capabilitiesOf, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
-import { censusCommandPager, censusScriptPager } from '../census/census-pagers';
+import type { Glob } from '../../redis/glob';
+import { censusCommandPager, censusScriptPager } from '../census/census-batches';
 import { censusKind } from '../census/census-sweep';
 import type { PassKind } from '../ports';
 import { reclaimPager } from '../reclaim/reclaim-pager';
 import { reclaimKind } from '../reclaim/reclaim-sweep';
 import type { PassName } from '../records/sweep-record';
-import type { SessionsPassOptions } from '../sessions/options';
-import { sessionsCommandPager, sessionsScriptPager } from '../sessions/sessions-pagers';
+import type { SessionsPassOptions } from '../sessions/session-rules';
+import { sessionsCommandPager, sessionsScriptPager } from '../sessions/sessions-batches';
 import { sessionsKind } from '../sessions/sessions-sweep';
-import type { HygieneSettings } from '../sweep-options';
+import type { HygieneSettings } from '../sweep-deps';
 import { ServerTime } from '../throttle/server-work-time';
-import { type Batch, followingBatch, nodeBatch, routedBatch } from './command-batch';
-import type { Glob } from './glob';
+import { type Batch, followingBatch, nodeBatch, routedBatch } from './send-commands';
 import type { PassWork } from './shard-source';
 
 /** How long one page, or one look at a server, may take before it is given up, in ms: many times the longest. */

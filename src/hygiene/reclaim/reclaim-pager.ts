@@ -1,7 +1,7 @@
 import type { Reclaimer } from '../../cache';
 import { CACHE_PREFIX } from '../../entities/key';
-import type { Batch } from '../engine/command-batch';
-import type { Glob } from '../engine/glob';
+import type { Glob } from '../../redis/glob';
+import type { Batch } from '../engine/send-commands';
 import type { ServerTime, UntimedPager } from '../throttle/server-work-time';
 import type { ReclaimFindings } from './reclaim-sweep';
 

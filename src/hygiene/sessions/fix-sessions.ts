@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { StewardError } from '../../errors';
-import { type Batch, type Command, isDenied } from '../engine/command-batch';
-import { HEAD_BYTES, kindOf, MAX_PRUNED, type SessionsPassOptions } from './options';
+import { type Batch, type Command, isDenied } from '../engine/send-commands';
 import { isSound, ownLifeMs } from './own-life';
+import { HEAD_BYTES, kindOf, MAX_PRUNED, type SessionsPassOptions } from './session-rules';
 import { noCounts, SAMPLE_SIZE, type SessionsPage } from './sessions-sweep';
 
 export interface FixOptions extends SessionsPassOptions {

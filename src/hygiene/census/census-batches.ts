@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { defineScript, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
-import { type Batch, type Command, isDenied } from '../engine/command-batch';
-import { type Glob, globArguments } from '../engine/glob';
-import globLua from '../engine/glob.lua';
+import { type Glob, globArguments } from '../../redis/glob';
+import globLua from '../../redis/scripts/glob.lua';
 import type { Pager } from '../engine/pager';
+import { type Batch, type Command, isDenied } from '../engine/send-commands';
 import type { UntimedPager } from '../throttle/server-work-time';
+import pageLua from './census-batch.lua';
 import { labelOf, NO_ACCESS } from './census-labels';
 import {
   BIG_KEYS,
@@ -23,7 +24,6 @@ import {
   TYPE_AT,
   TYPE_NAMES,
 } from './census-tally';
-import pageLua from './lua/census-page.lua';
 
 type Reply = readonly [Buffer, number, number, (Buffer | number[])[], (Buffer | number)[]];
 

@@ -1,13 +1,13 @@
 import type { LogicalStore, RedisHandle, RedisNode } from '../../redis';
 import { defineScript } from '../../redis';
-import type { Batch, Command } from '../engine/command-batch';
-import { globArguments } from '../engine/glob';
-import globLua from '../engine/glob.lua';
+import { globArguments } from '../../redis/glob';
+import globLua from '../../redis/scripts/glob.lua';
 import type { Pager } from '../engine/pager';
+import type { Batch, Command } from '../engine/send-commands';
 import type { UntimedPager } from '../throttle/server-work-time';
 import { fixSessions } from './fix-sessions';
-import pageLua from './lua/sessions-page.lua';
-import { MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './options';
+import { MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './session-rules';
+import pageLua from './sessions-batch.lua';
 import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsPage } from './sessions-sweep';
 
 type Reply = Buffer | readonly [text: Buffer, elsewhere: Buffer[], sample: Buffer[]];

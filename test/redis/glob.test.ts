@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { globArguments, parseGlob } from '../../src/hygiene/engine/glob';
-import globLua from '../../src/hygiene/engine/glob.lua';
+import { globArguments, parseGlob } from '../../src/redis/glob';
+import globLua from '../../src/redis/scripts/glob.lua';
 
 let server: RunningRedis;
 let client: Redis;

@@ -1,4 +1,4 @@
-import type { Glob } from '../engine/glob';
+import type { Glob } from '../../redis/glob';
 import { hasPrefix } from '../engine/has-prefix';
 
 /** How sessions are kept. */
