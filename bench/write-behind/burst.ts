@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { readHostJson } from '../../local/host/host-json';
 import { QueueListener } from '../../local/host/queue-listener';
+import { StorageWatch } from '../../local/host/storage-watch';
 import { projectRoot } from '../../local/servers/paths';
 import { createClient } from '../../src/client';
 import { defineEntity } from '../../src/entities/define-entity';
@@ -43,9 +44,11 @@ export async function measureBurst({ database, redis, storage }: BurstAddresses)
   });
   await Promise.all([client.migrate(), client.redis.ready()]);
   const { queues } = await readHostJson(projectRoot);
+  const service = QueueServiceClient.fromConnectionString(storage);
   const listener = new QueueListener({
-    ...{ ...queues, service: QueueServiceClient.fromConnectionString(storage), queueName: QUEUE, leaseMs: LEASE_MS },
+    ...{ ...queues, service: async () => service, queueName: QUEUE, leaseMs: LEASE_MS },
     run: async ({ body, dequeueCount }) => void (await client.flusher.flush(body, { dequeueCount })),
+    watch: new StorageWatch((_, message) => console.error(message)),
     warn: (message) => console.error(message),
   });
   listener.start();

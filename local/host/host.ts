@@ -1,20 +1,16 @@
-import { BlobServiceClient } from '@azure/storage-blob';
-import { QueueServiceClient } from '@azure/storage-queue';
-import { systemClock } from '../../src/clock';
 import { coerceError } from '../../src/errors';
-import { loadLocalSettings, resolveConnection, resolveSettings } from './app-settings';
+import { loadLocalSettings } from './app-settings';
 import { installCoreModule, type RegisteredFunction, Registry } from './core-module';
+import { endsWithin, WorkUnderWay } from './drain';
 import { readHostJson } from './host-json';
-import { type HttpFunction, HttpListener } from './http-listener';
+import { HttpListener, type ListedFunction } from './http-listener';
 import { type InvocationInput, Invoker, type LogLine } from './invoke';
+import type { HostKeys } from './keys';
 import { loadApp } from './load-app';
-import { parseSchedule } from './ncrontab';
 import { writeOutputs } from './outputs';
-import { queueInput } from './queue-data';
-import { QueueListener } from './queue-listener';
-import type { Binding, TypedData } from './rpc';
-import { TimerListener } from './timer-listener';
-import { blobTimerStatus } from './timer-status';
+import { StorageAccounts } from './storage-account';
+import { StorageWatch } from './storage-watch';
+import { createTrigger, type Trigger, triggerOf, UnsupportedError } from './triggers';
 
 export interface InvocationEnd {
   readonly function: string;
@@ -29,46 +25,42 @@ export interface LocalHostOptions {
   readonly port: number;
   /** How long a queue message is hidden while it is worked on. The real host's is 10 minutes. */
   readonly leaseMs: number;
+  /** How long a stop waits for what is under way. The real host's is 10 seconds. */
+  readonly drainMs: number;
+  /** Without keys everybody may call everything, as under `func start`. */
+  readonly keys?: HostKeys | undefined;
   readonly onLog: (line: LogLine) => void;
   readonly onInvocation: (end: InvocationEnd) => void;
 }
 
 export interface LocalHost {
   readonly address: string;
+  /** Those that listen. */
   readonly functions: readonly { readonly name: string; readonly trigger: string }[];
-  /** Takes no more work, lets what is under way end, then runs the appTerminate hooks. */
-  stop(): Promise<void>;
+  /**
+   * Takes no more work, waits for what is under way, then runs the appTerminate hooks, whether it has ended or not.
+   * False if work or hooks took too long, or a hook failed: the process should end now all the same.
+   */
+  stop(): Promise<boolean>;
 }
 
 const HOST_VERSION = '4.1000.0';
 const HOST_ID = 'local';
+const TERMINATE_MS = 5_000;
 
-/** One trigger listening: what the host stops at its end, and what the admin endpoint fires. */
-interface Listener {
-  readonly stop: () => Promise<void>;
-  readonly fire?: (input: string) => void;
-}
-
-/** Loads the app and listens for its triggers. Rejects when the app's entry point throws: that blocks the app. */
+/** Loads the app and listens for its triggers. What is wrong with the app is said, and the host runs on without it. */
 export async function startLocalHost(options: LocalHostOptions): Promise<LocalHost> {
   const { appDir, onLog } = options;
-  await loadLocalSettings(appDir, process.env);
-  const host = await readHostJson(appDir);
   const registry = new Registry();
   const invoker = new Invoker({ registry, log: onLog, appDir });
   const warn = (message: string) => invoker.systemLog('warning', message);
+  await loadLocalSettings(appDir, process.env, warn);
+  const host = await readHostJson(appDir);
   installCoreModule(registry, (level, category, message) => onLog({ level, category, message }), HOST_VERSION);
-  await loadApp(appDir);
-  await invoker.appStart();
-  await registry.model?.getCapabilities?.({ RpcHttpBodyOnly: 'true', RawHttpBodyBytes: 'true' });
-  registry.lock();
+  const targets = await loadFunctions(appDir, registry, invoker);
 
-  const underWay = new Set<Promise<unknown>>();
-  const run = (target: RegisteredFunction, input: InvocationInput) => {
-    const work = runOnce(target, input).finally(() => underWay.delete(work));
-    underWay.add(work);
-    return work;
-  };
+  const accounts = new StorageAccounts(process.env);
+  const underWay = new WorkUnderWay();
   const runOnce = async (target: RegisteredFunction, input: InvocationInput) => {
     const began = performance.now();
     const late = watchTimeout(target.metadata.name, host.functionTimeoutMs, warn);
@@ -81,7 +73,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
       });
     try {
       const response = await invoker.invoke(target, input);
-      await writeOutputs(target, response, host.queues.messageEncoding);
+      await writeOutputs(target, response, accounts, host.queues.messageEncoding);
       ended();
       return response.returnValue;
     } catch (thrown: unknown) {
@@ -93,107 +85,100 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
     }
   };
 
-  const listeners = new Map<string, Listener>();
-  const http: HttpFunction[] = [];
-  const listed: { name: string; trigger: string }[] = [];
-  for (const target of registry.functions.values()) {
+  const triggers = new Map<string, Trigger>();
+  const listed: ListedFunction[] = [];
+  const triggerOptions = {
+    host,
+    hostId: HOST_ID,
+    leaseMs: options.leaseMs,
+    accounts,
+    watch: new StorageWatch((level, message) => invoker.systemLog(level, message)),
+    run: (target: RegisteredFunction, input: InvocationInput) =>
+      underWay.add(target.metadata.name, runOnce(target, input)),
+    warn,
+  };
+  for (const target of targets) {
     const { name } = target.metadata;
-    const [bindingName, binding] = triggerOf(target);
-    listed.push({ name, trigger: binding.type });
-    if (target.metadata.retryOptions) throw new Error(`${name}: this host knows no retry policies`);
-    const input = (data: TypedData): InvocationInput => ({ inputData: [{ name: bindingName, data }] });
-    if (binding.type === 'httpTrigger') {
-      http.push({
-        name,
-        methods: (binding.methods as string[] | undefined)?.map((method) => method.toUpperCase()) ?? ['GET', 'POST'],
-        route: (binding.route as string | undefined) ?? name,
-        run: (data) => run(target, input(data)),
-      });
-    } else if (binding.type === 'timerTrigger') {
-      listeners.set(
-        name,
-        listenToTimer(name, binding, (data) => run(target, input(data)), warn),
-      );
-    } else if (binding.type === 'queueTrigger') {
-      const service = QueueServiceClient.fromConnectionString(
-        resolveConnection(binding.connection as string, process.env),
-      );
-      const queueName = resolveSettings(String(binding.queueName), process.env);
-      const listener = new QueueListener({
-        ...host.queues,
-        service,
-        queueName,
-        leaseMs: options.leaseMs,
-        run: async (message) => void (await run(target, queueInput(name, bindingName, message))),
-        warn,
-      });
-      listener.start();
-      listeners.set(name, {
-        stop: () => listener.stop(),
-        fire: (body) => {
-          const byHand = { body, dequeueCount: 1, messageId: '', popReceipt: '' };
-          run(target, queueInput(name, bindingName, byHand)).catch(() => {});
-        },
-      });
-    } else {
-      throw new Error(`${name}: this host knows no trigger "${binding.type}"`);
+    const trigger = triggerOf(target)[1].type;
+    try {
+      triggers.set(name, createTrigger(target, triggerOptions));
+      listed.push({ name, trigger });
+    } catch (thrown: unknown) {
+      if (thrown instanceof UnsupportedError) throw thrown;
+      const error = coerceError(thrown).message;
+      listed.push({ name, trigger, error });
+      invoker.systemLog('error', `Function '${name}' failed indexing and will be disabled: ${error}`);
     }
   }
 
   const server = new HttpListener({
     port: options.port,
     routePrefix: host.routePrefix,
-    functions: http,
+    functions: [...triggers.values()].flatMap(({ http }) => http ?? []),
+    keys: options.keys,
     listed,
+    status: () => ({
+      id: HOST_ID,
+      state: 'Running',
+      version: HOST_VERSION,
+      processUptime: Math.round(process.uptime() * 1000),
+    }),
     fire: (name, text) => {
-      const fire = listeners.get(name)?.fire;
+      const fire = triggers.get(name)?.fire;
       fire?.(text);
       return fire !== undefined;
     },
     warn,
   });
   const address = await server.start();
+  for (const { start } of triggers.values()) start?.();
   return {
     address,
-    functions: listed,
+    functions: listed.flatMap(({ name, trigger, error }) => (error === undefined ? [{ name, trigger }] : [])),
     stop: async () => {
-      await Promise.all([server.stop(), ...[...listeners.values()].map((listener) => listener.stop())]);
-      await Promise.allSettled(underWay);
-      await invoker.appTerminate();
+      const stopping = Promise.all([server.stop(), ...[...triggers.values()].map(({ stop }) => stop?.())]);
+      const drained = await endsWithin(
+        options.drainMs,
+        stopping.then(() => underWay.ended()),
+      );
+      if (!drained) {
+        const names = [...new Set(underWay.names)].join(', ') || 'a listener';
+        warn(`Still under way after ${options.drainMs / 1000} s: ${names}. The process ends without waiting for it`);
+      }
+      let closed = false;
+      const closing = invoker.appTerminate().then(
+        () => {
+          closed = true;
+        },
+        (thrown: unknown) => warn(`An appTerminate hook failed: ${coerceError(thrown).message}`),
+      );
+      if (!(await endsWithin(TERMINATE_MS, closing))) {
+        warn(`The appTerminate hooks took longer than ${TERMINATE_MS / 1000} s and are cut`);
+      }
+      return drained && closed;
     },
   };
 }
 
-function triggerOf({ metadata }: RegisteredFunction): readonly [string, Binding] {
-  const trigger = Object.entries(metadata.bindings).find(([, { type }]) => /trigger$/i.test(type));
-  if (!trigger) throw new Error(`${metadata.name}: expected a trigger among its bindings, found none`);
-  return trigger;
-}
-
-function listenToTimer(
-  name: string,
-  binding: Binding,
-  run: (data: TypedData) => Promise<unknown>,
-  warn: (message: string) => void,
-): Listener {
-  const container = BlobServiceClient.fromConnectionString(resolveConnection(undefined, process.env));
-  const runWith = async (info: unknown) => void (await run({ json: JSON.stringify(info) }));
-  const listener = new TimerListener({
-    name,
-    schedule: parseSchedule(resolveSettings(String(binding.schedule), process.env)),
-    useMonitor: binding.useMonitor !== false,
-    runOnStartup: binding.runOnStartup === true,
-    store: blobTimerStatus(container.getContainerClient('azure-webjobs-hosts'), HOST_ID),
-    clock: systemClock,
-    after: (ms, callback) => {
-      const timer = setTimeout(callback, ms);
-      return () => clearTimeout(timer);
-    },
-    run: runWith,
-    warn,
-  });
-  listener.start();
-  return { stop: () => listener.stop(), fire: () => void runWith(listener.info()).catch(() => {}) };
+/** The functions of the app; none if an entry point throws, which the real host survives, too. */
+async function loadFunctions(
+  appDir: string,
+  registry: Registry,
+  invoker: Invoker,
+): Promise<readonly RegisteredFunction[]> {
+  let functions: readonly RegisteredFunction[] = [];
+  try {
+    await loadApp(appDir);
+    functions = [...registry.functions.values()];
+  } catch (thrown: unknown) {
+    const error = coerceError(thrown);
+    invoker.systemLog('error', `${error.message}. The host runs on without functions: every route answers 404`);
+    invoker.systemLog('debug', error.stack ?? error.message);
+  }
+  await invoker.appStart();
+  await registry.model?.getCapabilities?.({ RpcHttpBodyOnly: 'true', RawHttpBodyBytes: 'true' });
+  registry.lock();
+  return functions;
 }
 
 /** The real host ends the process then; this one only says so. */

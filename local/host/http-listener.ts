@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { coerceError } from '../../src/errors';
 import { requestData, writeResponse } from './http-data';
+import { type AuthLevel, type HostKeys, isAllowed } from './keys';
 import { parseRoute, type Route } from './routes';
 import type { TypedData } from './rpc';
 
@@ -9,6 +10,7 @@ export interface HttpFunction {
   readonly name: string;
   readonly methods: readonly string[];
   readonly route: string;
+  readonly authLevel: AuthLevel;
   run(data: TypedData): Promise<TypedData | null | undefined>;
 }
 
@@ -16,11 +18,22 @@ export interface HttpListenerOptions {
   readonly port: number;
   readonly routePrefix: string;
   readonly functions: readonly HttpFunction[];
-  /** Names and triggers of all functions, for `GET /admin/functions`. */
-  readonly listed: readonly { readonly name: string; readonly trigger: string }[];
+  /** Without keys everybody may call everything, as under `func start`. */
+  readonly keys: HostKeys | undefined;
+  /** All functions, those in error too, for `GET /admin/functions` and the status of each. */
+  readonly listed: readonly ListedFunction[];
+  /** For `GET /admin/host/status`. */
+  readonly status: () => object;
   /** Starts a function by hand; false where there is none of that name. */
   readonly fire: (name: string, input: string) => boolean;
   readonly warn: (message: string) => void;
+}
+
+export interface ListedFunction {
+  readonly name: string;
+  readonly trigger: string;
+  /** Why it is disabled. */
+  readonly error?: string;
 }
 
 interface Routed {
@@ -77,21 +90,37 @@ export class HttpListener {
       if (!target.methods.includes(method)) continue;
       const params = route.match(url.pathname);
       if (params === undefined) continue;
-      writeResponse(response, await target.run(await requestData(request, url, params)));
+      if (!this.#allowed(target.authLevel, request, url)) response.writeHead(401).end();
+      else writeResponse(response, await target.run(await requestData(request, url, params)));
       return;
     }
     response.writeHead(404).end();
   }
 
+  #allowed(level: AuthLevel, request: IncomingMessage, url: URL): boolean {
+    const { keys } = this.#options;
+    return keys === undefined || isAllowed(level, keys, request.headers, url);
+  }
+
   async #admin(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const name = /^\/admin\/functions\/([^/]+)$/.exec(url.pathname)?.[1];
-    if (request.method === 'POST' && name !== undefined) {
-      const fired = this.#options.fire(decodeURIComponent(name), await inputOf(request));
-      response.writeHead(fired ? 202 : 404).end();
+    if (!this.#allowed('admin', request, url)) {
+      response.writeHead(401).end();
+      return;
+    }
+    const answer = (body: object) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const { listed, status, fire } = this.#options;
+    const [, encoded, detail] = /^\/admin\/functions\/([^/]+)(\/status)?$/.exec(url.pathname) ?? [];
+    const name = encoded === undefined ? undefined : decodeURIComponent(encoded);
+    const known = listed.find((one) => one.name === name);
+    if (request.method === 'POST' && name !== undefined && !detail) {
+      response.writeHead(fire(name, await inputOf(request)) ? 202 : 404).end();
+    } else if (request.method === 'GET' && known && detail) {
+      answer(known.error === undefined ? {} : { errors: [known.error] });
     } else if (request.method === 'GET' && url.pathname === '/admin/functions') {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(this.#options.listed));
+      answer(listed.map(({ name: listedName, trigger }) => ({ name: listedName, trigger })));
     } else if (request.method === 'GET' && url.pathname === '/admin/host/status') {
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{"state":"Running"}');
+      answer(status());
     } else {
       response.writeHead(404).end();
     }

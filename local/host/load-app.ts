@@ -2,18 +2,30 @@ import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { coerceError } from '../../src/errors';
 
 /**
  * Loads the entry points by the worker's rules: `main` of package.json is a glob, its files load one after the other,
- * as ES modules where their name or package.json says so. Throws what an entry point throws: that blocks the app.
+ * as ES modules where their name or package.json says so. Throws what an entry point throws, with its name: that
+ * blocks the app.
  */
-export async function loadApp(appDir: string): Promise<readonly string[]> {
+export async function loadApp(appDir: string): Promise<void> {
   const manifest = JSON.parse(await readFile(join(appDir, 'package.json'), 'utf8')) as { main?: string; type?: string };
   if (!manifest.main) throw new Error('Expected "main" in package.json to name the entry points, found none');
   const files = expandBraces(manifest.main).flatMap((pattern) => globSync(pattern, { cwd: appDir }).sort());
-  if (files.length === 0) throw new Error(`Found zero files matching the supplied pattern "${manifest.main}"`);
-  for (const file of files) await loadFile(join(appDir, file), manifest.type === 'module');
-  return files;
+  if (files.length === 0) {
+    throw unable(manifest.main, new Error('Found zero files matching the supplied pattern'));
+  }
+  for (const file of files) {
+    await loadFile(join(appDir, file), manifest.type === 'module').catch((thrown: unknown) => {
+      throw unable(file, coerceError(thrown));
+    });
+  }
+}
+
+function unable(entryPoint: string, error: Error): Error {
+  error.message = `Worker was unable to load entry point "${entryPoint}": ${error.message}`;
+  return error;
 }
 
 /** Alternatives one by one, so that what is listed first is loaded first. */

@@ -1,8 +1,8 @@
-import { QueueServiceClient } from '@azure/storage-queue';
-import { resolveConnection, resolveSettings } from './app-settings';
+import { resolveSettings } from './app-settings';
 import type { RegisteredFunction } from './core-module';
 import { encodeMessage } from './queue-data';
 import type { Binding, InvocationResponse, TypedData } from './rpc';
+import type { StorageAccounts } from './storage-account';
 
 /**
  * Carries out the queue outputs of an invocation that succeeded. A failure here fails the invocation: outputs are
@@ -11,20 +11,24 @@ import type { Binding, InvocationResponse, TypedData } from './rpc';
 export async function writeOutputs(
   { metadata }: RegisteredFunction,
   response: InvocationResponse,
+  accounts: StorageAccounts,
   encoding: 'base64' | 'none',
 ): Promise<void> {
   const returned = response.returnValue ? [{ name: '$return', data: response.returnValue }] : [];
   for (const { name, data } of [...(response.outputData ?? []), ...returned]) {
     const binding = metadata.bindings[name];
-    if (binding?.type.toLowerCase() === 'queue') await sendAll(binding, messagesOf(data), encoding);
+    if (binding?.type.toLowerCase() === 'queue') await sendAll(binding, messagesOf(data), accounts, encoding);
   }
 }
 
-async function sendAll(binding: Binding, messages: readonly string[], encoding: 'base64' | 'none'): Promise<void> {
-  const connection = resolveConnection(binding.connection as string | undefined, process.env);
-  const queue = QueueServiceClient.fromConnectionString(connection).getQueueClient(
-    resolveSettings(String(binding.queueName), process.env),
-  );
+async function sendAll(
+  binding: Binding,
+  messages: readonly string[],
+  accounts: StorageAccounts,
+  encoding: 'base64' | 'none',
+): Promise<void> {
+  const service = await accounts.queues(binding.connection as string | undefined);
+  const queue = service.getQueueClient(resolveSettings(String(binding.queueName), process.env).toLowerCase());
   await queue.createIfNotExists();
   for (const message of messages) await queue.sendMessage(encodeMessage(message, encoding));
 }

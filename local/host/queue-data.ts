@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { InvocationInput } from './invoke';
 import type { TypedData } from './rpc';
 
@@ -6,26 +5,26 @@ export interface QueueMessage {
   /** The body, decoded. */
   readonly body: string;
   readonly dequeueCount: number;
-  readonly messageId: string;
-  readonly popReceipt: string;
+  /** Neither has a message that was given by hand. */
+  readonly messageId?: string;
+  readonly popReceipt?: string;
   readonly insertedOn?: Date;
   readonly expiresOn?: Date;
   readonly nextVisibleOn?: Date;
 }
 
 /** What a queue-triggered function is given: the body as a string, and what the host knows of the message. */
-export function queueInput(functionName: string, bindingName: string, message: QueueMessage): InvocationInput {
+export function queueInput(bindingName: string, message: QueueMessage): InvocationInput {
   return {
     inputData: [{ name: bindingName, data: { string: message.body } }],
     triggerMetadata: {
       QueueTrigger: { string: message.body },
       DequeueCount: json(message.dequeueCount),
-      Id: { string: message.messageId },
-      PopReceipt: { string: message.popReceipt },
+      ...(message.messageId === undefined ? {} : { Id: { string: message.messageId } }),
+      ...(message.popReceipt === undefined ? {} : { PopReceipt: { string: message.popReceipt } }),
       InsertionTime: json(message.insertedOn),
       ExpirationTime: json(message.expiresOn),
       NextVisibleTime: json(message.nextVisibleOn),
-      sys: json({ MethodName: functionName, UtcNow: new Date(), RandGuid: randomUUID() }),
       // Last, so that a body's own `id` or `dequeueCount` shadows the message's: the real host does that.
       ...bodyProperties(message.body),
     },
@@ -52,7 +51,6 @@ const METADATA = [
   'InsertionTime',
   'ExpirationTime',
   'NextVisibleTime',
-  'sys',
 ];
 
 function parsed(text: string): unknown {

@@ -5,25 +5,36 @@ import { Backoff } from './backoff';
 import type { QueueOptions } from './host-json';
 import { Lease } from './lease';
 import { decodeMessage, type QueueMessage } from './queue-data';
+import { type StorageWatch, UnreachableError } from './storage-watch';
 
 export interface QueueListenerOptions extends QueueOptions {
-  readonly service: QueueServiceClient;
+  readonly service: () => Promise<QueueServiceClient>;
   readonly queueName: string;
   /** How long a message is hidden while it is worked on. The real host's 10 minutes cannot be set; here tests can. */
   readonly leaseMs: number;
   /** Runs the function; a rejection is a failed try. */
   readonly run: (message: QueueMessage) => Promise<void>;
+  readonly watch: StorageWatch;
   readonly warn: (message: string) => void;
 }
 
 const SHORTEST_POLL_MS = 100;
 const LONGEST_QUEUE_NAME = 63;
 const POISON = '-poison';
+const QUEUE_NAME = /^[a-z0-9](?:-?[a-z0-9])*$/;
+
+/** The name of a queue, in lower case as the host writes it. Throws on one that storage would refuse. */
+export function validQueueName(text: string): string {
+  const name = text.toLowerCase();
+  if (name.length >= 3 && name.length <= LONGEST_QUEUE_NAME && QUEUE_NAME.test(name)) return name;
+  throw new Error(
+    `Expected a queue name of 3 to 63 lower-case letters, digits and single hyphens, got ${JSON.stringify(name)}`,
+  );
+}
 
 /** Takes messages off one queue and runs the function for each, as the host's storage queue extension does. */
 export class QueueListener {
   readonly #options: QueueListenerOptions;
-  readonly #queue: QueueClient;
   readonly #stopping = new AbortController();
   readonly #stopped: Promise<void>;
   readonly #inFlight = new Set<Promise<void>>();
@@ -31,7 +42,6 @@ export class QueueListener {
 
   constructor(options: QueueListenerOptions) {
     this.#options = options;
-    this.#queue = options.service.getQueueClient(options.queueName);
     this.#stopped = new Promise((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve()));
   }
 
@@ -47,24 +57,25 @@ export class QueueListener {
   }
 
   async #poll(): Promise<void> {
-    const { batchSize, newBatchThreshold, leaseMs, maxPollingIntervalMs, queueName, warn } = this.#options;
+    const { newBatchThreshold, maxPollingIntervalMs, queueName, warn } = this.#options;
     const backoff = new Backoff(SHORTEST_POLL_MS, maxPollingIntervalMs);
-    let seen = false;
+    let queue: QueueClient | undefined;
     while (!this.#stopping.signal.aborted) {
       let messages: DequeuedMessageItem[] = [];
       try {
-        // The listener doesn't create its queue; it waits for it.
-        seen ||= await this.#queue.exists({ abortSignal: this.#stopping.signal });
-        if (seen) messages = await this.#receive(batchSize, leaseMs);
+        queue ??= await this.#findQueue();
+        if (queue) messages = await this.#receive(queue);
       } catch (thrown: unknown) {
         if (this.#stopping.signal.aborted) break;
-        warn(`queue ${queueName}: ${coerceError(thrown).message.split('\n')[0]}`);
+        if (!(thrown instanceof UnreachableError)) {
+          warn(`queue ${queueName}: ${coerceError(thrown).message.split('\n')[0]}`);
+        }
       }
-      for (const message of messages) this.#begin(message);
-      if (messages.length === 0) {
+      if (queue === undefined || messages.length === 0) {
         await this.#pause(backoff.next(false));
         continue;
       }
+      for (const message of messages) this.#begin(queue, message);
       backoff.next(true);
       while (this.#inFlight.size > newBatchThreshold && !this.#stopping.signal.aborted) {
         await Promise.race([...this.#inFlight, this.#stopped]);
@@ -72,17 +83,24 @@ export class QueueListener {
     }
   }
 
-  async #receive(batchSize: number, leaseMs: number): Promise<DequeuedMessageItem[]> {
-    // Not aborted at a stop: the answer may be on its way, and its messages would be hidden for a whole lease.
-    const answer = await this.#queue.receiveMessages({
-      numberOfMessages: batchSize,
-      visibilityTimeout: Math.ceil(leaseMs / 1000),
-    });
-    return answer.receivedMessageItems;
+  /** The listener doesn't create its queue; it waits for it. */
+  async #findQueue(): Promise<QueueClient | undefined> {
+    const queue = (await this.#options.service()).getQueueClient(this.#options.queueName);
+    const exists = queue.exists({ abortSignal: this.#stopping.signal });
+    return (await this.#options.watch.request(queue.url, exists)) ? queue : undefined;
   }
 
-  #begin(message: DequeuedMessageItem): void {
-    const work = this.#process(message)
+  async #receive(queue: QueueClient): Promise<DequeuedMessageItem[]> {
+    // Not aborted at a stop: the answer may be on its way, and its messages would be hidden for a whole lease.
+    const receiving = queue.receiveMessages({
+      numberOfMessages: this.#options.batchSize,
+      visibilityTimeout: Math.ceil(this.#options.leaseMs / 1000),
+    });
+    return (await this.#options.watch.request(queue.url, receiving)).receivedMessageItems;
+  }
+
+  #begin(queue: QueueClient, message: DequeuedMessageItem): void {
+    const work = this.#process(queue, message)
       .catch((thrown: unknown) =>
         this.#options.warn(`queue ${this.#options.queueName}: ${coerceError(thrown).message.split('\n')[0]}`),
       )
@@ -90,9 +108,9 @@ export class QueueListener {
     this.#inFlight.add(work);
   }
 
-  async #process(message: DequeuedMessageItem): Promise<void> {
+  async #process(queue: QueueClient, message: DequeuedMessageItem): Promise<void> {
     const { maxDequeueCount, messageEncoding, leaseMs, visibilityTimeoutMs, run } = this.#options;
-    const lease = new Lease(this.#queue, message, leaseMs);
+    const lease = new Lease(queue, message, leaseMs);
     const body = decodeMessage(message.messageText, messageEncoding);
     // Its tries are used up, by processes that died before they could say so; or nothing could read it.
     if (message.dequeueCount > maxDequeueCount || body === undefined) return this.#giveUp(message, lease);
@@ -120,7 +138,7 @@ export class QueueListener {
     const name = `${this.#options.queueName}${POISON}`;
     // A poison queue has none of its own: the message stays, hidden for the rest of its lease.
     if (this.#options.queueName.endsWith(POISON) || name.length > LONGEST_QUEUE_NAME) return;
-    const poison = this.#options.service.getQueueClient(name);
+    const poison = (await this.#options.service()).getQueueClient(name);
     await poison.createIfNotExists();
     await poison.sendMessage(message.messageText);
     await lease.deleteMessage();

@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/clock';
 import { coerceError } from '../../src/errors';
 import type { Schedule } from './ncrontab';
+import { UnreachableError } from './storage-watch';
 import { NEVER, type TimerStatus, type TimerStatusStore } from './timer-status';
 
 export interface TimerInfo {
@@ -61,12 +62,12 @@ export class TimerListener {
 
   /** Without its storage a listener can't start; it tries again, and the others go on meanwhile. */
   async #begin(attempt = 0): Promise<void> {
-    const { runOnStartup, warn, name } = this.#options;
+    const { runOnStartup } = this.#options;
     let pastDue: boolean;
     try {
       pastDue = this.#monitored && (await this.#checkPastDue());
     } catch (thrown: unknown) {
-      warn(`timer ${name}: ${coerceError(thrown).message.split('\n')[0]}`);
+      this.#sayUnlessUnreachable(thrown);
       const wait = Math.min(MINUTE, FIRST_RETRY_MS * 2 ** attempt);
       this.#wait(wait, () => this.#begin(attempt + 1));
       return;
@@ -106,9 +107,13 @@ export class TimerListener {
     this.#next = schedule.next(occurrence);
     if (!this.#monitored) return;
     await this.#keep({ Last: iso(occurrence), Next: iso(this.#next), LastUpdated: iso(occurrence) }).catch(
-      (thrown: unknown) =>
-        this.#options.warn(`timer ${this.#options.name}: ${coerceError(thrown).message.split('\n')[0]}`),
+      (thrown: unknown) => this.#sayUnlessUnreachable(thrown),
     );
+  }
+
+  #sayUnlessUnreachable(thrown: unknown): void {
+    if (thrown instanceof UnreachableError) return;
+    this.#options.warn(`timer ${this.#options.name}: ${coerceError(thrown).message.split('\n')[0]}`);
   }
 
   async #keep(status: TimerStatus): Promise<void> {

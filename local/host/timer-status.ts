@@ -1,4 +1,5 @@
 import type { ContainerClient } from '@azure/storage-blob';
+import type { StorageWatch } from './storage-watch';
 
 /** What is kept of a timer between runs of the host. */
 export interface TimerStatus {
@@ -16,21 +17,28 @@ export interface TimerStatusStore {
 }
 
 /** Where the real host keeps it: `azure-webjobs-hosts/timers/{host id}/Host.Functions.{name}/status`. */
-export function blobTimerStatus(container: ContainerClient, hostId: string): TimerStatusStore {
-  const blob = (timer: string) => container.getBlockBlobClient(`timers/${hostId}/Host.Functions.${timer}/status`);
+export function blobTimerStatus(
+  container: () => Promise<ContainerClient>,
+  hostId: string,
+  watch: StorageWatch,
+): TimerStatusStore {
+  const blob = async (timer: string) =>
+    (await container()).getBlockBlobClient(`timers/${hostId}/Host.Functions.${timer}/status`);
   return {
     async read(timer) {
+      const client = await blob(timer);
       try {
-        return JSON.parse((await blob(timer).downloadToBuffer()).toString()) as TimerStatus;
+        return JSON.parse((await watch.request(client.url, client.downloadToBuffer())).toString()) as TimerStatus;
       } catch (thrown: unknown) {
         if ((thrown as { statusCode?: number }).statusCode === 404) return undefined;
         throw thrown;
       }
     },
     async write(timer, status) {
-      await container.createIfNotExists();
+      const client = await blob(timer);
+      await watch.request(client.url, (await container()).createIfNotExists());
       const text = JSON.stringify(status);
-      await blob(timer).upload(text, Buffer.byteLength(text));
+      await watch.request(client.url, client.upload(text, Buffer.byteLength(text)));
     },
   };
 }

@@ -1,8 +1,10 @@
 import { request } from 'node:http';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { type RunningAzurite, startAzurite } from '../../local/servers';
+import { freePort } from '../../local/servers/ports';
 import { bundle, TestHost, testFolder, writeFiles } from './host-app';
 
 let azurite: RunningAzurite;
@@ -61,6 +63,8 @@ async function start(
   return host;
 }
 
+const statusOf = async (address: string, name?: string) =>
+  (await fetch(`${address}/admin/${name === undefined ? 'host' : `functions/${name}`}/status`)).json();
 const queueService = () => QueueServiceClient.fromConnectionString(azurite.connectionString);
 const encode = (body: unknown) =>
   Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)).toString('base64');
@@ -97,7 +101,12 @@ describe('loading', () => {
   });
 
   test.each([
-    ['an entry point that throws', `throw new Error('broken entry')`, {}, 'broken entry'],
+    [
+      'an entry point that throws',
+      `app.http('a', { handler() {} }); throw new Error('broken entry')`,
+      {},
+      'broken entry',
+    ],
     ['no file behind main', '', { 'package.json': { main: 'no/*.js' } }, 'Found zero files'],
     [
       'two functions of one name',
@@ -105,22 +114,54 @@ describe('loading', () => {
       {},
       'already registered',
     ],
-    [
-      'a setting that is not there',
-      `app.timer('t', { schedule: '%NOWHERE%', handler() {} })`,
-      {},
-      'the setting NOWHERE',
-    ],
-    [
-      'a trigger it does not know',
-      `app.storageBlob('b', { path: 'x', connection: 'X', handler() {} })`,
-      {},
-      'knows no trigger',
-    ],
-  ])('%s stops the start with one line', async (_, code, files, message) => {
+  ])('%s leaves the host running without functions, with one line', async (_, code, files, message) => {
     const host = await start(code, { files });
+    const address = await host.address();
+    expect((await host.until((event) => event.listening !== undefined)).functions).toEqual([]);
+    const lines = host.events.filter(({ level }) => level === 'error').map((event) => event.message);
+    expect(lines).toEqual([expect.stringContaining(message)]);
+    expect(lines[0]).toMatch(/^Worker was unable to load entry point ".+": .+ every route answers 404$/);
+    expect(await statusOf(address)).toMatchObject({ state: 'Running' });
+    expect((await fetch(`${address}/things/a`)).status).toBe(404);
+    expect(await host.process.stop(20_000)).toBe(0);
+  });
+
+  const connection = `connection: 'AzureWebJobsStorage'`;
+  test.each([
+    ['a setting that is not there', `app.timer('t', { schedule: '%NOWHERE%', handler() {} })`, "'%NOWHERE%' does not"],
+    [
+      'the setting of a queue that is not there',
+      `app.storageQueue('t', { queueName: 'a-%NOWHERE%', ${connection}, handler() {} })`,
+      "'%NOWHERE%' does not resolve",
+    ],
+    ['a wrong schedule', `app.timer('t', { schedule: '61 * * * * *', handler() {} })`, 'second, got "61"'],
+    ['a wrong queue name', `app.storageQueue('t', { queueName: 'a_b', ${connection}, handler() {} })`, 'got "a_b"'],
+    [
+      'no connection',
+      `app.storageQueue('t', { queueName: 'abc', connection: 'X', handler() {} })`,
+      "connection 'X' does",
+    ],
+  ])('%s disables that function with one line, and the others run', async (_, code, message) => {
+    const host = await start(`${code}; app.http('other', { handler: () => ({ body: 'well' }) });`);
+    const address = await host.address();
+    expect((await host.until((event) => event.listening !== undefined)).functions).toEqual([
+      { name: 'other', trigger: 'httpTrigger' },
+    ]);
+    const lines = host.events.filter(({ level }) => level === 'error').map((event) => event.message);
+    expect(lines).toEqual([expect.stringContaining(message)]);
+    expect(lines[0]).toMatch(/^Function 't' failed indexing and will be disabled: /);
+    expect(await (await fetch(`${address}/things/other`)).text()).toBe('well');
+    expect(await statusOf(address)).toMatchObject({ state: 'Running' });
+    expect(await statusOf(address, 't')).toEqual({ errors: [expect.stringContaining(message)] });
+    expect(await statusOf(address, 'other')).toEqual({});
+    expect((await fetch(`${address}/admin/functions/none/status`)).status).toBe(404);
+    expect((await fetch(`${address}/admin/functions/t`, { method: 'POST' })).status).toBe(404);
+  });
+
+  test('a trigger it does not know is refused, not left out', async () => {
+    const host = await start(`app.storageBlob('b', { path: 'x', connection: 'X', handler() {} })`);
     expect(await host.process.exited).toBe(1);
-    expect(host.other.join('\n')).toContain(message);
+    expect(host.other.join('\n')).toContain('b: this host knows no trigger "blobTrigger"');
   });
 
   test('a retry policy is refused, not ignored', async () => {
@@ -139,10 +180,57 @@ describe('loading', () => {
 
   test('local.settings.json fills the environment, what is set already wins', async () => {
     const host = await start(`app.http('env', { handler: () => ({ body: process.env.ONE + process.env.TWO }) });`, {
-      files: { 'local.settings.json': { Values: { ONE: 'file', TWO: 'file' } } },
+      files: { 'local.settings.json': { IsEncrypted: false, Values: { ONE: 'file', TWO: 'file' } } },
       env: { TWO: 'environment' },
     });
     expect(await (await fetch(`${await host.address()}/things/env`)).text()).toBe('fileenvironment');
+  });
+
+  test('an encrypted local.settings.json ends the start with one line', async () => {
+    const host = await start(`app.http('f', { handler() {} });`, {
+      files: { 'local.settings.json': { IsEncrypted: true, Values: { ONE: 'x' } } },
+    });
+    expect(await host.process.exited).toBe(1);
+    expect(host.other.join('\n')).toContain('Expected "IsEncrypted": false in local.settings.json');
+  });
+});
+
+describe('keys', () => {
+  const env = { LOCAL_HOST_MASTER_KEY: 'the-master', LOCAL_HOST_FUNCTION_KEY: 'the-function' };
+  const app = `
+    for (const authLevel of ['anonymous', 'function', 'admin'])
+      app.http(authLevel, { authLevel, handler: () => ({ body: String(process.env.LOCAL_HOST_MASTER_KEY) }) });`;
+
+  test('with --enable-auth a function asks for the key of its level, and the admin endpoints for the master key', async () => {
+    const host = await start(app, { env, args: ['--enable-auth'] });
+    const address = await host.address();
+    const status = async (path: string, key?: string) => {
+      const answers = [await fetch(`${address}${path}`, { headers: key ? { 'x-functions-key': key } : {} })];
+      if (key) answers.push(await fetch(`${address}${path}?code=${key}`));
+      return [...new Set(answers.map((answer) => answer.status))];
+    };
+    const keys = [undefined, 'wrong', 'the-function', 'the-master'];
+    const all = (path: string) => Promise.all(keys.map((key) => status(path, key)));
+    expect(await all('/things/anonymous')).toEqual([[200], [200], [200], [200]]);
+    expect(await all('/things/function')).toEqual([[401], [401], [200], [200]]);
+    expect(await all('/things/admin')).toEqual([[401], [401], [401], [200]]);
+    expect(await all('/admin/host/status')).toEqual([[401], [401], [401], [200]]);
+    expect(await all('/things/nowhere')).toEqual([[404], [404], [404], [404]]);
+    const refused = await fetch(`${address}/things/function`);
+    expect(await refused.text()).toBe('');
+    expect(await (await fetch(`${address}/things/anonymous`)).text()).toBe('undefined');
+  });
+
+  test('without --enable-auth every function and admin endpoint answers, as under func start', async () => {
+    const address = await (await start(app)).address();
+    expect((await fetch(`${address}/things/admin`)).status).toBe(200);
+    expect(await statusOf(address)).toMatchObject({ id: 'local', state: 'Running' });
+  });
+
+  test('--enable-auth without its keys ends the start with one line', async () => {
+    const host = await start(app, { args: ['--enable-auth'] });
+    expect(await host.process.exited).toBe(1);
+    expect(host.other).toEqual(['--enable-auth needs LOCAL_HOST_MASTER_KEY in the environment, found none']);
   });
 });
 
@@ -340,6 +428,23 @@ describe('queues', () => {
     expect(Math.max(...(host.logs('f') as number[]))).toBe(most);
   });
 
+  test('a queue function run by hand is given the body without an id and with a dequeueCount of 0', async () => {
+    await queueOf('by-hand');
+    const host = await start(
+      `app.storageQueue('f', { queueName: 'by-hand', connection: 'AzureWebJobsStorage', handler(message, context) {
+         context.log(JSON.stringify({ message, metadata: context.triggerMetadata })); } });`,
+    );
+    const input = JSON.stringify({ input: '{"a":1}' });
+    expect((await fetch(`${await host.address()}/admin/functions/f`, { method: 'POST', body: input })).status).toBe(
+      202,
+    );
+    await host.until(ended('f'));
+    expect(host.logs('f')).toEqual([
+      { message: { a: 1 }, metadata: expect.objectContaining({ queueTrigger: { a: 1 }, dequeueCount: 0, a: 1 }) },
+    ]);
+    expect(Object.keys((host.logs('f') as [{ metadata: object }])[0].metadata)).not.toContain('id');
+  });
+
   test('queue outputs are one message an element, written after the function has returned', async () => {
     const host = await start(
       `const extra = output.storageQueue({ queueName: 'out-extra', connection: 'AzureWebJobsStorage' });
@@ -399,6 +504,77 @@ describe('timers and the end', () => {
     const tail = host.events.filter((event) => event.event === 'invocation' || event.message === 'closed');
     expect(tail.map((event) => event.ok ?? event.message)).toEqual([true, 'closed']);
     expect((await queue.getProperties()).approximateMessagesCount).toBe(0);
+  });
+
+  test('work that outlasts the drain is cut: the hooks run beside it, its message stays hidden, and the exit code is 1', async () => {
+    const queue = await queueOf('cut', encode('x'));
+    const host = await start(
+      `let running = 0;
+       app.hook.appTerminate(() => { console.log(JSON.stringify({ event: 'log', message: 'closed beside ' + running })); });
+       app.storageQueue('f', { queueName: 'cut', connection: 'AzureWebJobsStorage',
+         async handler(_, context) { running += 1; context.log('begun'); await new Promise(() => setInterval(() => {}, 1e3)); } });`,
+      { args: ['--drain-seconds', '1'] },
+    );
+    await host.until((event) => event.message === 'begun');
+    expect(await host.process.stop(20_000)).toBe(1);
+    expect(host.events.map((event) => event.message)).toContain('closed beside 1');
+    expect(host.events.filter(({ level }) => level === 'warning').map((event) => event.message)).toEqual([
+      'Still under way after 1 s: f. The process ends without waiting for it',
+    ]);
+    expect((await queue.getProperties()).approximateMessagesCount).toBe(1);
+    expect((await queue.peekMessages()).peekedMessageItems).toEqual([]);
+  });
+
+  test('an appTerminate hook that never ends is cut after 5 s, one that fails is said; both exit with 1', async () => {
+    const [endless, failing] = await Promise.all([
+      start(
+        `app.hook.appTerminate(() => new Promise(() => setInterval(() => {}, 1e3))); app.http('f', { handler() {} });`,
+      ),
+      start(`app.hook.appTerminate(() => { throw new Error('not closed'); }); app.http('f', { handler() {} });`),
+    ]);
+    await Promise.all([endless.address(), failing.address()]);
+    expect(await Promise.all([endless.process.stop(30_000), failing.process.stop(30_000)])).toEqual([1, 1]);
+    const said = ({ events }: TestHost) => events.map((event) => event.message);
+    expect(said(endless)).toContain('The appTerminate hooks took longer than 5 s and are cut');
+    expect(said(failing)).toContain('An appTerminate hook failed: not closed');
+  });
+
+  test('without storage the host runs, says once that it cannot be reached, and once that it answers again', async () => {
+    await queueOf('outage-a', encode('x'));
+    await queueOf('outage-b');
+    const port = await freePort();
+    const there = new URL(queueService().url).port;
+    const host = await start(
+      `for (const queueName of ['outage-a', 'outage-b'])
+         app.storageQueue(queueName, { queueName, connection: 'AzureWebJobsStorage', handler() {} });
+       app.timer('t', { schedule: '0 0 0 1 1 *', handler() {} });
+       app.http('h', { handler: () => ({ body: 'well' }) });`,
+      { env: { AzureWebJobsStorage: azurite.connectionString.replace(/:\d+\//g, `:${port}/`) } },
+    );
+    const address = await host.address();
+    await host.until((event) => event.level === 'error');
+    expect(await (await fetch(`${address}/things/h`)).text()).toBe('well');
+    expect(await statusOf(address)).toMatchObject({ state: 'Running' });
+
+    const proxy = createServer((socket) => {
+      const upstream = connect(Number(there), '127.0.0.1');
+      socket.pipe(upstream).pipe(socket);
+      for (const end of [socket, upstream]) end.on('error', () => socket.destroy());
+    }).listen(port, '127.0.0.1');
+    try {
+      expect((await host.until(ended('outage-a'))).ok).toBe(true);
+      const said = host.events.filter(({ message }) => message?.includes(`127.0.0.1:${port}`));
+      expect(said.map(({ level, message }) => [level, message])).toEqual([
+        [
+          'error',
+          expect.stringMatching(/^Storage at .+ can't be reached: .*ECONNREFUSED.* the host goes on trying\. /),
+        ],
+        ['information', `Storage at http://127.0.0.1:${port} answers again`],
+      ]);
+    } finally {
+      await host.process.kill();
+      proxy.close();
+    }
   });
 
   test('an exception that nobody catches ends the host with 1', async () => {
