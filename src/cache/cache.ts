@@ -1,3 +1,5 @@
+import { Gates, guarded } from '../redis/circuit-breakers';
+import { Reader } from '../redis/read-batcher';
 import { Codec, jsonSerializer } from './entry/codec';
 import { encodeTag } from './entry/entry-format';
 import { CacheInputError } from './errors';
@@ -12,9 +14,7 @@ import { Misses } from './load/misses';
 import { Bus } from './local/invalidation-channel';
 import { Local } from './local/local-layer';
 import { type CacheDependencies, checkOptions, DEFAULTS } from './options';
-import { Gates, guarded } from './read/circuit-breakers';
 import { Reads } from './read/many-keys';
-import { Reader } from './read/read-batcher';
 import { ServerTime } from './server-time';
 import { stableHash } from './stable-hash';
 import { Telemetry } from './telemetry';

@@ -1,5 +1,6 @@
 import { encodeKey, physicalOf } from '../../entities/key';
 import type { Logger } from '../../logger';
+import type { Read } from '../../redis/batched-read';
 import { withDeadline } from '../../redis/deadline';
 import type { Codec } from '../entry/codec';
 import { expiresOf, stampOf } from '../entry/entry-format';
@@ -8,7 +9,6 @@ import type { Epochs } from '../invalidate/tag-generations';
 import { type Plan, prefixEpochs } from '../key-policy';
 import type { Local } from '../local/local-layer';
 import type { ServerTime } from '../server-time';
-import type { Read } from './batched-read';
 
 export interface LookupContext {
   readonly epochs: Epochs;

@@ -1,3 +1,4 @@
+import type { Reader } from '../../redis/read-batcher';
 import type { Policy } from '../call-options';
 import { type Plan, type Plans, prefixEpochs, tagsFor } from '../key-policy';
 import type { Ask } from '../load/load-request';
@@ -6,7 +7,6 @@ import type { Misses } from '../load/misses';
 import type { WhenAway } from '../options';
 import { Lookup, type LookupContext } from './entry-read';
 import type { Found } from './find';
-import type { Reader } from './read-batcher';
 
 export interface ReadsOptions {
   readonly plans: Plans;

@@ -1,6 +1,6 @@
 import { CircuitState, CountBreaker, circuitBreaker, handleWhen } from 'cockatiel';
-import type { Logger } from '../../logger';
-import { isRedisUnavailable, RedisUnavailableError } from '../../redis/errors';
+import type { Logger } from '../logger';
+import { isRedisUnavailable, RedisUnavailableError } from './errors';
 
 /** Of the last this many commands or batches, ... */
 const SIZE = 10;

@@ -1,7 +1,7 @@
-import { Gate } from '../../src/cache/read/circuit-breaker';
 import { silentLogger } from '../../src/logger';
+import { Gate } from '../../src/redis/circuit-breaker';
 import { DeadlineError } from '../../src/redis/errors';
-import { deferred } from './rig';
+import { deferred } from '../cache/rig';
 
 const late = () => Promise.reject(new DeadlineError('late'));
 const answer = () => Promise.resolve('answer');

@@ -1,12 +1,12 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { Clock } from '../../clock';
-import { slotAddress } from '../../redis/connection/nodes';
-import { DeadlineError, isWrongType } from '../../redis/errors';
-import { slotOf } from '../../redis/slot';
-import type { RedisHandle } from '../../redis/types';
+import type { Clock } from '../clock';
 import type { Read } from './batched-read';
 import type { Gate } from './circuit-breaker';
 import type { Gates } from './circuit-breakers';
+import { slotAddress } from './connection/nodes';
+import { DeadlineError, isWrongType } from './errors';
+import { slotOf } from './slot';
+import type { RedisHandle } from './types';
 
 /** A node says that the slot is elsewhere, or not served now: the cluster client knows what to do then. */
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/;

@@ -1,8 +1,8 @@
-import type { Logger } from '../../logger';
-import { slotAddress } from '../../redis/connection/nodes';
-import { slotOf } from '../../redis/slot';
-import type { RedisHandle } from '../../redis/types';
+import type { Logger } from '../logger';
 import { Gate } from './circuit-breaker';
+import { slotAddress } from './connection/nodes';
+import { slotOf } from './slot';
+import type { RedisHandle } from './types';
 
 export interface GatesOptions {
   readonly redis: RedisHandle;

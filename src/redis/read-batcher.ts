@@ -1,11 +1,11 @@
 import { Cluster, type Redis } from 'ioredis';
-import type { Clock } from '../../clock';
-import { isWrongType } from '../../redis/errors';
-import type { RedisClient, RedisHandle } from '../../redis/types';
-import type { Owed } from '../invalidate/pending-invalidations';
+import type { Owed } from '../cache/invalidate/pending-invalidations';
+import type { Clock } from '../clock';
 import type { Read } from './batched-read';
 import type { Gates } from './circuit-breakers';
 import { getEach } from './cluster-reads';
+import { isWrongType } from './errors';
+import type { RedisClient, RedisHandle } from './types';
 
 /** More keys in one MGET than this delay each other. */
 const BATCH = 32;
