@@ -1,5 +1,5 @@
-import { Gates, guarded } from '../redis/circuit-breakers';
-import { Reader } from '../redis/read-batcher';
+import { CircuitBreakers, guarded } from '../redis/circuit-breaker';
+import { ReadBatcher } from '../redis/read-batcher';
 import { Codec, jsonSerializer } from './entry/codec';
 import { encodeTag } from './entry/entry-format';
 import { CacheInputError } from './errors';
@@ -34,11 +34,12 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const { skewMarginMs, epochCacheMs, maxValueBytes, prefixes, defaults, hardAgeSeconds } = options;
 
   const { deadlineMs } = options;
-  const gates = new Gates({ redis: dependencies.redis, logger, deadlineMs });
-  const redis = guarded(dependencies.redis, gates);
-  const telemetry = new Telemetry(counters, () => gates.isOpen);
+  const breakers = new CircuitBreakers({ redis: dependencies.redis, store: 'cache', logger, deadlineMs });
+  const redis = guarded(dependencies.redis, breakers);
+  const telemetry = new Telemetry(counters, () => breakers.isOpen);
   telemetry.observe();
-  const get = (key: string) => gates.ofKey(key).run(() => redis.within(redis.client('cache').get(key), { deadlineMs }));
+  const get = (key: string) =>
+    breakers.ofKey(key).run(() => redis.within(redis.client('cache').get(key), { deadlineMs }));
   const epochs = new Epochs({ redis, get, clock, cacheMs: epochCacheMs, skewMarginMs });
   const plans = new Plans({ entities, epochs, telemetry, prefixes, defaults });
   const versions = createVersions({
@@ -69,7 +70,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
     bus?.tell(key === undefined ? {} : { key });
   }
 
-  const owed = new Owed({ redis, clock, logger, isAway: () => gates.isOpen });
+  const owed = new Owed({ redis, clock, logger, isAway: () => breakers.isOpen });
   const fence = createFence({ redis, logger, clock, versions });
   const leases = new Leases({ redis, logger, owed, epochs, flights, versions });
   const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
@@ -88,7 +89,15 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const reads: Reads = new Reads({
     plans,
     misses,
-    reader: new Reader(redis, gates, owed, clock, deadlineMs),
+    reader: new ReadBatcher({
+      redis,
+      store: 'cache',
+      breakers,
+      deadlineMs,
+      clock,
+      schedule: process.nextTick,
+      repair: (key) => (owed.isBehind(key) ? owed.payFor(key) : undefined),
+    }),
     lookup: { epochs, codec, time, logger, local, onRead, deadlineMs },
     whenRedisIsAway: options.whenRedisIsAway,
   });
@@ -221,7 +230,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
     async close() {
       owed.close();
-      gates.close();
+      breakers.close();
       bus?.close();
       await telemetry.close();
     },

@@ -1,20 +1,23 @@
 import { CircuitState, CountBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { Logger } from '../logger';
+import { slotAddress } from './connection/nodes';
 import { isRedisUnavailable, RedisUnavailableError } from './errors';
+import { slotOf } from './slot';
+import type { LogicalStore, RedisHandle } from './types';
 
-/** Of the last this many commands or batches, ... */
+/** The breaker looks at the last this many commands or batches ... */
 const SIZE = 10;
-/** ... and not before this many, ... */
+/** ... once there are this many, ... */
 const LEAST = 5;
-/** ... a greater part than this must have failed for the breaker to open. */
+/** ... and opens if more than this share of them failed. */
 const THRESHOLD = 0.5;
 const PROBE_EVERY_MS = 150;
 
 /**
- * The breaker before one node: after too many failures nothing is sent, so that nobody waits for a dead or frozen
- * server. No caller is the probe: one of its own finds out when the node is back.
+ * The circuit breaker of one node: after too many failures nothing is sent, so that nobody waits for a dead or frozen
+ * server. A background PING tests the node; callers' commands are never used as probes.
  */
-export class Gate {
+export class CircuitBreaker {
   readonly #policy = circuitBreaker(handleWhen(isRedisUnavailable), {
     halfOpenAfter: PROBE_EVERY_MS,
     breaker: new CountBreaker({ threshold: THRESHOLD, size: SIZE, minimumNumberOfCalls: LEAST }),
@@ -24,17 +27,17 @@ export class Gate {
   #probing: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  /** `node`: its address, for the log; `probe` rejects while it is away. */
+  /** `node`: its address, for the log; `probe` rejects while the node is unavailable. */
   constructor(node: string, logger: Logger, probe: () => Promise<unknown>) {
     const where = node === '' ? {} : { node };
     this.#policy.onBreak(() => {
       if (this.#isClosed || this.#probing !== undefined) return;
-      logger.warn(where, 'redis breaker open');
+      logger.warn(where, 'redis circuit breaker open: commands fail at once until a PING is answered');
       this.#probing = setInterval(() => void this.#policy.execute(probe).catch(() => {}), PROBE_EVERY_MS);
       this.#probing.unref();
     });
     this.#policy.onReset(() => {
-      logger.info(where, 'redis breaker closed');
+      logger.info(where, 'redis circuit breaker closed: commands are sent again');
       this.#endProbing();
     });
   }
@@ -43,12 +46,14 @@ export class Gate {
     return this.#policy.state !== CircuitState.Closed;
   }
 
-  /** What callers get while it is open. */
+  /** The error that callers get while the breaker is open. */
   refusal(): RedisUnavailableError {
-    return new RedisUnavailableError('Redis failed too often a moment ago: nothing is sent until it answers again');
+    return new RedisUnavailableError(
+      'the circuit breaker of Redis is open after repeated failures: nothing is sent until a PING is answered',
+    );
   }
 
-  /** Runs `work`, or throws `E_REDIS_UNAVAILABLE` at once where the breaker is open. */
+  /** Runs `work`, or throws `E_REDIS_UNAVAILABLE` at once if the breaker is open. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.isOpen) throw this.refusal();
     try {
@@ -61,7 +66,7 @@ export class Gate {
     }
   }
 
-  /** Tells the breaker, off the caller's way. A success more makes no difference to a window full of them. */
+  /** Counts an outcome without making the caller wait. A window full of successes needs no further ones. */
   count(error: unknown): void {
     const failed = isRedisUnavailable(error);
     if (!failed && this.#successes >= SIZE) return;
@@ -72,7 +77,7 @@ export class Gate {
     this.#policy.execute(outcome).catch(() => {});
   }
 
-  /** For good: whatever fails from now on, nobody asks after the node any more. */
+  /** Ends the probing for good, even if commands fail from now on. */
   close(): void {
     this.#isClosed = true;
     this.#endProbing();
@@ -82,4 +87,84 @@ export class Gate {
     clearInterval(this.#probing);
     this.#probing = undefined;
   }
+}
+
+export interface CircuitBreakersOptions {
+  readonly redis: Pick<RedisHandle, 'mode' | 'client' | 'nodes' | 'within'>;
+  /** Whose connection the probes use. */
+  readonly store: LogicalStore;
+  readonly logger: Logger;
+  /** How long a probe waits for an answer, in ms. */
+  readonly deadlineMs: number;
+}
+
+/** One circuit breaker a node: if one master of a cluster is dead, commands still go to the others. */
+export class CircuitBreakers {
+  readonly #breakers = new Map<string, CircuitBreaker>();
+  /** Of the one server; on a cluster, of commands whose master is not known. */
+  readonly whole: CircuitBreaker;
+
+  constructor(private readonly options: CircuitBreakersOptions) {
+    const { redis, store } = options;
+    this.whole = this.#make('', () =>
+      redis.mode === 'cluster' ? redis.nodes('masters') : this.#within(redis.client(store).ping()),
+    );
+  }
+
+  /** Of the master at `host:port`; undefined if it is not known. */
+  of(address: string | undefined): CircuitBreaker {
+    if (address === undefined) return this.whole;
+    return this.#breakers.get(address) ?? this.#make(address, () => this.#probe(address));
+  }
+
+  /** Of the node that has the key, as far as this process knows. */
+  ofKey(physical: string): CircuitBreaker {
+    const { redis, store } = this.options;
+    if (redis.mode !== 'cluster') return this.whole;
+    return this.of(slotAddress(redis.client(store), slotOf(physical)));
+  }
+
+  /** Whether any node is unavailable. */
+  get isOpen(): boolean {
+    for (const breaker of this.#breakers.values()) if (breaker.isOpen) return true;
+    return false;
+  }
+
+  close(): void {
+    for (const breaker of this.#breakers.values()) breaker.close();
+  }
+
+  #make(address: string, probe: () => Promise<unknown>): CircuitBreaker {
+    const breaker = new CircuitBreaker(address, this.options.logger, probe);
+    this.#breakers.set(address, breaker);
+    return breaker;
+  }
+
+  /** Reads the map of slots again: once another node has replaced a lost master, the lost one is no longer pinged. */
+  async #probe(address: string): Promise<void> {
+    const masters = await this.options.redis.nodes('masters');
+    const node = masters.find((each) => each.address === address);
+    if (node !== undefined) await this.#within(node.client.ping());
+  }
+
+  #within<T>(command: Promise<T>): Promise<T> {
+    return this.options.redis.within(command, { deadlineMs: this.options.deadlineMs });
+  }
+}
+
+/** The same access to Redis, with scripts behind their node's breaker. Plain commands need `breaker.run` by the caller. */
+export function guarded(redis: RedisHandle, breakers: CircuitBreakers): RedisHandle {
+  return {
+    mode: redis.mode,
+    events: redis.events,
+    client: (store) => redis.client(store),
+    dedicated: (store, purpose) => redis.dedicated(store, purpose),
+    ready: (timeoutMs) => redis.ready(timeoutMs),
+    run: (store, script, keys, ...rest) =>
+      breakers.ofKey(keys[0] ?? '').run(() => redis.run(store, script, keys, ...rest)),
+    within: (command, options) => redis.within(command, options),
+    nodes: (which, store) => breakers.whole.run(() => redis.nodes(which, store)),
+    serverMicros: () => redis.serverMicros(),
+    close: () => redis.close(),
+  };
 }

@@ -1,33 +1,62 @@
-import { Cluster, type Redis } from 'ioredis';
-import type { Owed } from '../cache/invalidate/pending-invalidations';
+import type { Redis } from 'ioredis';
 import type { Clock } from '../clock';
-import type { Read } from './batched-read';
-import type { Gates } from './circuit-breakers';
-import { getEach } from './cluster-reads';
+import type { CircuitBreakers } from './circuit-breaker';
+import { type BatchedRead, readEach } from './cluster-reads';
+import { isCluster } from './connection/nodes';
 import { isWrongType } from './errors';
-import type { RedisClient, RedisHandle } from './types';
+import type { LogicalStore, RedisClient, RedisHandle, RunOptions } from './types';
 
 /** More keys in one MGET than this delay each other. */
 const BATCH = 32;
 
+interface ReadBatcherOptions {
+  readonly redis: Pick<RedisHandle, 'client' | 'within'>;
+  readonly store: LogicalStore;
+  /** Default: none, so that every read is sent. */
+  readonly breakers?: CircuitBreakers;
+  /** Default: that of `redis`. */
+  readonly deadlineMs?: number;
+  readonly clock: Clock;
+  /** Runs `flush` when a batch ends. `process.nextTick` waits for least, `setImmediate` gathers the requests of all sockets. */
+  readonly schedule: (flush: () => void) => void;
+  /**
+   * If a value just read may be one that this process has invalidated: the retry of that invalidation, after which the
+   * key is read again. Default: never.
+   */
+  readonly repair?: (key: string) => Promise<unknown> | undefined;
+}
+
 /**
- * Reads of one tick travel together, so that deadline and breaker cost once a batch: as MGETs on one server; on a
- * cluster, where slots differ, as one pipeline a node.
+ * Reads that begin together travel together, so that deadline and circuit breaker cost once a batch: as MGETs on one
+ * server; on a cluster, where slots differ, as one pipeline a node.
  */
-export class Reader {
-  #waiting: Read[] = [];
+export class ReadBatcher {
+  #waiting: BatchedRead[] = [];
+  readonly #within: RunOptions;
 
-  constructor(
-    readonly redis: RedisHandle,
-    readonly gates: Gates,
-    private readonly owed: Owed,
-    readonly clock: Clock,
-    readonly deadlineMs: number,
-  ) {}
+  constructor(private readonly options: ReadBatcherOptions) {
+    this.#within = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
+  }
 
-  add(read: Read): void {
+  add(read: BatchedRead): void {
     this.#waiting.push(read);
-    if (this.#waiting.length === 1) process.nextTick(this.#flush);
+    if (this.#waiting.length === 1) this.options.schedule(this.#flush);
+  }
+
+  /** The text that a key holds; undefined if there is none, or a value of another type. */
+  get(key: string): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      this.add({
+        key,
+        physical: key,
+        hashTag: key,
+        sentAt: 0,
+        settled: false,
+        answered: (raw) => resolve(raw ?? undefined),
+        holdsNoString: () => resolve(undefined),
+        failed: reject,
+      });
+    });
   }
 
   readonly #flush = (): void => {
@@ -35,65 +64,71 @@ export class Reader {
     this.#waiting = [];
     const now = performance.now();
     for (const read of reads) read.sentAt = now;
+    const { redis, store, breakers, clock } = this.options;
     let client: RedisClient;
     try {
-      client = this.redis.client('cache');
+      client = redis.client(store);
     } catch (error) {
-      // Closed before its first use. Thrown on from here it would end the process.
+      // Closed before its first use. An error thrown from here would end the process.
       for (const read of reads) read.failed(error);
       return;
     }
-    if (client instanceof Cluster) {
-      getEach(reads, client, this);
+    if (isCluster(client)) {
+      readEach(reads, client, { redis, breakers, clock, within: this.#within, answer: this.#answer });
     } else if (reads.length === 1) {
-      void this.#getOne(reads[0] as Read, client);
+      void this.#getOne(reads[0] as BatchedRead, client);
     } else if (reads.length <= BATCH) {
-      void this.#mget(reads, client);
+      void this.#getMany(reads, client);
     } else {
-      for (let from = 0; from < reads.length; from += BATCH) void this.#mget(reads.slice(from, from + BATCH), client);
+      for (let from = 0; from < reads.length; from += BATCH)
+        void this.#getMany(reads.slice(from, from + BATCH), client);
     }
   };
 
-  async #getOne(read: Read, client: RedisClient): Promise<void> {
+  async #getOne(read: BatchedRead, client: RedisClient): Promise<void> {
+    const { redis, breakers, clock } = this.options;
     let value: string | null;
     try {
-      const { deadlineMs } = this;
-      const gate = this.gates.ofKey(read.physical);
-      value = await gate.run(() => this.redis.within(client.get(read.physical), { deadlineMs }));
+      const get = () => redis.within(client.get(read.physical), this.#within);
+      value = await (breakers === undefined ? get() : breakers.ofKey(read.physical).run(get));
     } catch (error) {
-      if (isWrongType(error)) read.answered('', this.clock.now());
+      if (isWrongType(error)) read.holdsNoString(clock.now());
       else read.failed(error);
       return;
     }
-    this.answer(read, value, this.clock.now());
+    this.#answer(read, value, clock.now());
   }
 
-  async #mget(reads: readonly Read[], client: Redis): Promise<void> {
+  async #getMany(reads: readonly BatchedRead[], client: Redis): Promise<void> {
+    const { redis, breakers, clock } = this.options;
     let values: (string | null)[];
     try {
       const keys = reads.map(({ physical }) => physical);
-      values = await this.gates.whole.run(() => this.redis.within(client.mget(keys), { deadlineMs: this.deadlineMs }));
+      const get = () => redis.within(client.mget(keys), this.#within);
+      values = await (breakers === undefined ? get() : breakers.whole.run(get));
     } catch (error) {
       for (const read of reads) read.failed(error);
       return;
     }
-    const at = this.clock.now();
-    for (let index = 0; index < reads.length; index += 1) this.answer(reads[index] as Read, values[index] ?? null, at);
+    const at = clock.now();
+    for (let index = 0; index < reads.length; index += 1) {
+      this.#answer(reads[index] as BatchedRead, values[index] ?? null, at);
+    }
   }
 
-  /** Not with what an invalidation of ours had taken away from the server before this one. */
-  readonly answer = (read: Read, raw: string | null, at: number): void => {
-    if (raw === null || !this.owed.isBehind(read.key)) read.answered(raw, at);
-    else void this.#answerAnew(read);
+  readonly #answer = (read: BatchedRead, raw: string | null, at: number): void => {
+    const repairing = raw === null ? undefined : this.options.repair?.(read.key);
+    if (repairing === undefined) read.answered(raw, at);
+    else void this.#readAgain(read, repairing);
   };
 
-  async #answerAnew(read: Read): Promise<void> {
+  async #readAgain(read: BatchedRead, repairing: Promise<unknown>): Promise<void> {
     try {
-      await this.owed.payFor(read.key);
+      await repairing;
     } catch (error) {
       read.failed(error);
       return;
     }
-    await this.#getOne(read, this.redis.client('cache'));
+    await this.#getOne(read, this.options.redis.client(this.options.store));
   }
 }

@@ -1,5 +1,5 @@
 import { silentLogger } from '../../src/logger';
-import { Gate } from '../../src/redis/circuit-breaker';
+import { CircuitBreaker } from '../../src/redis/circuit-breaker';
 import { DeadlineError } from '../../src/redis/errors';
 import { deferred } from '../cache/rig';
 
@@ -7,21 +7,21 @@ const late = () => Promise.reject(new DeadlineError('late'));
 const answer = () => Promise.resolve('answer');
 
 describe('the breaker of a node', () => {
-  let gate: Gate;
+  let breaker: CircuitBreaker;
   let probe: jest.Mock<Promise<unknown>, []>;
   beforeEach(() => {
     jest.useFakeTimers();
     probe = jest.fn(() => late());
-    gate = new Gate('', silentLogger, probe);
+    breaker = new CircuitBreaker('', silentLogger, probe);
   });
   afterEach(() => {
-    gate.close();
+    breaker.close();
     jest.useRealTimers();
   });
 
   /** Runs `work` as often; it may fail. */
   async function run(times: number, work: () => Promise<unknown>): Promise<void> {
-    for (let done = 0; done < times; done += 1) await gate.run(work).catch(() => {});
+    for (let done = 0; done < times; done += 1) await breaker.run(work).catch(() => {});
     await jest.advanceTimersByTimeAsync(0);
   }
 
@@ -32,39 +32,39 @@ describe('the breaker of a node', () => {
   ])('a single failure leaves it closed: %s', async (_, before) => {
     await run(before, answer);
     await run(1, late);
-    expect(gate.isOpen).toBe(false);
+    expect(breaker.isOpen).toBe(false);
     await run(20, answer);
-    expect(gate.isOpen).toBe(false);
-    await expect(gate.run(answer)).resolves.toBe('answer');
+    expect(breaker.isOpen).toBe(false);
+    await expect(breaker.run(answer)).resolves.toBe('answer');
     expect(probe).not.toHaveBeenCalled();
   });
 
-  test('errors that do not say that Redis is away leave it closed', async () => {
+  test('errors that do not say that Redis is unavailable leave it closed', async () => {
     await run(20, () => Promise.reject(new Error('WRONGTYPE')));
-    expect(gate.isOpen).toBe(false);
+    expect(breaker.isOpen).toBe(false);
   });
 
   test('failures in a row open it: nothing is sent until its probe is answered', async () => {
     await run(10, late);
-    expect(gate.isOpen).toBe(true);
+    expect(breaker.isOpen).toBe(true);
     const work = jest.fn(answer);
-    await expect(gate.run(work)).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
+    await expect(breaker.run(work)).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
     expect(work).not.toHaveBeenCalled();
     await jest.advanceTimersByTimeAsync(1_000);
-    expect(gate.isOpen).toBe(true);
+    expect(breaker.isOpen).toBe(true);
     probe.mockImplementation(answer);
     await jest.advanceTimersByTimeAsync(1_000);
-    expect(gate.isOpen).toBe(false);
+    expect(breaker.isOpen).toBe(false);
   });
 
-  test('closed, it asks no more, whatever was under way and whatever fails later', async () => {
+  test('closed for good, it probes no more, whatever was under way and whatever fails later', async () => {
     const { promise, reject } = deferred<unknown>();
     probe.mockImplementation(() => promise);
     await run(10, late);
     await jest.advanceTimersByTimeAsync(1_000);
     const asked = probe.mock.calls.length;
     expect(asked).toBeGreaterThan(0);
-    gate.close();
+    breaker.close();
     reject(new DeadlineError('late'));
     await run(10, late);
     await jest.advanceTimersByTimeAsync(10_000);

@@ -1,6 +1,6 @@
 import { encodeKey, physicalOf } from '../../entities/key';
 import type { Logger } from '../../logger';
-import type { Read } from '../../redis/batched-read';
+import type { BatchedRead } from '../../redis/cluster-reads';
 import { withDeadline } from '../../redis/deadline';
 import type { Codec } from '../entry/codec';
 import { expiresOf, stampOf } from '../entry/entry-format';
@@ -23,7 +23,7 @@ export interface LookupContext {
 }
 
 /** One key looked up: ends in exactly one of `hit`, `miss` and `away`. A hit makes no promise of its own. */
-export abstract class Lookup implements Read {
+export abstract class Lookup implements BatchedRead {
   readonly physical: string;
   readonly hashTag: string;
   sentAt = 0;
@@ -50,6 +50,11 @@ export abstract class Lookup implements Read {
 
   failed(error: unknown): void {
     this.away(error);
+  }
+
+  /** An entry that can't be read counts as a miss. */
+  holdsNoString(at: number): void {
+    this.answered('', at);
   }
 
   answered(raw: string | null, at: number): void {

@@ -1,4 +1,4 @@
-import type { Reader } from '../../redis/read-batcher';
+import type { ReadBatcher } from '../../redis/read-batcher';
 import type { Policy } from '../call-options';
 import { type Plan, type Plans, prefixEpochs, tagsFor } from '../key-policy';
 import type { Ask } from '../load/load-request';
@@ -10,7 +10,7 @@ import type { Found } from './find';
 
 export interface ReadsOptions {
   readonly plans: Plans;
-  readonly reader: Reader;
+  readonly reader: ReadBatcher;
   readonly misses: Misses;
   readonly lookup: LookupContext;
   readonly whenRedisIsAway: WhenAway;

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { systemClock } from '../../clock';
+import { ReadBatcher } from '../../redis/read-batcher';
 import type { SessionRules } from '../options';
 import type { Revocations } from '../revocation/revocations';
 import type { SessionContent } from './merge-sessions';
 import { handleOfForeign, handleOfRecord, type SessionHandle } from './session-handle';
-import { SessionReader } from './session-reader';
 import { looksForeign, readRecord, remainingMs, type SessionRecord } from './session-record';
 import type { SessionText } from './session-text';
 
@@ -23,7 +24,7 @@ const OWNERS_REMEMBERED = 10_000;
 
 /** Reads sessions, and says no to everything that isn't certainly alive. */
 export class SessionLoader {
-  readonly #reader: SessionReader;
+  readonly #reader: ReadBatcher;
   /** Whose a session was when it was last loaded: only a guess, which saves a round trip and a hash. */
   readonly #owners = new LRUCache<string, { readonly user: string; readonly generationKey: string }>({
     max: OWNERS_REMEMBERED,
@@ -34,7 +35,13 @@ export class SessionLoader {
     private readonly text: SessionText,
     private readonly revocations: Revocations,
   ) {
-    this.#reader = new SessionReader(rules.redis);
+    this.#reader = new ReadBatcher({
+      redis: rules.redis,
+      store: 'sessions',
+      clock: systemClock,
+      // After all sockets that have something to read: a tick would end after each of them.
+      schedule: setImmediate,
+    });
   }
 
   async load(sid: string): Promise<LoadedSession | undefined> {
