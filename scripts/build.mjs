@@ -3,7 +3,7 @@
 //   package/  the package that web apps install, exactly as it is published
 //   local/, bench/  tools of this repository; maps/  the source maps of app/
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -75,10 +75,22 @@ function fill(folder, files, others = []) {
     if (!isWanted && !others.includes(name.split('/')[0])) rmSync(join(folder, name), { recursive: true, force: true });
   }
   for (const [name, contents] of wanted) {
-    const path = join(folder, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, contents);
+    write(join(folder, name), contents);
   }
+}
+
+/**
+ * Another process may be reading what we build, a second `npm start` for one: a file that is the same stays as it is,
+ * and of one that changes it sees the old or the new text, never a part.
+ */
+function write(path, contents) {
+  const bytes = Buffer.from(contents);
+  if (existsSync(path) && readFileSync(path).equals(bytes)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync('.cache', { recursive: true });
+  const whole = join('.cache', `build-${process.pid}`);
+  writeFileSync(whole, bytes);
+  renameSync(whole, path);
 }
 
 const entries = (folder) =>
@@ -158,7 +170,7 @@ export async function buildAll() {
   ]);
   // A checkout's library by a short name, for scripts that stand outside of it.
   for (const name of ['index', 'functions', 'keyv', 'testing', 'cli']) {
-    writeFileSync(`dist/${name}.js`, `module.exports = require('./package/${name}.js');\n`);
+    write(`dist/${name}.js`, `module.exports = require('./package/${name}.js');\n`);
   }
 }
 

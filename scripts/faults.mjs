@@ -1,7 +1,7 @@
 // `npm run faults [-- <count>] [--seed <n>]`: the model test of write-behind under kills, freezes and cuts, at length.
 // `npm run faults -- ha [--write]`: the library through failovers, reshardings and maintenance, on a cluster, on Sentinel
 // and on two regions; with --write the table goes into docs/high-availability.md.
-import { spawnSync } from 'node:child_process';
+import { runChild } from './child.mjs';
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--seed');
@@ -19,4 +19,4 @@ for (const [name, given] of [
 const write = args.includes('--write') && { FAULTS_WRITE: 'yes' };
 const env = { ...process.env, FAULTS: count ?? '300', ...write, ...(seed === undefined ? {} : { FAULTS_SEED: seed }) };
 const jest = ['node_modules/jest/bin/jest.js', `test/faults/${subject}.test.ts`, '--maxWorkers=1'];
-process.exit(spawnSync(process.execPath, jest, { stdio: 'inherit', env }).status ?? 1);
+process.exit(await runChild(process.execPath, jest, { env }));

@@ -1,11 +1,13 @@
-// `npm start`: builds, then hands over to the local stack.
-import { spawn } from 'node:child_process';
+// `npm start`: builds, then becomes the local stack.
+import { createRequire } from 'node:module';
+import { stop as stopBundler } from 'esbuild';
 import { buildAll } from './build.mjs';
+import { onParentEnd, outliveReader } from './child.mjs';
 
+outliveReader();
+// As if it had asked us to end before it went.
+onParentEnd(() => process.kill(process.pid, 'SIGTERM'));
 await buildAll();
-const child = spawn(process.execPath, ['--enable-source-maps', 'dist/local/start.js', ...process.argv.slice(2)], {
-  stdio: 'inherit',
-});
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => child.kill('SIGTERM'));
-child.on('exit', (code, signal) => process.exit(code ?? (signal ? 143 : 1)));
+await stopBundler();
+process.setSourceMapsEnabled(true);
+createRequire(import.meta.url)('../dist/local/start.js');

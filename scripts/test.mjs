@@ -1,25 +1,35 @@
 // `npm test`: the checks, the build, then every test. Ends with one plain line made from jest's own result.
 // Arguments go to jest: `npm test -- test/cache`.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { buildAll, buildTypes } from './build.mjs';
 import { check } from './check.mjs';
+import { outliveReader, runChild } from './child.mjs';
 
 const result = '.cache/test-result.json';
 mkdirSync('.cache', { recursive: true });
 rmSync(result, { force: true });
 
+outliveReader();
 const checked = check();
 await buildAll();
 const built = buildTypes();
 console.log(`${built ? 'ok  ' : 'FAIL'} build`);
 
-const jest = spawnSync(
+// Whatever a test or a server leaves in the folder for temporary files goes with it.
+const temporary = mkdtempSync(join(tmpdir(), 'steward-test-'));
+chmodSync(temporary, 0o755); // PostgreSQL runs as another user
+const code = await runChild(
   process.execPath,
-  ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${result}`, '--silent=false', ...process.argv.slice(2)],
+  [
+    ...['node_modules/jest/bin/jest.js', '--json', `--outputFile=${result}`, '--silent=false'],
+    ...['--cacheDirectory=.cache/jest', ...process.argv.slice(2)],
+  ],
   // jest's JSON also goes to standard output, where nobody wants it; its progress comes on standard error.
-  { stdio: ['ignore', 'ignore', 'inherit'] },
+  { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, TMPDIR: temporary } },
 );
+rmSync(temporary, { recursive: true, force: true });
 
 let line = 'Tests: 0 passed, 1 failed, 0 skipped';
 try {
@@ -34,4 +44,4 @@ try {
 }
 if (!checked) console.error('The checks before the tests failed; see above.');
 console.log(line);
-process.exit(checked && built && jest.status === 0 ? 0 : 1);
+process.exit(checked && built && code === 0 ? 0 : 1);
