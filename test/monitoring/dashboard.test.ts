@@ -11,6 +11,7 @@ import { type AlertView, createDashboard, type Dashboard, isSameSite } from '../
 import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
 import { maintain } from '../../src/monitoring/samples/roll-up';
 import type { SampleStore } from '../../src/monitoring/samples/sample-store';
+import { type RunningApp, startApp } from '../running-app';
 import { openBrowser } from './browser';
 import { censusAt } from './support';
 
@@ -184,8 +185,10 @@ test.each([
   expect(isSameSite(new Headers(headers as Record<string, string>), 'https://a.example')).toBe(expected);
 });
 
+/** The page is the built app's, as its host serves it; the figures are those of the cases here. */
 describe('in a browser', () => {
   let browser: Browser | undefined;
+  let app: RunningApp;
   let server: Server;
   let origin: string;
   let page: Page;
@@ -194,7 +197,7 @@ describe('in a browser', () => {
   const faults: string[] = [];
 
   beforeAll(async () => {
-    browser = await openBrowser();
+    [browser, app] = await Promise.all([openBrowser(), startApp()]);
     if (!browser)
       console.warn(
         'SKIPPED: Chromium can neither be found nor downloaded; the dashboard is not looked at in a browser.',
@@ -211,8 +214,12 @@ describe('in a browser', () => {
         return void response.end(JSON.stringify(await dashboard.act(JSON.parse(Buffer.concat(chunks).toString()))));
       }
       const range = url.searchParams.get('data');
-      if (range === null)
-        return void response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(dashboard.page());
+      if (range === null) {
+        const served = await fetch(`${app.address}/api/dashboard`);
+        return void response
+          .writeHead(served.status, { 'content-type': served.headers.get('content-type') ?? '' })
+          .end(await served.text());
+      }
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(await dashboard.data(range)));
     });
@@ -224,6 +231,7 @@ describe('in a browser', () => {
     await browser?.close();
     server.closeAllConnections();
     server.close();
+    await app.stop();
   });
 
   async function open(options: Parameters<Browser['newPage']>[0] = {}, query = ''): Promise<Page> {
