@@ -15,6 +15,7 @@ import type { Version } from './entities/version';
 import { coerceError } from './errors';
 import { jsonLogger, type Logger } from './logger';
 import { type Counters, type CredentialSource, createCounters, createRedis, type RedisHandle } from './redis';
+import { CircuitBreakers, guarded } from './redis/circuit-breaker';
 import { createDemand, type RunningDemand } from './refresh-ahead';
 import { readSettings, type Settings } from './settings';
 import { type StorageClients, storageClients } from './storage/clients';
@@ -106,7 +107,15 @@ export function createClient(options: ClientOptions): Client {
   const entities = entityRegistry(
     typeof options.entities === 'function' ? options.entities({ pool }) : options.entities,
   );
-  const fence = createFence({ redis, logger, clock });
+  const ofCache = { ...cacheOptions(settings), ...options.cache };
+  const { deadlineMs = settings.REDIS_DEADLINE_MS, writerId } = ofCache;
+  const breakers = new CircuitBreakers({ redis, store: 'cache', logger, deadlineMs });
+  const fence = createFence({
+    redis: guarded(redis, breakers),
+    logger,
+    clock,
+    ...(writerId !== undefined && { writerId }),
+  });
   const writeBehind = createWriteBehind({
     ...{ storage, entities, fence, settings, logger, clock, counters },
     ...(options.journal && { journal: options.journal }),
@@ -117,8 +126,8 @@ export function createClient(options: ClientOptions): Client {
     refresh: (keys) => cache.refresh(keys),
   });
   const cache: Cache = createCache({
-    ...{ redis, entities, journal, demand, counters, logger, clock },
-    options: { ...cacheOptions(settings), ...options.cache },
+    ...{ redis, breakers, fence, entities, journal, demand, counters, logger, clock },
+    options: ofCache,
   });
   const flushing = setInterval(() => void counters.flush(), COUNTERS_EVERY_MS).unref();
 

@@ -20,7 +20,6 @@ import { stableHash } from './stable-hash';
 import { Telemetry } from './telemetry';
 import type { Cache, WarmItem, WriteOptions } from './types';
 import { createFence } from './write/fence';
-import { createVersions } from './write/versions';
 import { Writes } from './write/write-service';
 
 const AT_ONCE = 100;
@@ -34,7 +33,8 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const { skewMarginMs, epochCacheMs, maxValueBytes, prefixes, defaults, hardAgeSeconds } = options;
 
   const { deadlineMs } = options;
-  const breakers = new CircuitBreakers({ redis: dependencies.redis, store: 'cache', logger, deadlineMs });
+  const { breakers = new CircuitBreakers({ redis: dependencies.redis, store: 'cache', logger, deadlineMs }) } =
+    dependencies;
   const redis = guarded(dependencies.redis, breakers);
   const telemetry = new Telemetry(counters, () => breakers.isOpen);
   telemetry.observe();
@@ -42,11 +42,9 @@ export function createCache(dependencies: CacheDependencies): Cache {
     breakers.ofKey(key).run(() => redis.within(redis.client('cache').get(key), { deadlineMs }));
   const epochs = new Epochs({ redis, get, clock, cacheMs: epochCacheMs, skewMarginMs });
   const plans = new Plans({ entities, epochs, telemetry, prefixes, defaults });
-  const versions = createVersions({
-    redis,
-    clock,
-    ...(given.writerId !== undefined && { writerId: given.writerId }),
-  });
+  const writerId = given.writerId === undefined ? {} : { writerId: given.writerId };
+  const { fence = createFence({ redis, logger, clock, ...writerId }) } = dependencies;
+  const { versions } = fence;
   const codec = new Codec({ serializer: given.serializer ?? jsonSerializer, maxValueBytes });
   const flights = new Flights();
   const time = new ServerTime(redis, clock);
@@ -71,7 +69,6 @@ export function createCache(dependencies: CacheDependencies): Cache {
   }
 
   const owed = new Owed({ redis, clock, logger, isAway: () => breakers.isOpen });
-  const fence = createFence({ redis, logger, clock, versions });
   const leases = new Leases({ redis, logger, owed, epochs, flights, versions });
   const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
   const misses = new Misses({

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import type { Entities } from '../entities/registry';
 import type { Logger } from '../logger';
+import type { CircuitBreakers } from '../redis/circuit-breaker';
 import type { Counters } from '../redis/counters';
 import type { RedisHandle } from '../redis/types';
 import type { Settings } from '../settings';
@@ -8,6 +9,7 @@ import type { Serializer } from './entry/codec';
 import { CacheInputError } from './errors';
 import type { Demand, Journal } from './ports';
 import type { CallOptions } from './types';
+import type { Fence } from './write/fence';
 
 /** Of the whole cache; those of an entity or a call stand with `EntityCacheOptions`. */
 export interface CacheOptions {
@@ -65,6 +67,10 @@ export interface CacheDependencies {
   /** Takes the cache's figures. Default: they go nowhere. */
   readonly counters?: Counters;
   readonly options?: CacheOptions;
+  /** The breakers of `redis`, if the process has them already; `close` ends their probes. Default: its own. */
+  readonly breakers?: CircuitBreakers;
+  /** The fence that this process shares with the flush of write-behind. Default: its own. */
+  readonly fence?: Fence;
 }
 
 export const DEFAULTS = {

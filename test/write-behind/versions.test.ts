@@ -74,6 +74,12 @@ async function failOver(to: RunningRedis, ...clients: Client[]): Promise<void> {
   for (const { redis } of clients) await redis.ready(10 * SECOND);
 }
 
+test('a process has one writer id, whichever way a version is taken', async () => {
+  const { jobs, key } = processes();
+  const writer = (version: string) => version.slice(16);
+  expect(writer(await jobs.cache.takeVersion(key))).toBe(writer(await jobs.fence.takeVersion(key)));
+});
+
 test('the clocks of the writers do not matter: versions are of the server’s', async () => {
   const { start, jobs, key, stored } = processes();
   const [fast, slow] = [HOUR, -HOUR].map((ms) => start({ clock: { now: () => Date.now() + ms } })) as [Client, Client];

@@ -37,6 +37,8 @@ export interface SettleOptions {
 
 /** The cache's side of writes: their versions, and what the cache shows of them before and after the commit. */
 export interface Fence {
+  /** The versions that this process has given out and seen. */
+  readonly versions: Versions;
   /** The version of a write about to happen. Throws `E_VERSION_UNAVAILABLE` when it can't be ordered now. */
   takeVersion(key: string): Promise<Version>;
   /**
@@ -63,15 +65,14 @@ export interface FenceOptions {
   readonly clock: Clock;
   /** 0 to 999; breaks ties between writers of one microsecond. Default: random. */
   readonly writerId?: number;
-  /** Shared with the cache of the same process. Default: its own. */
-  readonly versions?: Versions;
 }
 
 export function createFence(options: FenceOptions): Fence {
   const { redis, logger } = options;
-  const versions = options.versions ?? createVersions(options);
+  const versions = createVersions(options);
 
   return {
+    versions,
     takeVersion: (key) => versions.take(key),
 
     async publish(row, { ttlSeconds, hardAgeSeconds = DEFAULT_HARD_AGE_SECONDS, leastStampMs = 0, tags = [] }) {
