@@ -3,7 +3,7 @@ import { readCensus } from './census-view';
 import { createClient, type EntitiesSource } from './client';
 import { systemClock } from './clock';
 import { createSweeps, openRecords } from './hygiene';
-import type { JobReport } from './job';
+import type { JobName, JobReport } from './job';
 import type { Logger } from './logger';
 import {
   createCollector,
@@ -15,16 +15,17 @@ import {
   readHealth,
   renderPrometheus,
 } from './monitoring';
-import { createPages, json, type Page } from './pages';
+import { createPages, type HealthPages, healthPages, json, type Page } from './pages';
 import { redisHost } from './redis';
 import { createRefresher, createRefreshPlanner } from './refresh-ahead';
 import { createSelfCheck } from './self-check';
 import { SessionCore } from './sessions';
 import type { Settings } from './settings';
+import { namesStorage, StorageSettingsError } from './storage/clients';
 import { createPoisonDrain, type Delivery } from './write-behind';
 
 /** Everything the functions delegate to. A job's name is its function's name. */
-export interface App {
+export interface App extends HealthPages {
   flushWrites(message: unknown, delivery: Delivery): Promise<JobReport>;
   drainPoison(): Promise<JobReport>;
   planRefreshes(at: Date): Promise<JobReport>;
@@ -35,7 +36,6 @@ export interface App {
   evaluateAlerts(at: Date): Promise<JobReport>;
   notifyAlerts(message: unknown): Promise<JobReport>;
   reportPerformance(at: Date): Promise<JobReport>;
-  health(): Promise<Page>;
   metrics(): Promise<Page>;
   /** The page; with a range, the figures it draws. */
   dashboard(range: string | null): Promise<Page>;
@@ -43,7 +43,7 @@ export interface App {
   dashboardAction(body: unknown): Promise<Page>;
   selfCheck(): Promise<Page>;
   /** Counts a run and sends what was counted: on Flex Consumption the process may be gone a moment later. */
-  jobEnded(job: string, outcome: 'ok' | 'failed', ms: number): Promise<void>;
+  jobEnded(job: JobName, outcome: 'ok' | 'failed', ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -55,6 +55,7 @@ export interface AppOptions {
 
 /** The composition root of the jobs: settings in, every service out. Built once a process; nothing connects here. */
 export function createApp({ settings, entities, logger }: AppOptions): App {
+  if (!namesStorage(settings)) throw new StorageSettingsError();
   const patient = { ...settings, REDIS_DEADLINE_MS: settings.REDIS_JOB_DEADLINE_MS };
   const client = createClient({ settings: patient, entities, logger, role: 'jobs' });
   const { redis, storage, counters, cache, fence, journal, deadLetters, flusher } = client;
@@ -116,15 +117,14 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     evaluateAlerts: (at) => alerts.evaluate(at),
     notifyAlerts: (message) => alerts.notify(message),
     reportPerformance: (at) => report.write(at),
-    async health() {
+    ...healthPages(async () => {
       const [health, passes] = await Promise.all([
         readHealth({ redis, store: samples, clock }),
         // How far the passes are is good to know and no reason to be unready.
         sweeps.progress().catch(() => []),
       ]);
-      const sweepsNow = passes.map(({ last: _, ...progress }) => progress);
-      return json(health.status === 'down' ? 503 : 200, { ...health, sweeps: sweepsNow });
-    },
+      return { ...health, sweeps: passes.map(({ last: _, ...progress }) => progress) };
+    }),
     async metrics() {
       const [batches, baselines] = await Promise.all([
         latestBatches(samples, clock.now()),

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { AlertState } from './alerting';
 import type { Clock } from './clock';
 import type { PassProgress } from './hygiene';
-import { type AlertView, type CensusView, createDashboard, type SampleStore } from './monitoring';
+import { type AlertView, type CensusView, createDashboard, type Health, type SampleStore } from './monitoring';
 import type { DeadLetters } from './write-behind';
 
 /** An answer over HTTP. */
@@ -17,6 +17,27 @@ export const json = (status: number, body: unknown): Page => ({
   type: 'application/json; charset=utf-8',
   body: JSON.stringify(body),
 });
+
+export interface HealthPages {
+  /** One word, for anybody: `ok`, `degraded` or `down`. 503 when it is `down`. */
+  health(): Promise<Page>;
+  /** The faults and every check. */
+  healthDetail(): Promise<Page>;
+}
+
+export function healthPages(read: () => Promise<Pick<Health, 'status' | 'faults'>>): HealthPages {
+  const code = (status: Health['status']) => (status === 'down' ? 503 : 200);
+  return {
+    async health() {
+      const { status } = await read();
+      return { status: code(status), type: 'text/plain; charset=utf-8', body: status };
+    },
+    async healthDetail() {
+      const health = await read();
+      return json(code(health.status), health);
+    },
+  };
+}
 
 export interface PagesOptions {
   readonly cache: string;

@@ -158,7 +158,13 @@ test('nothing that is cached, written, signed in with or kept in a session is in
   for (const at of [now - MINUTE, now]) await jobs.collectMetrics(new Date(at));
   await jobs.evaluateAlerts(new Date(now));
   await jobs.reportPerformance(new Date(now));
-  const pages = await Promise.all([jobs.metrics(), jobs.dashboard('1h'), jobs.dashboard(null), jobs.health()]);
+  const pages = await Promise.all([
+    jobs.metrics(),
+    jobs.dashboard('1h'),
+    jobs.dashboard(null),
+    jobs.health(),
+    jobs.healthDetail(),
+  ]);
   const counted = await readCounters(web.redis);
   const list = [await deadLetters('list'), await deadLetters('list', '--json')];
   const [letter] = JSON.parse(list[1] as string) as { letterId: string }[];

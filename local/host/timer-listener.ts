@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/clock';
 import { coerceError } from '../../src/errors';
-import type { Schedule } from './ncrontab';
+import type { Schedule } from '../../src/settings/ncrontab';
 import { UnreachableError } from './storage-watch';
 import { NEVER, type TimerStatus, type TimerStatusStore } from './timer-status';
 

@@ -1,11 +1,11 @@
 import { systemClock } from '../../src/clock';
+import { parseSchedule } from '../../src/settings/ncrontab';
 import { resolveSettings } from './app-settings';
 import type { RegisteredFunction } from './core-module';
 import type { HostOptions } from './host-json';
 import type { HttpFunction } from './http-listener';
 import type { InvocationInput } from './invoke';
 import type { AuthLevel } from './keys';
-import { parseSchedule } from './ncrontab';
 import { queueInput } from './queue-data';
 import { QueueListener, validQueueName } from './queue-listener';
 import type { Binding, TypedData } from './rpc';

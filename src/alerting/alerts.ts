@@ -65,7 +65,7 @@ const messageSchema = z.object({ group: z.string().min(1) });
 /** Platform metrics come late: what is newer than this is read again at each tick. */
 const SETTLED = 15 * MINUTE;
 
-/** Nothing connects before the first call. */
+/** Nothing connects before the first call. Throws `E_RULES` if ALERT_RULES_FILE names a file with a fault. */
 export function createAlerts(options: AlertsOptions): Alerts {
   const { samples, storage, settings, logger } = options;
   const store = options.store ?? createBlobAlertState({ storage });
@@ -78,21 +78,19 @@ export function createAlerts(options: AlertsOptions): Alerts {
       repeatMs: settings.ALERT_REPEAT_MINUTES * MINUTE,
     },
   });
-  let loaded: Promise<AlertRules> | undefined;
+  let loaded: AlertRules | undefined;
   const rules = () => {
-    // A file that is wrong is read again at the next tick: it may have been mended.
-    loaded ??= loadRules(settings.ALERT_RULES_FILE, settings.ALERT_RUNBOOKS_URL).catch((error: unknown) => {
-      loaded = undefined;
-      throw error;
-    });
+    loaded ??= loadRules(settings.ALERT_RULES_FILE, settings.ALERT_RUNBOOKS_URL);
     return loaded;
   };
+  // A file of one's own is read at once, so that a fault in it is known at the start.
+  if (settings.ALERT_RULES_FILE !== undefined) rules();
   const batchesOf = keptBatches(samples);
 
   return {
     evaluate: async (tick) => {
       const at = tick.getTime();
-      const { rules: all, inhibitions } = await rules();
+      const { rules: all, inhibitions } = rules();
       const own = rulesOfApp(all, settings.ALERTS_LEFT_TO_AZURE);
       const stored = await store.read<AlertState>('state');
       const tolerance = settings.ALERT_OUTAGE_TOLERANCE_MINUTES * MINUTE;
@@ -133,7 +131,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
     notify: async (message) => {
       const parsed = messageSchema.safeParse(message);
       if (!parsed.success) throw new AlertMessageError('Expected a message with the key of a group');
-      const { inhibitions } = await rules();
+      const { inhibitions } = rules();
       const state = (await store.read<AlertState>('state'))?.value ?? emptyState;
       const { delivered, failed } = await notifier.notify(state, inhibitions, parsed.data.group);
       const summary = failed > 0 ? `${failed} receivers failed` : delivered > 0 ? 'told' : 'nothing is owed any more';

@@ -41,6 +41,7 @@ export class Telemetry {
   readonly #meters = new Map<string, Meter>();
   readonly #timer: NodeJS.Timeout | undefined;
   #endObserving = () => {};
+  #wasOpen = false;
 
   constructor(
     private readonly counters: Counters | undefined,
@@ -68,17 +69,22 @@ export class Telemetry {
   async flush(): Promise<void> {
     const { counters } = this;
     if (counters === undefined) return;
+    let counted = false;
     for (const meter of this.#meters.values()) {
       for (const field of Object.keys(counterNames) as (keyof typeof counterNames)[]) {
         const since = meter[field];
         if (since === 0) continue;
+        counted = true;
         const name = counterNames[field];
         meter[field] = 0;
         meter.flushed.set(name, (meter.flushed.get(name) ?? 0) + since);
         counters.add(name, { entity: meter.entity }, since);
       }
     }
-    counters.set('cache_breaker_open', {}, this.isBreakerOpen() ? 1 : 0);
+    const isOpen = this.isBreakerOpen();
+    // A cache that nobody uses has nothing to say, and must not connect for it.
+    if (counted || isOpen !== this.#wasOpen) counters.set('cache_breaker_open', {}, isOpen ? 1 : 0);
+    this.#wasOpen = isOpen;
     await counters.flush();
   }
 

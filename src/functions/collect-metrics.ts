@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob, tickOf } from './run-job';
-import type { Triggers } from './triggers';
 
 /** One sample a node, each minute at :00. */
-export function registerCollectMetrics(source: AppSource, { COLLECT_METRICS_SCHEDULE }: Triggers): void {
+export function registerCollectMetrics(source: AppSource, { collectMetrics }: Triggers): void {
   app.timer('collectMetrics', {
-    schedule: COLLECT_METRICS_SCHEDULE,
+    ...collectMetrics,
     handler: (timer, context) => runJob(source, 'collectMetrics', context, (it) => it.collectMetrics(tickOf(timer))),
   });
 }

@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob } from './run-job';
-import type { Triggers } from './triggers';
 
 /** Takes what the host has put on any poison queue, each 5 minutes. */
-export function registerDrainPoison(source: AppSource, { DRAIN_POISON_SCHEDULE }: Triggers): void {
+export function registerDrainPoison(source: AppSource, { drainPoison }: Triggers): void {
   app.timer('drainPoison', {
-    schedule: DRAIN_POISON_SCHEDULE,
+    ...drainPoison,
     handler: (_timer, context) => runJob(source, 'drainPoison', context, (it) => it.drainPoison()),
   });
 }

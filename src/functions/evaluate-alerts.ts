@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob, tickOf } from './run-job';
-import type { Triggers } from './triggers';
 
 /** The rules over the samples, each minute at :20. */
-export function registerEvaluateAlerts(source: AppSource, { EVALUATE_ALERTS_SCHEDULE }: Triggers): void {
+export function registerEvaluateAlerts(source: AppSource, { evaluateAlerts }: Triggers): void {
   app.timer('evaluateAlerts', {
-    schedule: EVALUATE_ALERTS_SCHEDULE,
+    ...evaluateAlerts,
     handler: (timer, context) => runJob(source, 'evaluateAlerts', context, (it) => it.evaluateAlerts(tickOf(timer))),
   });
 }

@@ -1,11 +1,11 @@
 import { app, type InvocationContext } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob } from './run-job';
-import type { Triggers } from './triggers';
 
 /** Saves a batch of journalled writes to their entity stores. */
-export function registerFlushWrites(source: AppSource, { WRITE_BEHIND_QUEUE }: Triggers): void {
+export function registerFlushWrites(source: AppSource, { flushWrites }: Triggers): void {
   app.storageQueue('flushWrites', {
-    queueName: WRITE_BEHIND_QUEUE,
+    ...flushWrites,
     connection: 'AzureWebJobsStorage',
     handler: (message, context) =>
       runJob(source, 'flushWrites', context, (it) => it.flushWrites(message, delivery(context))),

@@ -1,12 +1,26 @@
 import { app } from '@azure/functions';
-import { type AppSource, answer } from './run-job';
+import type { HealthPages } from '../pages';
+import { answer } from './run-job';
 
-/** Readiness: 200 where the app can do its work, 503 where it cannot. */
-export function registerHealth(source: AppSource): void {
+/** What answers even where the app can't start. */
+export type HealthSource = () => HealthPages;
+
+/** Readiness, for anybody: one word, with 200 where the app can do its work and 503 where it can't. */
+export function registerHealth(source: HealthSource): void {
   app.http('health', {
     methods: ['GET'],
     authLevel: 'anonymous',
     route: 'health',
     handler: (_request, context) => answer(source, context, (it) => it.health()),
+  });
+}
+
+/** The same, with the faults and every check, for those who have a key. */
+export function registerHealthDetail(source: HealthSource): void {
+  app.http('healthDetail', {
+    methods: ['GET'],
+    authLevel: 'function',
+    route: 'health/detail',
+    handler: (_request, context) => answer(source, context, (it) => it.healthDetail()),
   });
 }

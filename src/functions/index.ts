@@ -1,14 +1,14 @@
 import { app } from '@azure/functions';
-import { type App, createApp } from '../app';
+import type { App } from '../app';
 import type { EntitiesSource } from '../client';
-import { readSettings } from '../settings';
+import { triggersOf } from '../job';
 import { registerCollectMetrics } from './collect-metrics';
 import { contextLogger } from './context-logger';
 import { registerDashboard, registerDashboardActions } from './dashboard';
 import { registerDrainPoison } from './drain-poison';
 import { registerEvaluateAlerts } from './evaluate-alerts';
 import { registerFlushWrites } from './flush-writes';
-import { registerHealth } from './health';
+import { registerHealth, registerHealthDetail } from './health';
 import { registerMetrics } from './metrics';
 import { registerNotifyAlerts } from './notify-alerts';
 import { registerPlanRefreshes } from './plan-refreshes';
@@ -16,6 +16,7 @@ import { registerPlanSweep } from './plan-sweep';
 import { registerRefreshEntries } from './refresh-entries';
 import { registerReportPerformance } from './report-performance';
 import { registerSelfCheck } from './self-check';
+import { sickHealth, startApp } from './start-app';
 import { registerSweepShard } from './sweep-shard';
 
 export interface RegisterJobsOptions {
@@ -25,36 +26,36 @@ export interface RegisterJobsOptions {
 
 /**
  * Registers every job and endpoint with the Functions runtime. Call it once, at the top level of the entry point.
- * Settings are read and checked at once, so that a wrong deployment stops with one message; nothing connects before
- * the first invocation. Throws `E_SETTINGS`.
+ * Settings are read and checked at once; nothing connects before the first invocation. Never throws: with a fault,
+ * `health` says so, timers and endpoints fail with it, and the functions of queues are not registered, so that their
+ * messages wait. Five failures would put them on the poison queue.
  */
 export function registerJobs({ entities }: RegisterJobsOptions): void {
-  const settings = readSettings();
-  let made: App | undefined;
+  const { settings, result } = startApp(entities, contextLogger);
   const source = (): App => {
-    made ??= createApp({ settings, entities, logger: contextLogger });
-    return made;
+    if ('fault' in result) throw result.fault;
+    return result.app;
   };
+  const triggers = triggersOf(settings);
   for (const register of [
-    registerFlushWrites,
     registerDrainPoison,
     registerPlanRefreshes,
-    registerRefreshEntries,
     registerPlanSweep,
-    registerSweepShard,
     registerCollectMetrics,
     registerEvaluateAlerts,
-    registerNotifyAlerts,
     registerReportPerformance,
-    registerDashboard,
-    registerDashboardActions,
-    registerHealth,
-    registerMetrics,
-    registerSelfCheck,
   ]) {
-    register(source, settings);
+    register(source, triggers);
   }
-  app.hook.appTerminate(async () => {
-    await made?.close();
-  });
+  for (const register of [registerDashboard, registerDashboardActions, registerMetrics, registerSelfCheck]) {
+    register(source);
+  }
+  const health = 'fault' in result ? () => sickHealth(result.fault) : source;
+  registerHealth(health);
+  registerHealthDetail(health);
+  if ('fault' in result) return;
+  for (const register of [registerFlushWrites, registerRefreshEntries, registerSweepShard, registerNotifyAlerts]) {
+    register(source, triggers);
+  }
+  app.hook.appTerminate(() => result.app.close());
 }

@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob } from './run-job';
-import type { Triggers } from './triggers';
 
 /** Reads the state, decides what is still owed to a group of alerts, delivers it. */
-export function registerNotifyAlerts(source: AppSource, { ALERT_QUEUE }: Triggers): void {
+export function registerNotifyAlerts(source: AppSource, { notifyAlerts }: Triggers): void {
   app.storageQueue('notifyAlerts', {
-    queueName: ALERT_QUEUE,
+    ...notifyAlerts,
     connection: 'AzureWebJobsStorage',
     handler: (message, context) => runJob(source, 'notifyAlerts', context, (it) => it.notifyAlerts(message)),
   });

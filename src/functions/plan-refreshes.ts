@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob, tickOf } from './run-job';
-import type { Triggers } from './triggers';
 
 /** Claims hot entries that are due and queues them, each minute. */
-export function registerPlanRefreshes(source: AppSource, { PLAN_REFRESHES_SCHEDULE }: Triggers): void {
+export function registerPlanRefreshes(source: AppSource, { planRefreshes }: Triggers): void {
   app.timer('planRefreshes', {
-    schedule: PLAN_REFRESHES_SCHEDULE,
+    ...planRefreshes,
     handler: (timer, context) => runJob(source, 'planRefreshes', context, (it) => it.planRefreshes(tickOf(timer))),
   });
 }

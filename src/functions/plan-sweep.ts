@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob, tickOf } from './run-job';
-import type { Triggers } from './triggers';
 
 /** One message a shard for each hygiene pass that is due, hourly. */
-export function registerPlanSweep(source: AppSource, { SWEEP_SCHEDULE }: Triggers): void {
+export function registerPlanSweep(source: AppSource, { planSweep }: Triggers): void {
   app.timer('planSweep', {
-    schedule: SWEEP_SCHEDULE,
+    ...planSweep,
     handler: (timer, context) => runJob(source, 'planSweep', context, (it) => it.planSweep(tickOf(timer))),
   });
 }

@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob } from './run-job';
-import type { Triggers } from './triggers';
 
 /** Loads and fills again a batch of entries. */
-export function registerRefreshEntries(source: AppSource, { REFRESH_AHEAD_QUEUE }: Triggers): void {
+export function registerRefreshEntries(source: AppSource, { refreshEntries }: Triggers): void {
   app.storageQueue('refreshEntries', {
-    queueName: REFRESH_AHEAD_QUEUE,
+    ...refreshEntries,
     connection: 'AzureWebJobsStorage',
     handler: (message, context) => runJob(source, 'refreshEntries', context, (it) => it.refreshEntries(message)),
   });

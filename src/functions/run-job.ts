@@ -2,11 +2,13 @@ import type { HttpResponseInit, InvocationContext, Timer } from '@azure/function
 import type { App } from '../app';
 import { SECOND } from '../clock';
 import { coerceError, errorCode } from '../errors';
-import type { JobReport } from '../job';
+import type { JobName, JobReport } from '../job';
 import type { Page } from '../pages';
+import { SettingsError } from '../settings';
 import { withInvocation } from './context-logger';
+import { AppStartError } from './start-app';
 
-/** How the functions reach the app: made at the first invocation, never at registration. */
+/** How the functions reach the app. Throws what keeps it from starting. */
 export type AppSource = () => App;
 
 /**
@@ -15,37 +17,43 @@ export type AppSource = () => App;
  */
 export async function runJob(
   source: AppSource,
-  job: string,
+  job: JobName,
   context: InvocationContext,
   run: (app: App) => Promise<JobReport>,
 ): Promise<void> {
   const started = performance.now();
   const ms = () => Math.round(performance.now() - started);
-  const app = source();
+  let app: App | undefined;
   try {
-    const report = await withInvocation(context, () => run(app));
+    const made = source();
+    app = made;
+    const report = await withInvocation(context, () => run(made));
     context.log(JSON.stringify({ job, ok: true, ms: ms(), summary: report.summary, figures: report.figures }));
     await app.jobEnded(job, 'ok', ms());
   } catch (thrown) {
     const error = coerceError(thrown);
     context.error(JSON.stringify({ job, ok: false, ms: ms(), code: errorCode(error), summary: error.message }));
-    await app.jobEnded(job, 'failed', ms());
+    await app?.jobEnded(job, 'failed', ms());
     throw error;
   }
 }
 
-/** One answer over HTTP. A failure says its code and nothing else: the caller may be anybody. */
-export async function answer(
-  source: AppSource,
+/**
+ * One answer over HTTP. A failure says its code and nothing else, since an SDK's message may name hosts and accounts.
+ * What keeps the app from starting is said in full: it names settings and masks secrets, and the caller has a key.
+ */
+export async function answer<T>(
+  source: () => T,
   context: InvocationContext,
-  make: (app: App) => Promise<Page>,
+  make: (app: T) => Promise<Page>,
 ): Promise<HttpResponseInit> {
   try {
     const { status, type, body } = await withInvocation(context, () => make(source()));
     return { status, headers: { 'content-type': type, 'cache-control': 'no-store' }, body };
   } catch (thrown) {
     context.error(JSON.stringify({ code: errorCode(thrown), summary: coerceError(thrown).message }));
-    return { status: 503, jsonBody: { error: errorCode(thrown) } };
+    const isStart = thrown instanceof SettingsError || thrown instanceof AppStartError;
+    return { status: 503, jsonBody: { error: errorCode(thrown), ...(isStart && { message: thrown.message }) } };
   }
 }
 

@@ -1,11 +1,11 @@
 import { app } from '@azure/functions';
+import type { Triggers } from '../job';
 import { type AppSource, runJob } from './run-job';
-import type { Triggers } from './triggers';
 
 /** One budgeted slice of a hygiene pass; queues its own continuation. */
-export function registerSweepShard(source: AppSource, { SWEEP_QUEUE }: Triggers): void {
+export function registerSweepShard(source: AppSource, { sweepShard }: Triggers): void {
   app.storageQueue('sweepShard', {
-    queueName: SWEEP_QUEUE,
+    ...sweepShard,
     connection: 'AzureWebJobsStorage',
     handler: (message, context) => runJob(source, 'sweepShard', context, (it) => it.sweepShard(message)),
   });

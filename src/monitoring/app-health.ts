@@ -15,6 +15,8 @@ export interface Check {
 /** A readiness answer: `down` where the app can't do its work, `degraded` where it can and somebody should look. */
 export interface Health {
   readonly status: 'ok' | 'degraded' | 'down';
+  /** One sentence for each thing that is not as it should be. */
+  readonly faults: readonly string[];
   readonly checks: Readonly<Record<'redis' | 'storage' | 'samples', Check>>;
 }
 
@@ -50,7 +52,9 @@ export async function readHealth({ redis, store, clock, timeoutMs = 3_000 }: Hea
     ms: storage.ms,
   };
   const status = !redisCheck.ok || !storage.ok ? 'down' : samples.ok ? 'ok' : 'degraded';
-  return { status, checks: { redis: redisCheck, storage, samples } };
+  const checks = { redis: redisCheck, storage, samples };
+  const faults = Object.entries(checks).flatMap(([name, { ok, detail }]) => (ok ? [] : [`${name}: ${detail}`]));
+  return { status, faults, checks };
 }
 
 async function check(timeoutMs: number, ask: () => Promise<string>): Promise<Check> {

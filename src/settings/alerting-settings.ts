@@ -1,5 +1,5 @@
 import { section } from './setting';
-import { flag, oneOf, text, textOr, webAddress, whole } from './setting-kinds';
+import { flag, oneOf, optionalQueueName, text, textOr, webAddress, whole } from './setting-kinds';
 
 export const alertingSettings = section('Alerting', {
   ALERT_RULES_FILE: {
@@ -14,9 +14,9 @@ export const alertingSettings = section('Alerting', {
     expected: 'an http or https URL',
   },
   ALERT_WEBHOOK_URL: {
-    schema: text(),
+    schema: webAddress(),
     meaning: 'Where alerts are told: a POST of JSON for each group that has something new. Without it nobody is told.',
-    expected: 'an https URL',
+    expected: 'an http or https URL',
     secret: true,
   },
   ALERT_WEBHOOK_SECRET: {
@@ -38,9 +38,9 @@ export const alertingSettings = section('Alerting', {
     expected: 'json, slack or teams',
   },
   ALERT_RECEIVER_QUEUE: {
-    schema: text(),
+    schema: optionalQueueName(),
     meaning: 'A storage queue that gets every notification as well, in the `json` shape.',
-    expected: 'a queue name',
+    expected: '3 to 56 lower-case letters, digits and single hyphens',
   },
   ALERT_GROUP_BY: {
     schema: textOr('cache,alert'),

@@ -1,9 +1,9 @@
 import { section } from './setting';
-import { text, whole } from './setting-kinds';
+import { addressOf, whole } from './setting-kinds';
 
 export const databaseSettings = section('Database', {
   DATABASE_URL: {
-    schema: text(),
+    schema: addressOf(/^postgres(ql)?:$/),
     meaning:
       'PostgreSQL that the sample entities load from and write-behind saves to: `postgres://user:password@host:port/db`.',
     expected: 'a postgres:// URL',

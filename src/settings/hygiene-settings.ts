@@ -1,5 +1,5 @@
 import { section } from './setting';
-import { flag, list, oneOf, share, textOr, whole } from './setting-kinds';
+import { flag, list, oneOf, share, textOr, timeZone, whole } from './setting-kinds';
 
 const minutes = 'a whole number from 0 to 43200';
 
@@ -68,7 +68,7 @@ export const hygieneSettings = section('Hygiene', {
     expected: 'ranges HH:MM-HH:MM, separated by commas',
   },
   SWEEP_TIME_ZONE: {
-    schema: textOr('UTC'),
+    schema: timeZone('UTC'),
     meaning: 'Time zone of SWEEP_QUIET_HOURS. Its own, because the functions host knows UTC only.',
     expected: 'an IANA time zone such as Europe/Berlin',
   },

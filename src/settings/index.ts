@@ -54,21 +54,37 @@ export class SettingsError extends StewardError {
   }
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the environment says, wrong settings included. */
+export interface SettingsReading {
+  /** A wrong setting has its default here. */
+  readonly settings: Settings;
+  /** One sentence for each fault: the setting, what is expected, what came. Secrets are masked. */
+  readonly faults: readonly string[];
+}
+
 /** Reads every setting from `environment`; the only place in the product that looks at `process.env`. */
-export function readSettings(environment: Readonly<Record<string, string | undefined>> = process.env): Settings {
+export function inspectSettings(environment: Environment = process.env): SettingsReading {
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const { settings } of sections) {
     for (const [name, setting] of Object.entries(settings as Record<string, Setting>)) {
       const given = environment[name];
       const parsed = setting.schema.safeParse(given);
-      if (parsed.success) values[name] = parsed.data;
-      else faults.push(`${name}: expected ${setting.expected}, got ${shown(setting, given)}`);
+      values[name] = parsed.success ? parsed.data : setting.schema.parse(undefined);
+      if (!parsed.success) faults.push(`${name}: expected ${setting.expected}, got ${shown(setting, given)}`);
     }
   }
-  faults.push(...crossFaults(values));
+  const settings = values as Settings;
+  return { settings, faults: [...faults, ...crossFaults(settings)] };
+}
+
+/** The same, for those who can't go on with a wrong setting. Throws `E_SETTINGS`. */
+export function readSettings(environment?: Environment): Settings {
+  const { settings, faults } = inspectSettings(environment);
   if (faults.length > 0) throw new SettingsError(faults);
-  return values as Settings;
+  return settings;
 }
 
 function shown(setting: Setting, given: string | undefined): string {
@@ -77,17 +93,51 @@ function shown(setting: Setting, given: string | undefined): string {
 }
 
 /** What no single setting can know: the combinations. */
-function crossFaults(values: Record<string, unknown>): string[] {
+function crossFaults(settings: Settings): string[] {
   const faults: string[] = [];
-  const url = values.REDIS_URL as string | undefined;
+  const { REDIS_URL: url, STORAGE_NAME_PREFIX: prefix } = settings;
   if (url !== undefined && !/^rediss?:\/\//.test(url)) {
     faults.push('REDIS_URL: expected a redis:// or rediss:// URL, got another scheme (masked)');
   }
-  const prefix = values.STORAGE_NAME_PREFIX as string | undefined;
-  if (prefix !== undefined && !/^[a-z][a-z0-9]{2,19}$/.test(prefix)) {
+  if (!/^[a-z][a-z0-9]{2,19}$/.test(prefix)) {
     faults.push(
       `STORAGE_NAME_PREFIX: expected 3 to 20 lower-case letters and digits, beginning with a letter, got ${JSON.stringify(prefix)}`,
     );
   }
+  const queues = [
+    'WRITE_BEHIND_QUEUE',
+    'REFRESH_AHEAD_QUEUE',
+    'SWEEP_QUEUE',
+    'ALERT_QUEUE',
+    'ALERT_RECEIVER_QUEUE',
+  ] as const;
+  queues.forEach((name, index) => {
+    const twin = queues.slice(0, index).find((other) => settings[other] === settings[name]);
+    if (twin)
+      faults.push(`${name}: expected a queue of its own, got that of ${twin}, ${JSON.stringify(settings[name])}`);
+  });
   return faults;
+}
+
+/** `text` without the values of secret settings, for what others throw: they know nothing of our secrets. */
+export function maskSecrets(text: string, environment: Environment = process.env): string {
+  const secrets = sections.flatMap(({ settings }) =>
+    Object.entries(settings as Record<string, Setting>).flatMap(([name, { secret }]) => {
+      const value = secret && environment[name];
+      return value ? [value, ...secretParts(value)] : [];
+    }),
+  );
+  return secrets.reduce<string>((masked, secret) => (secret ? masked.replaceAll(secret, '(masked)') : masked), text);
+}
+
+/** The password of a URL, as it stands there and decoded, and the key of a connection string. */
+function secretParts(value: string): readonly string[] {
+  const key = /AccountKey=([^;]+)/i.exec(value)?.[1] ?? '';
+  if (!URL.canParse(value)) return [key];
+  const { password } = new URL(value);
+  try {
+    return [key, password, decodeURIComponent(password)];
+  } catch {
+    return [key, password];
+  }
 }

@@ -1,5 +1,5 @@
 import { section } from './setting';
-import { optionalWhole, text, textOr, whole } from './setting-kinds';
+import { optionalWhole, text, textOr, webAddress, whole } from './setting-kinds';
 
 export const monitoringSettings = section('Monitoring', {
   CACHE_NAME: {
@@ -48,8 +48,8 @@ export const monitoringSettings = section('Monitoring', {
     expected: 'a resource id, /subscriptions/…',
   },
   AZURE_MONITOR_ENDPOINT: {
-    schema: text(),
+    schema: webAddress(),
     meaning: 'Endpoint of Azure Monitor in other clouds than the public one.',
-    expected: 'an https URL',
+    expected: 'an http or https URL',
   },
 });

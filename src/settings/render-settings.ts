@@ -6,8 +6,10 @@ export function renderSettingsDoc(sections: readonly SettingsSection[]): string 
     '# Settings',
     '',
     'Every setting is an environment variable: an app setting on Azure, a value in `local.settings.json` locally.',
-    'A wrong one stops the start with one message that lists every fault. This page is generated from',
-    '`src/settings/index.ts` by `npm run generate`; a test fails when they drift.',
+    'An empty one counts as absent. With a wrong one a web app, the command line and `npm start` stop with one message',
+    'that lists every fault. The Functions app starts and says so: `/api/health` answers 503, `/api/health/detail` names',
+    'every fault, timers and endpoints fail with that message, and the messages of its queues wait. This page is generated',
+    'from `src/settings/` by `npm run generate`; a test fails when they drift.',
   ];
   for (const { title, settings } of sections) {
     const rows = Object.entries(settings);

@@ -1,12 +1,12 @@
 import { section } from './setting';
-import { text, textOr, whole } from './setting-kinds';
+import { textOr, webAddress, whole } from './setting-kinds';
 
 export const sessionsSettings = section('Sessions', {
   KEY_VAULT_URL: {
-    schema: text(),
+    schema: webAddress(),
     meaning:
       'Key Vault that holds the secret of session cookies, and the access keys of REDIS_AUTH=key-vault: `https://<name>.vault.azure.net`.',
-    expected: 'an https URL',
+    expected: 'an http or https URL',
   },
   SESSION_SECRET_NAME: {
     schema: textOr('session-secret'),

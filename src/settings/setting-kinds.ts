@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseSchedule } from './ncrontab';
 
 /** The environment knows only strings: these turn one into the kind of value a setting has. */
 
@@ -42,12 +43,49 @@ export const list = () =>
     z.array(z.string()).default([]),
   );
 
-/** Six fields, as NCRONTAB has them; the functions host reads it, this only finds slips early. */
-export const schedule = (fallback: string) =>
+/** An address that a service answers at, such as `postgres://user:password@host/db`. */
+export const addressOf = (schemes: RegExp) =>
   z.preprocess(
     absent,
     z
       .string()
-      .regex(/^\S+(\s+\S+){5}$/)
-      .default(fallback),
+      .refine((value) => URL.canParse(value) && schemes.test(new URL(value).protocol))
+      .optional(),
   );
+
+/** Six NCRONTAB fields, of a time that comes. */
+export const schedule = (fallback: string) => z.preprocess(absent, z.string().refine(isSchedule).default(fallback));
+
+function isSchedule(value: string): boolean {
+  try {
+    return value.trim().split(/\s+/).length === 6 && parseSchedule(value).next(new Date()) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** What storage takes as a queue’s name, with room for `-poison`, which the host appends. */
+const QUEUE_NAME = /^(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*$/;
+
+export const queueName = (fallback: string) => z.preprocess(absent, z.string().regex(QUEUE_NAME).default(fallback));
+export const optionalQueueName = () => z.preprocess(absent, z.string().regex(QUEUE_NAME).optional());
+
+/** Enough of a connection string to know it for one; the SDK reads the rest. */
+export const connectionString = () =>
+  z.preprocess(
+    absent,
+    z
+      .string()
+      .regex(/^UseDevelopmentStorage=true$|(^|;)(AccountName|\w+Endpoint)=/i)
+      .optional(),
+  );
+
+export const timeZone = (fallback: string) => z.preprocess(absent, z.string().refine(isTimeZone).default(fallback));
+
+function isTimeZone(value: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: value }) !== undefined;
+  } catch {
+    return false;
+  }
+}

@@ -1,11 +1,11 @@
 import { section } from './setting';
-import { text, textOr } from './setting-kinds';
+import { connectionString, queueName, text, textOr, webAddress } from './setting-kinds';
 
 export const storageSettings = section('Storage', {
   AzureWebJobsStorage: {
-    schema: text(),
+    schema: connectionString(),
     meaning: 'Connection string of the storage account that holds queues, tables and blobs. Locally: Azurite.',
-    expected: 'a storage connection string',
+    expected: 'a storage connection string, or UseDevelopmentStorage=true',
     danger: 'Hides the identity form below when both are set.',
     secret: true,
     sample: 'UseDevelopmentStorage=true',
@@ -16,19 +16,19 @@ export const storageSettings = section('Storage', {
     expected: 'a storage account name',
   },
   AzureWebJobsStorage__blobServiceUri: {
-    schema: text(),
+    schema: webAddress(),
     meaning: 'Blob endpoint for managed identity, where it cannot be made from the account’s name.',
-    expected: 'an https URL',
+    expected: 'an http or https URL',
   },
   AzureWebJobsStorage__queueServiceUri: {
-    schema: text(),
+    schema: webAddress(),
     meaning: 'Queue endpoint for managed identity, where it cannot be made from the account’s name.',
-    expected: 'an https URL',
+    expected: 'an http or https URL',
   },
   AzureWebJobsStorage__tableServiceUri: {
-    schema: text(),
+    schema: webAddress(),
     meaning: 'Table endpoint for managed identity, where it cannot be made from the account’s name.',
-    expected: 'an https URL',
+    expected: 'an http or https URL',
   },
   AzureWebJobsStorage__clientId: {
     schema: text(),
@@ -41,23 +41,23 @@ export const storageSettings = section('Storage', {
     expected: '3 to 20 lower-case letters and digits, beginning with a letter',
   },
   WRITE_BEHIND_QUEUE: {
-    schema: textOr('write-behind'),
+    schema: queueName('write-behind'),
     meaning: 'Queue that is the journal of write-behind.',
-    expected: 'a queue name',
+    expected: '3 to 56 lower-case letters, digits and single hyphens',
   },
   REFRESH_AHEAD_QUEUE: {
-    schema: textOr('refresh-ahead'),
+    schema: queueName('refresh-ahead'),
     meaning: 'Queue of entries to refresh.',
-    expected: 'a queue name',
+    expected: '3 to 56 lower-case letters, digits and single hyphens',
   },
   SWEEP_QUEUE: {
-    schema: textOr('sweep'),
+    schema: queueName('sweep'),
     meaning: 'Queue of slices of hygiene passes.',
-    expected: 'a queue name',
+    expected: '3 to 56 lower-case letters, digits and single hyphens',
   },
   ALERT_QUEUE: {
-    schema: textOr('alert-notifications'),
+    schema: queueName('alert-notifications'),
     meaning: 'Queue of alert groups that have something to tell.',
-    expected: 'a queue name',
+    expected: '3 to 56 lower-case letters, digits and single hyphens',
   },
 });

@@ -7,6 +7,9 @@ import type { Settings } from '../settings';
 /** The storage account is not named in the settings. */
 export class StorageSettingsError extends StewardError {
   readonly code = 'E_STORAGE_SETTINGS';
+  constructor() {
+    super('Expected AzureWebJobsStorage or AzureWebJobsStorage__accountName to name the storage account, got neither');
+  }
 }
 
 /**
@@ -39,6 +42,14 @@ const DEVELOPMENT =
   'BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;' +
   'TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;';
 
+/** Whether the settings name a storage account. */
+export const namesStorage = (settings: StorageSettings): boolean =>
+  [
+    settings.AzureWebJobsStorage,
+    settings.AzureWebJobsStorage__accountName,
+    settings.AzureWebJobsStorage__queueServiceUri,
+  ].some((given) => given !== undefined);
+
 export function storageClients(settings: StorageSettings): StorageClients {
   const given = settings.AzureWebJobsStorage;
   const connection = given === 'UseDevelopmentStorage=true' ? DEVELOPMENT : given;
@@ -54,9 +65,7 @@ export function storageClients(settings: StorageSettings): StorageClients {
     if (uri) return uri.replace(/\/$/, '');
     const account = settings.AzureWebJobsStorage__accountName;
     if (account) return `https://${account}.${service}.core.windows.net`;
-    throw new StorageSettingsError(
-      'Expected AzureWebJobsStorage or AzureWebJobsStorage__accountName to name the storage account, got neither',
-    );
+    throw new StorageSettingsError();
   };
 
   return {

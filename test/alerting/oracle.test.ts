@@ -102,7 +102,7 @@ test(`${CASES} random rules over random series: pending, firing and resolved as 
 test('the shipped rules, exported, are rules to Prometheus', async () => {
   if (!promtool) return;
   const path = join(folder, 'shipped.yml');
-  await writeFile(path, toPrometheusRules((await loadRules()).rules));
+  await writeFile(path, toPrometheusRules(loadRules().rules));
   const { ok, text } = await promtool.exec('check', 'rules', path);
   expect(ok ? '' : text).toBe('');
 });

@@ -64,7 +64,7 @@ const sweepShard = () => deliver(settings.SWEEP_QUEUE, (message) => app.sweepSha
 
 /** Of each pass that has begun: running or finished. */
 const sweeps = async (): Promise<string[]> => {
-  const { body } = await app.health();
+  const { body } = await app.healthDetail();
   return (JSON.parse(String(body)) as { sweeps: { status: string }[] }).sweeps.map(({ status }) => status);
 };
 

@@ -1,49 +1,27 @@
-import { execFileSync } from 'node:child_process';
-
-/**
- * The library caches whether it runs under a host at its first call, so the app is loaded in a process of its own, with
- * the module that Microsoft's worker puts in place.
- */
-function registered(
-  env: Record<string, string> = {},
-): Record<string, { bindings: Record<string, Record<string, unknown>> }> {
-  const script = `
-    const { Module } = require('node:module');
-    const functions = {};
-    const load = Module.prototype.require;
-    Module.prototype.require = function (id, ...rest) {
-      if (id !== '@azure/functions-core') return load.call(this, id, ...rest);
-      return {
-        version: '3', hostVersion: '4.1000.0',
-        registerHook: () => ({ dispose() {} }),
-        setProgrammingModel: () => {}, getProgrammingModel: () => {}, log: () => {},
-        registerFunction: (metadata) => { functions[metadata.name] = metadata; return { dispose() {} }; },
-        Disposable: class { dispose() {} },
-      };
-    };
-    require('./dist/app/main.js');
-    process.stdout.write(JSON.stringify(functions));
-    process.exit(0);
-  `;
-  return JSON.parse(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', env }));
-}
-
-const of = (functions: ReturnType<typeof registered>, name: string) =>
-  Object.values(functions[name]?.bindings ?? {}).find((binding) => binding.direction === 'in');
+import { triggersOf } from '../../src/job';
+import { readSettings } from '../../src/settings';
+import { namesOf, registered, triggerOf, wellSet } from './registered';
 
 describe('the built app, as a host sees it', () => {
-  const functions = registered();
+  const registration = registered(wellSet);
 
   // A host that does not find `%NAME%` in the app settings disables the function and goes on.
   test('names no setting in a trigger: each is a literal, also with settings of its own', () => {
-    const own = registered({ SWEEP_SCHEDULE: '0 30 * * * *', SWEEP_QUEUE: 'sweep-of-mine' });
-    expect(of(own, 'planSweep')).toMatchObject({ schedule: '0 30 * * * *' });
-    expect(of(own, 'sweepShard')).toMatchObject({ queueName: 'sweep-of-mine' });
-    for (const registration of [functions, own]) {
-      expect(Object.keys(registration).length).toBeGreaterThanOrEqual(15);
-      const bindings = Object.values(registration).flatMap((it) => Object.values(it.bindings));
+    const own = registered({ ...wellSet, SWEEP_SCHEDULE: '0 30 * * * *', SWEEP_QUEUE: 'sweep-of-mine' });
+    expect(triggerOf(own, 'planSweep')).toMatchObject({ schedule: '0 30 * * * *' });
+    expect(triggerOf(own, 'sweepShard')).toMatchObject({ queueName: 'sweep-of-mine' });
+    for (const { functions } of [registration, own]) {
+      expect(Object.keys(functions)).toHaveLength(16);
+      const bindings = Object.values(functions).flatMap((it) => Object.values(it.bindings));
       expect(bindings.filter((binding) => JSON.stringify(binding).includes('%'))).toEqual([]);
     }
+  });
+
+  test('registers exactly the jobs that are watched, under the triggers that are watched', () => {
+    const jobs = triggersOf(readSettings({}));
+    const registeredJobs = [...namesOf(registration, 'timerTrigger'), ...namesOf(registration, 'queueTrigger')];
+    expect(registeredJobs.sort()).toEqual(Object.keys(jobs).sort());
+    for (const [name, trigger] of Object.entries(jobs)) expect(triggerOf(registration, name)).toMatchObject(trigger);
   });
 
   test.each([
@@ -52,8 +30,9 @@ describe('the built app, as a host sees it', () => {
     ['planSweep', '0 0 * * * *'],
     ['collectMetrics', '0 * * * * *'],
     ['evaluateAlerts', '20 * * * * *'],
+    ['reportPerformance', '0 10 6 * * *'],
   ])('%s runs on the timer %s', (name, schedule) => {
-    expect(of(functions, name)).toMatchObject({ type: 'timerTrigger', schedule });
+    expect(triggerOf(registration, name)).toMatchObject({ type: 'timerTrigger', schedule });
   });
 
   test.each([
@@ -62,15 +41,18 @@ describe('the built app, as a host sees it', () => {
     ['sweepShard', 'sweep'],
     ['notifyAlerts', 'alert-notifications'],
   ])('%s takes messages of the queue %s', (name, queueName) => {
-    expect(of(functions, name)).toMatchObject({ type: 'queueTrigger', queueName, connection: 'AzureWebJobsStorage' });
+    const connection = 'AzureWebJobsStorage';
+    expect(triggerOf(registration, name)).toMatchObject({ type: 'queueTrigger', queueName, connection });
   });
 
   test.each([
     ['health', 'anonymous'],
+    ['healthDetail', 'function'],
     ['metrics', 'function'],
     ['dashboard', 'function'],
+    ['dashboardActions', 'admin'],
     ['selfCheck', 'function'],
   ])('%s answers over HTTP, with access level %s', (name, authLevel) => {
-    expect(of(functions, name)).toMatchObject({ type: 'httpTrigger', authLevel });
+    expect(triggerOf(registration, name)).toMatchObject({ type: 'httpTrigger', authLevel });
   });
 });

@@ -1,4 +1,5 @@
 import { readSettings, sections } from '../../src/settings';
+import type { Setting } from '../../src/settings/setting';
 import { only, parameterFiles, readSnapshot } from './infra';
 
 /** Read by the functions host and its telemetry, not by the app. */
@@ -26,7 +27,7 @@ const leftOut: Readonly<Record<string, string>> = {
 /** What Flex Consumption refuses or ignores. */
 const forbidden = /^(FUNCTIONS_|WEBSITE_|SCM_|ENABLE_ORYX)/;
 
-const known = new Map(sections.flatMap(({ settings }) => Object.entries(settings)));
+const known = new Map(sections.flatMap(({ settings }) => Object.entries<Setting>(settings)));
 
 describe.each(parameterFiles)('the app settings of %s', (name) => {
   const set = only(readSnapshot(name), 'Microsoft.Web/sites/config').properties as Record<string, string>;

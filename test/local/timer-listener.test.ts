@@ -1,6 +1,6 @@
-import { parseSchedule } from '../../local/host/ncrontab';
 import { type TimerInfo, TimerListener, type TimerListenerOptions } from '../../local/host/timer-listener';
 import { NEVER, type TimerStatus } from '../../local/host/timer-status';
+import { parseSchedule } from '../../src/settings/ncrontab';
 
 const MINUTE = 60_000;
 const at = (time: string) => Date.parse(`2026-11-23T${time}Z`);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import shipped from '../../../alerts/rules.json';
 import { coerceError, StewardError } from '../../errors';
 import { catalog } from '../../monitoring/metrics/metric-catalog';
@@ -27,18 +27,18 @@ export class RulesError extends StewardError {
  * The rules of a file, or those shipped where no file is named. Runbooks that are paths are named below `runbooksUrl`,
  * where it is given. Throws `E_RULES`.
  */
-export async function loadRules(file?: string, runbooksUrl?: string): Promise<AlertRules> {
-  const { rules, inhibitions } = await readRules(file);
+export function loadRules(file?: string, runbooksUrl?: string): AlertRules {
+  const { rules, inhibitions } = readRules(file);
   if (runbooksUrl === undefined) return { rules, inhibitions };
   const base = runbooksUrl.endsWith('/') ? runbooksUrl : `${runbooksUrl}/`;
   return { rules: rules.map((rule) => ({ ...rule, runbook: new URL(rule.runbook, base).href })), inhibitions };
 }
 
-async function readRules(file: string | undefined): Promise<AlertRules> {
+function readRules(file: string | undefined): AlertRules {
   if (file === undefined) return parseRules(shipped, 'alerts/rules.json');
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(file, 'utf8'));
+    content = JSON.parse(readFileSync(file, 'utf8'));
   } catch (thrown) {
     throw new RulesError(file, [`expected a readable JSON file: ${coerceError(thrown).message}`]);
   }

@@ -19,7 +19,7 @@ export function registerAlerts(program: Command, io: CliIo): void {
     .description('Check a rules file (default: ALERT_RULES_FILE, else the shipped one); exits 1 and names every fault.')
     .action(async (file?: string) => {
       try {
-        const { rules } = await rulesOf(file);
+        const { rules } = rulesOf(file);
         io.out(`${rules.length} rules, no faults`);
         io.exit(0);
       } catch (error) {
@@ -37,7 +37,7 @@ export function registerAlerts(program: Command, io: CliIo): void {
     )
     .option('--json', 'print one array instead of lines')
     .action(async (file: string | undefined, { series, json }: { series: string; json?: boolean }) => {
-      const { rules } = await rulesOf(file);
+      const { rules } = rulesOf(file);
       const parsed = seriesFileSchema.safeParse(JSON.parse(await readFile(series, 'utf8')));
       if (!parsed.success) {
         for (const { path, message } of parsed.error.issues) io.err(`${path.map(String).join('.')}: ${message}`);
@@ -64,7 +64,7 @@ export function registerAlerts(program: Command, io: CliIo): void {
     .description('Print the rules for another system.')
     .requiredOption('--prometheus', 'as a Prometheus rules file, over the metrics of /api/metrics')
     .action(async (file?: string) => {
-      const { rules } = await rulesOf(file);
+      const { rules } = rulesOf(file);
       io.out(toPrometheusRules(rules).trimEnd());
       io.exit(0);
     });

@@ -45,7 +45,7 @@ function toSpan(range: string): { from: number; to: number } {
     number,
   ];
   if (!match || fromHour > 23 || toHour > 24 || fromMinute > 59 || toMinute > 59) {
-    throw new QuietHoursError(`Expected quiet hours like 07:00-09:30, got ${JSON.stringify(range)}`);
+    throw new QuietHoursError(`SWEEP_QUIET_HOURS: expected ranges like 07:00-09:30, got ${JSON.stringify(range)}`);
   }
   return { from: fromHour * 60 + fromMinute, to: toHour * 60 + toMinute };
 }

@@ -1,4 +1,4 @@
-import { parseSchedule, ScheduleError } from '../../local/host/ncrontab';
+import { parseSchedule, ScheduleError } from '../../src/settings/ncrontab';
 
 const next = (expression: string, base: string, count = 1): string[] => {
   const schedule = parseSchedule(expression);
