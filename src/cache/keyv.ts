@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { logicalKey, physicalKey } from '../entities/key';
+import { escapeGlob } from '../redis/glob';
 import type { RedisHandle } from '../redis/types';
 import { CacheInputError } from './errors';
 import { physicalGlob } from './invalidate/drop-keys';
@@ -126,7 +127,7 @@ export class KeyvStore extends EventEmitter {
   }
 
   #pattern(namespace: string | undefined): string {
-    const inside = namespace === undefined ? '' : `${namespace.replace(/[*?[\]\\^]/g, '\\$&')}:`;
+    const inside = namespace === undefined ? '' : `${escapeGlob(namespace)}:`;
     return `${this.#prefix}${inside}*`;
   }
 }

@@ -46,6 +46,9 @@ export function parseGlob(source: string): Glob {
   };
 }
 
+/** A text as a glob that means just that text. */
+export const escapeGlob = (text: string): string => text.replace(/[*?[\]\\]/g, '\\$&');
+
 /** As the page scripts take them, last. A key's name is bytes, and so is a pattern. */
 export const globArguments = (glob: Glob | undefined): readonly Buffer[] =>
   (glob?.lua ?? []).map((piece) => Buffer.from(piece, 'latin1'));

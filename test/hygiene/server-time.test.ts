@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { ServerTime } from '../../src/hygiene/throttle/server-work-time';
+import { ServerWorkTime } from '../../src/hygiene/throttle/server-work-time';
 import type { RedisHandle } from '../../src/redis';
 import { redisFor } from './drive';
 
@@ -37,7 +37,7 @@ async function taking<T>(ms: number, answer: Promise<T>): Promise<T> {
 }
 
 test('the way to the server is learnt anew after a reconnect, be it longer or shorter', async () => {
-  const time = new ServerTime(redis, client, 1_000);
+  const time = new ServerWorkTime(redis, client, 1_000);
   const pager = time.pager(async () => {
     await time.of(taking(8, client.get('cache:{a}')));
     return { cursor: '0', examined: 1, found: undefined };

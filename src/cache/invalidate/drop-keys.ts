@@ -11,11 +11,8 @@ export function physicalGlob(pattern: string): string {
   if (typeof pattern !== 'string' || pattern === '') {
     throw new CacheInputError('Expected a pattern to be a glob of logical keys, got nothing');
   }
-  return `${globEscape('cache:{')}${encodeGlob(pattern)}${globEscape('}')}*`;
+  return `cache:{${encodeGlob(pattern)}}*`;
 }
-
-/** Braces mean nothing to Redis' globs, but a backslash before them does no harm and says what is meant. */
-const globEscape = (text: string): string => text.replace(/[*?[\]\\^]/g, '\\$&');
 
 /** The pattern with its literal characters encoded as those of keys are; a percent sign is none of glob's characters. */
 const encodeGlob = (pattern: string): string => encodeKey(pattern);

@@ -22,8 +22,8 @@ export interface Copy {
 }
 
 const DEFAULT_BOUND_MS = 5_000;
-/** Readers of keys that share a slot of this table wait for nothing; they only make no copy. */
-const SLOTS = 4_096;
+/** Readers of keys that share a bucket of this table wait for nothing; they only make no copy. */
+const BUCKETS = 4_096;
 
 /**
  * Copies of entries in this process, bounded by their bytes. A copy goes when its key is changed here or a message says
@@ -32,8 +32,8 @@ const SLOTS = 4_096;
 export class Local {
   readonly #copies: LRUCache<string, Copy>;
   readonly #boundMs: number;
-  /** Changes seen a slot of keys: a read that was under way during one must not leave a copy. */
-  readonly #changes = new Uint32Array(SLOTS);
+  /** Changes seen, by bucket of keys: a read that was under way during one must not leave a copy. */
+  readonly #changes = new Uint32Array(BUCKETS);
   #changesOfAll = 0;
   #era = 0;
   #told = false;
@@ -71,7 +71,7 @@ export class Local {
 
   /** What must still hold when the answer of a read that begins now becomes a copy. */
   mark(key: string): number {
-    return (this.#changes[slotOf(key)] as number) + this.#changesOfAll;
+    return (this.#changes[bucketOf(key)] as number) + this.#changesOfAll;
   }
 
   /** `ageMs`: since the read was sent. */
@@ -113,17 +113,17 @@ export class Local {
       this.#changesOfAll += 1;
       this.#copies.clear();
     } else {
-      const slot = slotOf(key);
-      this.#changes[slot] = (this.#changes[slot] as number) + 1;
+      const bucket = bucketOf(key);
+      this.#changes[bucket] = (this.#changes[bucket] as number) + 1;
       this.#copies.delete(key);
     }
   }
 }
 
-function slotOf(key: string): number {
+function bucketOf(key: string): number {
   let hash = 0;
   for (let at = 0; at < key.length; at += 1) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) | 0;
-  return hash & (SLOTS - 1);
+  return hash & (BUCKETS - 1);
 }
 
 function freeze(value: unknown): unknown {

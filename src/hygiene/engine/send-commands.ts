@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { LogicalStore, RedisHandle } from '../../redis';
-import type { ServerTime } from '../throttle/server-work-time';
+import type { ServerWorkTime } from '../throttle/server-work-time';
 
 export type Command = readonly [name: string, ...args: (string | number | Buffer)[]];
 
@@ -8,7 +8,7 @@ export type Command = readonly [name: string, ...args: (string | number | Buffer
 export type Batch = (commands: readonly Command[]) => Promise<readonly unknown[]>;
 
 /** One pipeline to one node: commands of single keys, whatever slots they are in. Counts their time. */
-export function nodeBatch(redis: RedisHandle, client: Redis, time: ServerTime, deadlineMs: number): Batch {
+export function nodeBatch(redis: RedisHandle, client: Redis, time: ServerWorkTime, deadlineMs: number): Batch {
   return async (commands) => {
     if (commands.length === 0) return [];
     const pipeline = client.pipeline();

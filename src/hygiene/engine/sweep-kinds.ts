@@ -13,7 +13,7 @@ import type { SessionsPassOptions } from '../sessions/session-rules';
 import { sessionsCommandPager, sessionsScriptPager } from '../sessions/sessions-batches';
 import { sessionsKind } from '../sessions/sessions-sweep';
 import type { HygieneSettings } from '../sweep-deps';
-import { ServerTime } from '../throttle/server-work-time';
+import { ServerWorkTime } from '../throttle/server-work-time';
 import { type Batch, followingBatch, nodeBatch, routedBatch } from './send-commands';
 import type { PassWork } from './shard-source';
 
@@ -52,8 +52,8 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
     inspectEvery: settings.SWEEP_INSPECT_EVERY,
     largestBytes: settings.SWEEP_LARGE_SESSION_BYTES,
   };
-  const asking = (node: RedisNode, store: LogicalStore): { time: ServerTime; routed: Batch; batch: Batch } => {
-    const time = new ServerTime(redis, node.client, deadlineMs);
+  const asking = (node: RedisNode, store: LogicalStore): { time: ServerWorkTime; routed: Batch; batch: Batch } => {
+    const time = new ServerWorkTime(redis, node.client, deadlineMs);
     const routed = routedBatch(redis, store, deadlineMs);
     return { time, routed, batch: followingBatch(nodeBatch(redis, node.client, time, deadlineMs), routed) };
   };

@@ -2,7 +2,7 @@ import type { Reclaimer } from '../../cache';
 import { CACHE_PREFIX } from '../../entities/key';
 import type { Glob } from '../../redis/glob';
 import type { Batch } from '../engine/send-commands';
-import type { ServerTime, UntimedPager } from '../throttle/server-work-time';
+import type { ServerWorkTime, UntimedPager } from '../throttle/server-work-time';
 import type { ReclaimFindings } from './reclaim-sweep';
 
 /**
@@ -12,7 +12,7 @@ import type { ReclaimFindings } from './reclaim-sweep';
 export function reclaimPager(
   batch: Batch,
   reclaimer: Reclaimer,
-  time: ServerTime,
+  time: ServerWorkTime,
   { dryRun, only }: { readonly dryRun: boolean; readonly only: Glob | undefined },
 ): UntimedPager<ReclaimFindings> {
   return async (cursor, count) => {

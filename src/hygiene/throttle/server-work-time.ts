@@ -17,7 +17,7 @@ export type UntimedPager<P> = (...page: Parameters<Pager<P>>) => Promise<Omit<Pa
  * is taken for 5 ms at most, so that a server which answers nothing sooner counts as slow and not as far. What of an
  * answer grows with the page, work or waiting, is never subtracted.
  */
-export class ServerTime {
+export class ServerWorkTime {
   readonly #redis: RedisHandle;
   readonly #client: Redis;
   readonly #deadlineMs: number;

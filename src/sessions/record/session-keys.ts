@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { escapeGlob } from '../../redis/glob';
 
 /** Names of everything a session store keeps in Redis. One ACL pattern, `<prefix>*`, covers them all. */
 export interface SessionKeys {
@@ -26,11 +27,6 @@ export function hashOf(text: string): string {
 /** 256 bits from the system's generator, and nothing else: no time, no counter. 43 characters. */
 export function newSessionId(): string {
   return randomBytes(32).toString('base64url');
-}
-
-/** SCAN reads `*`, `?`, `[` and a backslash as a pattern: a prefix that holds them means just itself. */
-export function escapeGlob(text: string): string {
-  return text.replace(/[\\*?[\]]/g, '\\$&');
 }
 
 export function createSessionKeys(prefix: string, hashIds: boolean): SessionKeys {
