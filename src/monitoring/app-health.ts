@@ -2,6 +2,7 @@ import type { Clock } from '../clock';
 import { SECOND } from '../clock';
 import { coerceError, errorCode } from '../errors';
 import type { RedisHandle } from '../redis';
+import { withTimeout } from '../timeout';
 import { latestBatches } from './samples/latest-batches';
 import type { SampleStore } from './samples/sample-store';
 
@@ -60,17 +61,12 @@ export async function readHealth({ redis, store, clock, timeoutMs = 3_000 }: Hea
 async function check(timeoutMs: number, ask: () => Promise<string>): Promise<Check> {
   const started = performance.now();
   const ms = () => Math.round(performance.now() - started);
-  let timer: NodeJS.Timeout | undefined;
   try {
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    });
-    return { ok: true, detail: await Promise.race([ask(), late]), ms: ms() };
+    const detail = await withTimeout(ask(), timeoutMs, () => new Error(`no answer within ${timeoutMs} ms`));
+    return { ok: true, detail, ms: ms() };
   } catch (error) {
     // The message of an SDK may name hosts and accounts; the code is enough for a public answer.
     const code = errorCode(error);
     return { ok: false, detail: code === 'E_UNKNOWN' ? coerceError(error).name : code, ms: ms() };
-  } finally {
-    clearTimeout(timer);
   }
 }

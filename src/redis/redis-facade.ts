@@ -1,24 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
 import { type EventCounts, Link } from './connection/connection';
 import type { Connector } from './connection/connector';
 import { toRedisError } from './connection/map-error';
-import { addressOf, isCluster, nodesOf, ownerOf } from './connection/nodes';
+import { addressOf, isCluster, nodesOf } from './connection/nodes';
 import { ReplicaClients } from './connection/replica-clients';
 import type { SharedCluster, SharedRedis } from './connection/shared-client';
 import type { RedisSettings, Target } from './connection/target';
 import { withDeadline } from './deadline';
-import { DeadlineError, RedisUnavailableError } from './errors';
-import { evaluate } from './scripts/run-script';
+import { runScript } from './scripts/run-script';
 import type { Script } from './scripts/script';
 import { ServerClocks } from './server-clock';
-import { slotOf } from './slot';
 import type { LogicalStore, RedisClient, RedisHandle, RedisNode, RunOptions, ScriptOptions } from './types';
 
-/** Between two attempts of one caller: a failover isn't over sooner for asking more often. */
-const RETRY_MS = 50;
 /** How long `close` waits for commands under way. */
 const CLOSE_MS = 1_000;
 
@@ -77,65 +71,8 @@ export class Handle implements RedisHandle {
     args: readonly (string | number | Buffer)[],
     options: ScriptOptions = {},
   ): Promise<T> {
-    const { clock } = this.#options;
-    const deadlineMs = options.deadlineMs ?? this.#options.settings.REDIS_DEADLINE_MS;
-    const deadline = clock.now() + deadlineMs;
-    const link = this.#link(store);
-    const left = () => Math.max(1, Math.ceil(deadline - clock.now()));
-    for (let doubted = false; ; ) {
-      if (!link.isReady) await link.ready(left());
-      try {
-        return (await withDeadline(this.#send(link, script, keys, args, options, deadline), left())) as T;
-      } catch (thrown) {
-        const error = toRedisError(thrown, true, link.lastError);
-        if (clock.now() >= deadline) throw error;
-        if (error instanceof DeadlineError && error.refused && !doubted) {
-          // Refused though there was time: a node's clock isn't what it was. Nothing was changed, so ask again.
-          doubted = true;
-          this.#clocks.doubtAll();
-        } else if (error instanceof RedisUnavailableError && (!error.sent || script.repeatable)) {
-          await sleep(Math.min(RETRY_MS, left()));
-        } else throw error;
-      }
-    }
-  }
-
-  async #send(
-    link: Link,
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | number | Buffer)[],
-    options: ScriptOptions,
-    deadline: number,
-  ): Promise<unknown> {
-    const client = options.node?.client ?? link.client;
-    if (!script.writes) return evaluate(client, script, keys, args, options.buffers ?? false);
-    const slot = keys[0] === undefined ? undefined : slotOf(keys[0]);
-    const owner = options.node?.client ?? ownerOf(link.client, slot);
-    const offset = owner === undefined ? await this.#earliestOffset(link) : await this.#offset(owner);
-    if (this.#options.clock.now() >= deadline) {
-      throw new DeadlineError('the time was up before the command was sent', { refused: true });
-    }
-    const serverDeadline = Math.floor(deadline + (offset.micros - offset.uncertainty) / 1e3);
-    return evaluate(client, script, keys, [serverDeadline, ...args], options.buffers ?? false);
-  }
-
-  async #offset(node: Redis) {
-    const address = addressOf(node);
-    const known = this.#clocks.known(address);
-    if (known) return known;
-    await this.#clocks.learn(address, node);
-    const learnt = this.#clocks.known(address);
-    if (learnt === undefined) throw new RedisUnavailableError(`${address} didn't tell its time`);
-    return learnt;
-  }
-
-  /** The slot's master is away and it isn't known who follows it: by the slowest clock the command is late for all. */
-  async #earliestOffset(link: Link) {
-    const [any] = isCluster(link.client) ? link.client.nodes('master') : [];
-    if (any === undefined) throw new RedisUnavailableError('no node of the cluster is known at present');
-    const offset = await this.#offset(any);
-    return { ...offset, micros: Math.min(offset.micros, this.#clocks.earliest()) };
+    const { deadlineMs = this.#options.settings.REDIS_DEADLINE_MS } = options;
+    return runScript(this.#link(store), this.#clocks, script, keys, args, { ...options, deadlineMs });
   }
 
   async within<T>(command: Promise<T>, options: RunOptions = {}): Promise<T> {

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../clock';
 import { MINUTE } from '../clock';
+import { addressOf } from './connection/nodes';
+import { RedisUnavailableError } from './errors';
 
 /** Local time that no change of the wall clock moves, so that an offset stays true until it is learnt again. */
 export const steadyClock: Clock = { now: () => performance.timeOrigin + performance.now() };
@@ -30,13 +32,22 @@ export class ServerClocks {
   readonly #offsets = new Map<string, Offset>();
   readonly #learning = new Map<string, Promise<void>>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(readonly clock: Clock) {}
 
   /** The node's offset, if it is known and still fresh; in µs. */
   known(address: string): { readonly micros: number; readonly uncertainty: number } | undefined {
     const offset = this.#offsets.get(address);
     if (offset === undefined || offset.doubted) return undefined;
     return this.clock.now() - offset.learntAt < FRESH_MS ? offset : undefined;
+  }
+
+  /** The node's offset, learnt first unless it is known. */
+  async of(node: Redis): Promise<{ readonly micros: number; readonly uncertainty: number }> {
+    const address = addressOf(node);
+    if (this.known(address) === undefined) await this.learn(address, node);
+    const offset = this.known(address);
+    if (offset === undefined) throw new RedisUnavailableError(`${address} did not answer TIME`);
+    return offset;
   }
 
   /** The least offset of all nodes ever asked, in µs. */

@@ -2,6 +2,7 @@ import type { Entity, LoadContext } from '../../entities/define-entity';
 import type { StoredRow } from '../../entities/entity-store';
 import type { Version } from '../../entities/version';
 import { NO_VERSION } from '../../entities/version';
+import { withTimeout } from '../../timeout';
 import { LoadTimeoutError } from '../errors';
 import type { BulkLoader, Loader } from '../types';
 
@@ -63,17 +64,9 @@ export async function loadWithin(
   hardTimeoutMs: number,
 ): Promise<ReadonlyMap<string, Loaded>> {
   const abort = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const error = new LoadTimeoutError(`The load took longer than its hard time-out of ${hardTimeoutMs} ms`);
-      reject(error);
-      abort.abort(error);
-    }, hardTimeoutMs);
+  return withTimeout(loading(keys, { signal: abort.signal }), hardTimeoutMs, () => {
+    const error = new LoadTimeoutError(`The load took longer than its hard time-out of ${hardTimeoutMs} ms`);
+    abort.abort(error);
+    return error;
   });
-  try {
-    return await Promise.race([loading(keys, { signal: abort.signal }), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

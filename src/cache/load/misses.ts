@@ -3,6 +3,7 @@ import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import { withDeadline } from '../../redis/deadline';
 import { isRedisUnavailable } from '../../redis/errors';
+import { withTimeout } from '../../timeout';
 import type { Codec } from '../entry/codec';
 import { costOf } from '../entry/entry-format';
 import { epochsOf, inspect } from '../entry/freshness';
@@ -120,17 +121,11 @@ export class Misses {
   async #landing(ask: Ask, flight: Flight): Promise<unknown> {
     const { stale } = ask;
     if (stale === undefined) return (await flight.loaded).value;
-    let timer: NodeJS.Timeout | undefined;
-    const slow = new Promise<'slow'>((resolve) => {
-      timer = setTimeout(resolve, ask.policy.softTimeoutMs, 'slow');
-    });
     try {
-      const first = await Promise.race([flight.loaded, slow]);
-      return first === 'slow' ? this.#serveStale(ask, stale) : first.value;
+      const loaded = await withTimeout(flight.loaded, ask.policy.softTimeoutMs, () => new Error('slow'));
+      return loaded.value;
     } catch {
       return this.#serveStale(ask, stale);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -4,6 +4,7 @@ import { keyVaultSecrets } from '../../redis/auth/secrets';
 import { createKeyVaultSecrets, type KeyVaultOptions } from '../../sessions/secrets/key-vault-secrets';
 import type { Settings } from '../../settings';
 import type { StorageClients } from '../../storage/clients';
+import { withTimeout } from '../../timeout';
 import { DEAD_LETTERS_CONTAINER, DEAD_LETTERS_TABLE } from '../../write-behind/dead-letters/dead-letter-store';
 import { type Finding, fault, ok, skipped, warning } from './finding';
 
@@ -108,10 +109,7 @@ export async function checkWebhook(settings: Settings): Promise<Finding> {
 }
 
 function limited<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+  return withTimeout(work, TIMEOUT_MS, () => new Error(`no answer within ${TIMEOUT_MS} ms`));
 }
 
 function firstLine(error: unknown): string {

@@ -1,5 +1,6 @@
 import { errorCode } from '../../errors';
 import type { Logger } from '../../logger';
+import { settledWithin } from '../../timeout';
 import { scrub } from '../auth/scrub';
 import { type RedisModeError, RedisUnavailableError } from '../errors';
 import { modeFault } from './map-error';
@@ -126,23 +127,17 @@ export class Link {
   async close(ms: number): Promise<void> {
     const { client } = this;
     if (client.status === 'end') return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
+    const until = performance.now() + ms;
     const ended = new Promise<void>((resolve) => client.once('end', resolve));
-    if (this.isReady) await Promise.race([client.settle().then(noop, noop), late]);
+    if (this.isReady) await settledWithin(client.settle(), ms);
     // Between two attempts there is no socket, and ioredis emits no `end` for it.
     const hasSocket = client.status !== 'reconnecting' && client.status !== 'wait';
     client.disconnect();
-    if (hasSocket) await Promise.race([ended, late]);
-    clearTimeout(timer);
+    if (hasSocket) await settledWithin(ended, Math.max(0, until - performance.now()));
     client.giveUp();
     this.#wake();
   }
 }
-
-function noop(): void {}
 
 /** ioredis' cluster says only that it failed; the node's own error is inside. */
 function causeOf(error: Error & { lastNodeError?: Error; errors?: readonly Error[] }): Error {

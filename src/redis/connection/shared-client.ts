@@ -1,5 +1,6 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Command, Redis, type RedisOptions } from 'ioredis';
 import { coerceError } from '../../errors';
+import { settledWithin } from '../../timeout';
 import { type Authenticated, type CredentialKeeper, type Credentials, isRefusal } from '../auth/credential-refresher';
 import { Patience } from './offline-queue-limit';
 
@@ -177,13 +178,4 @@ export class SharedCluster extends Cluster implements Authenticated {
     const subscriber = this['subscriber'].getInstance() as Redis | null;
     return [...this.nodes('all'), ...(subscriber ? [subscriber] : [])];
   }
-}
-
-async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => {}), late]);
-  clearTimeout(timer);
 }
