@@ -153,14 +153,16 @@ export function describeDeployed(name: ParameterFile): void {
       expect(createHmac('sha256', SECRETS.signing).update(`${seconds}.${post}`).digest('hex')).toBe(signature);
     });
 
-    deployed('answers health to anybody', async () => {
+    deployed('answers health to anybody, with 200 and one word', async () => {
       const answer = await app.request('/api/health');
-      expect(answer.status).toBe(200);
+      expect([answer.status, await answer.text()]).toEqual([200, expect.stringMatching(/^(ok|degraded)$/)]);
     });
 
     deployed('answers every other endpoint to a key, and to nobody without one', async () => {
       const endpoints: readonly { path: string; key?: 'master' }[] = [
-        ...['/api/dashboard', '/api/dashboard?data=1h', '/api/metrics', '/api/selfCheck'].map((path) => ({ path })),
+        ...['/api/dashboard', '/api/dashboard?data=1h', '/api/metrics', '/api/selfCheck', '/api/health/detail'].map(
+          (path) => ({ path }),
+        ),
         { path: '/api/dashboard/actions', key: 'master' },
       ];
       const answers = new Map<string, { status: number; body: string }>();

@@ -1,0 +1,3 @@
+import { describeDeployed } from '../suite';
+
+describeDeployed('managed-geo');
