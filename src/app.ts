@@ -112,7 +112,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     planRefreshes: (at) => planner.plan(at),
     refreshEntries: (message) => refresher.refresh(message),
     planSweep: (at) => sweeps.plan(at),
-    sweepShard: (message) => sweeps.slice(message),
+    sweepShard: (message) => sweeps.workItem(message),
     collectMetrics: (at) => collector.collect(at),
     evaluateAlerts: (at) => alerts.evaluate(at),
     notifyAlerts: (message) => alerts.notify(message),

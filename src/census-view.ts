@@ -1,13 +1,13 @@
 import { DAY } from './clock';
-import { type CensusFindings, censusReport, type GroupReport, type PassRecordStore } from './hygiene';
+import { type CensusFindings, censusReport, type GroupReport, type RecordStore } from './hygiene';
 import { OVERFLOW } from './hygiene/census/census-labels';
-import { dailyRecordName, passRecordName } from './hygiene/records/record-names';
-import type { PassRecord, PassSummary } from './hygiene/records/sweep-record';
+import type { SweepRecord, SweepSummary } from './hygiene/records/sweep-record';
+import { dailyRecordName, sweepRecordName } from './hygiene/records/sweep-record';
 import type { CensusGroup, CensusView } from './monitoring';
 
 /** The census as people see it, from the records of the passes; undefined before the first one has ended. */
-export async function readCensus(records: PassRecordStore): Promise<CensusView | undefined> {
-  const pass = await records.read<PassRecord<CensusFindings>>(passRecordName('census'));
+export async function readCensus(records: RecordStore): Promise<CensusView | undefined> {
+  const pass = await records.read<SweepRecord<CensusFindings>>(sweepRecordName('census'));
   const last = pass?.value.last;
   if (!last) return undefined;
   const { groups, total } = censusReport(last.findings);
@@ -24,15 +24,17 @@ export async function readCensus(records: PassRecordStore): Promise<CensusView |
 }
 
 /** Of a week before, so that a weekend is no growth; of two days before until there is one: never less than a day. */
-async function earlier(records: PassRecordStore, at: number): Promise<PassSummary<CensusFindings> | undefined> {
+async function earlier(records: RecordStore, at: number): Promise<SweepSummary<CensusFindings> | undefined> {
   for (const days of [7, 2]) {
-    const found = await records.read<PassSummary<CensusFindings>>(dailyRecordName('census', new Date(at - days * DAY)));
+    const found = await records.read<SweepSummary<CensusFindings>>(
+      dailyRecordName('census', new Date(at - days * DAY)),
+    );
     if (found) return found.value;
   }
   return undefined;
 }
 
-function growthSince(before: PassSummary<CensusFindings> | undefined, at: number) {
+function growthSince(before: SweepSummary<CensusFindings> | undefined, at: number) {
   const keys = new Map(before && censusReport(before.findings).groups.map((group) => [group.label, group.keys]));
   return (group: GroupReport): number | null => {
     // A group that was not named then had no keys, unless it was too small to be named.

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { AlertState } from './alerting';
 import type { Clock } from './clock';
-import type { PassProgress } from './hygiene';
+import type { SweepProgress } from './hygiene';
 import { type AlertView, type CensusView, createDashboard, type Health, type SampleStore } from './monitoring';
 import type { DeadLetters } from './write-behind';
 
@@ -44,7 +44,7 @@ export interface PagesOptions {
   readonly samples: SampleStore;
   readonly clock: Clock;
   readonly alerts: { state(): Promise<AlertState> };
-  readonly sweeps: { progress(): Promise<readonly PassProgress[]> };
+  readonly sweeps: { progress(): Promise<readonly SweepProgress[]> };
   readonly census: () => Promise<CensusView | undefined>;
   readonly deadLetters: DeadLetters;
   readonly journal: Parameters<DeadLetters['replay']>[1];

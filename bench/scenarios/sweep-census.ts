@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { startRedis } from '../../local/servers';
 import { censusReport } from '../../src/hygiene/census/census-report';
 import type { CensusFindings } from '../../src/hygiene/census/census-tally';
-import { runPassHere } from '../../src/hygiene/engine/run-here';
+import { runSweepHere } from '../../src/hygiene/engine/run-here';
 import { silentLogger } from '../../src/logger';
 import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';
@@ -52,7 +52,7 @@ export const scenario: Scenario = {
       const exact = await ask(client);
       await redis.nodes('masters', 'sessions');
       const began = performance.now();
-      const summary = await runPassHere({ redis, settings, pass: 'census', dryRun: false });
+      const summary = await runSweepHere({ redis, settings, sweep: 'census', dryRun: false });
       const seconds = (performance.now() - began) / 1_000;
       const { total } = censusReport(summary.findings as CensusFindings);
       const { bytes = Number.NaN, errorBytes = Number.NaN, measuredKeys = 0 } = total.memory ?? {};

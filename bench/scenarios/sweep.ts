@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Redis } from 'ioredis';
 import { startRedis, startRedisCluster } from '../../local/servers';
-import { runPassHere } from '../../src/hygiene/engine/run-here';
-import type { PassSummary } from '../../src/hygiene/records/sweep-record';
+import { runSweepHere } from '../../src/hygiene/engine/run-here';
+import type { SweepSummary } from '../../src/hygiene/records/sweep-record';
 import { silentLogger } from '../../src/logger';
 import { createRedis } from '../../src/redis';
 import { readSettings } from '../../src/settings';
@@ -65,7 +65,7 @@ export const scenario: Scenario = {
   },
 };
 
-type Swept = Measured<{ readonly summary: PassSummary; readonly rate: number }>;
+type Swept = Measured<{ readonly summary: SweepSummary; readonly rate: number }>;
 type Rated = Measured<number>;
 
 const keysPerPage = ({ result: { summary } }: Swept) => Math.round(summary.examined / summary.pages);
@@ -191,7 +191,7 @@ async function sweep(target: Record<string, string>, duty: number) {
   try {
     await redis.nodes('masters', 'sessions');
     const began = performance.now();
-    const summary: PassSummary = await runPassHere({ redis, settings, pass: 'sessions', dryRun: false });
+    const summary: SweepSummary = await runSweepHere({ redis, settings, sweep: 'sessions', dryRun: false });
     return { summary, rate: (summary.examined * 1_000) / (performance.now() - began) };
   } finally {
     await redis.close();

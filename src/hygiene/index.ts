@@ -4,19 +4,16 @@ import type { JobReport } from '../job';
 import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
 import type { StorageClients } from '../storage/clients';
-import { closePass } from './engine/finish-sweep';
+import { finishSweep } from './engine/finish-sweep';
 import { plan } from './engine/plan-sweeps';
-import { redisShards } from './engine/shard-source';
-import { PAGE_DEADLINE_MS, passKinds, passWork } from './engine/sweep-kinds';
-import { storageSweepQueue } from './engine/sweep-queue';
-import { gaugeProgress, reportPlan, reportSlice } from './engine/sweep-reports';
-import { runSlice, type SliceDeps } from './engine/work-item';
-import type { PassRecordStore } from './ports';
+import type { HygieneSettings } from './engine/sweep-kinds';
+import { gaugeProgress, reportPlan, reportWorkItem } from './engine/sweep-reports';
+import { runWorkItem } from './engine/work-item';
+import type { RecordStore, SweepQueue } from './ports';
 import { blobRecords } from './records/record-stores';
-import { type PassProgress, readProgress } from './records/sweep-progress';
+import { readProgress, type SweepProgress } from './records/sweep-progress';
 import { toSweepMessage } from './records/sweep-record';
-import { type HygieneSettings, planOptions, sliceOptions } from './sweep-deps';
-import { quietHours } from './throttle/quiet-hours';
+import { planOptions, sweepDeps } from './sweep-deps';
 
 export interface SweepsOptions {
   readonly redis: RedisHandle;
@@ -30,70 +27,75 @@ export interface SweepsOptions {
   readonly clock: Clock;
 }
 
-/** Hygiene passes as jobs. */
+/** Sweeps as jobs. */
 export interface Sweeps {
-  /** Starts the passes that are due at `at`, and takes up again what stalled. */
+  /** Starts the sweeps that are due at `at`, and resumes those that have stalled. */
   plan(at: Date): Promise<JobReport>;
   /**
-   * One slice of a shard, as the message says. One that can't be read is counted and dropped: nothing hangs on it,
-   * since passes are planned again.
+   * Does the work item that the message names. A message that cannot be read is counted and dropped: that loses
+   * nothing, since sweeps are planned again.
    */
-  slice(message: unknown): Promise<JobReport>;
-  /** How far each pass is; those that have never run are not in it. */
-  progress(): Promise<readonly PassProgress[]>;
+  workItem(message: unknown): Promise<JobReport>;
+  /** The progress of each sweep that has ever run. */
+  progress(): Promise<readonly SweepProgress[]>;
 }
 
 /** Blobs of the records: `<STORAGE_NAME_PREFIX>-sweeps`. */
 const CONTAINER = 'sweeps';
 
-/** The records of the scheduled passes. */
-export const openRecords = (storage: StorageClients): PassRecordStore => blobRecords(storage, CONTAINER);
+/** The longest that Storage Queues keep a message back: seven days. */
+const MAX_DELAY_SECONDS = 7 * 86_400 - 60;
 
-/** Nothing connects before the first call. Throws `E_QUIET_HOURS` where those settings can't be read. */
-export function createSweeps(options: SweepsOptions): Sweeps {
-  const { redis, storage, settings, entities, prefixes = [], counters, logger, clock } = options;
-  const deps: SliceDeps = {
-    records: openRecords(storage),
-    queue: storageSweepQueue(storage, settings.SWEEP_QUEUE),
-    shards: redisShards({
-      redis,
-      work: passWork({ redis, settings, entities, prefixes, only: undefined, clock, deadlineMs: PAGE_DEADLINE_MS }),
-      way: settings.SWEEP_PAGES,
-      deadlineMs: PAGE_DEADLINE_MS,
-    }),
-    kinds: passKinds,
-    quiet: quietHours(settings.SWEEP_QUIET_HOURS, settings.SWEEP_TIME_ZONE),
-    clock,
-    options: sliceOptions(settings),
+export function storageSweepQueue(storage: StorageClients, name: string): SweepQueue {
+  return {
+    async send(message, delaySeconds = 0) {
+      const queue = await storage.queue(name);
+      const text = Buffer.from(JSON.stringify(message)).toString('base64');
+      await queue.sendMessage(text, {
+        visibilityTimeout: Math.min(delaySeconds, MAX_DELAY_SECONDS),
+        messageTimeToLive: -1,
+      });
+    },
   };
+}
+
+/** The records of the scheduled sweeps. */
+export const openRecords = (storage: StorageClients): RecordStore => blobRecords(storage, CONTAINER);
+
+/** Nothing connects before the first call. Throws `E_QUIET_HOURS` if those settings cannot be read. */
+export function createSweeps(options: SweepsOptions): Sweeps {
+  const { storage, settings, prefixes = [], counters, logger, clock } = options;
+  const records = openRecords(storage);
+  const queue = storageSweepQueue(storage, settings.SWEEP_QUEUE);
+  const deps = sweepDeps({ ...options, prefixes, only: undefined, records, queue });
   return {
     async plan(at) {
       const result = await plan(at, deps, planOptions(settings));
-      gaugeProgress(await readProgress(deps.records, clock), counters);
+      gaugeProgress(await readProgress(records, clock), counters);
       return reportPlan(result, counters);
     },
-    async slice(value) {
+    async workItem(value) {
       const message = toSweepMessage(value);
       if (!message) {
-        logger.warn({ job: 'sweepShard' }, 'not a message of a sweep, dropped');
+        logger.warn({ job: 'sweepShard' }, 'dropped an invalid sweep message');
         counters.add('sweep_messages_dropped');
-        return { summary: 'a message that is none of a sweep was dropped', figures: { keysExamined: 0 } };
+        return { summary: 'dropped an invalid sweep message', figures: { keysExamined: 0 } };
       }
-      const result = await runSlice(message, deps);
-      // A dropped one too: it may come again because its slice ended the shard and then crashed.
+      const result = await runWorkItem(message, deps);
+      // A dropped message too: its work item may have ended the shard and crashed before it finished the sweep.
       const mayBeEnd = ['finished', 'gone', 'dropped'].includes(result.outcome);
-      const closing = mayBeEnd ? await closePass(message.pass, deps) : undefined;
-      for (const fault of result.record?.faults ?? []) logger.warn({ pass: message.pass, fault }, 'sweep incomplete');
-      gaugeProgress(await readProgress(deps.records, clock), counters);
-      return reportSlice(message, result, closing, counters);
+      const finish = mayBeEnd ? await finishSweep(message.pass, deps) : undefined;
+      for (const fault of result.record?.faults ?? []) logger.warn({ sweep: message.pass, fault }, 'sweep incomplete');
+      gaugeProgress(await readProgress(records, clock), counters);
+      return reportWorkItem(message, result, finish, counters);
     },
-    progress: () => readProgress(deps.records, clock),
+    progress: () => readProgress(records, clock),
   };
 }
 
 export { type CensusReport, censusReport, type GroupReport } from './census/census-report';
 export type { CensusFindings } from './census/census-tally';
-export type { PassRecordStore } from './ports';
-export type { PassProgress } from './records/sweep-progress';
-export type { HistoryLine, PassName, PassSummary } from './records/sweep-record';
-export type { HygieneSettings } from './sweep-deps';
+export type { HygieneSettings } from './engine/sweep-kinds';
+export type { RecordStore } from './ports';
+export type { SweepProgress } from './records/sweep-progress';
+export type { HistoryLine, SweepName, SweepSummary } from './records/sweep-record';

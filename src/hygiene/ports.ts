@@ -1,39 +1,28 @@
-import type { Baseline, HistoryLine, NodeIdentity, NodeMemory, PassName, SweepMessage } from './records/sweep-record';
+import type { Clock } from '../clock';
+import type { HistoryLine, SweepMessage, SweepName } from './records/sweep-record';
+import type { QuietHours } from './throttle/quiet-hours';
+import type { ServerLoad } from './throttle/server-load';
+import type { ThrottleLimits } from './throttle/throttle-limits';
 
-/** A JSON value under a name, changed only by who has read its present state. */
-export interface PassRecordStore {
-  /** Undefined when there is none. */
+/** JSON values by name. A value can only be changed by a writer that has read its present state. */
+export interface RecordStore {
+  /** Undefined if there is none. */
   read<T>(name: string): Promise<{ readonly value: T; readonly etag: string } | undefined>;
   /**
-   * Writes over the state that `etag` names, or makes it where `etag` is undefined. Answers the new ETag, or undefined
-   * when another writer was faster: then nothing was written.
+   * Replaces the state that `etag` names, or creates the value if `etag` is undefined. Returns the new ETag; undefined
+   * if another writer was faster, and then nothing was written.
    */
   write(name: string, value: object, etag: string | undefined): Promise<string | undefined>;
 }
 
-/** Where slices wait. Delivery is at least once, in any order. */
+/** Holds the work items. Delivery is at least once, in any order. */
 export interface SweepQueue {
   send(message: SweepMessage, delaySeconds?: number): Promise<void>;
 }
 
-/** What a server says of itself, read at every connect and at every save. */
-export interface NodeVitals extends NodeIdentity, Baseline, NodeMemory {
-  readonly role: 'master' | 'replica';
-  /** A failover is being prepared or under way. */
-  readonly failingOver: boolean;
-  /** Slots that are its own and stay, as CLUSTER NODES writes them; empty without a cluster. */
-  readonly slots: string;
-  /** The same with those that are just arriving. */
-  readonly slotsToBe: string;
-  /** CPU seconds used since its start. */
-  readonly cpuSeconds: number;
-  /** How long it took to say so, in ms. */
-  readonly latencyMs: number;
-}
-
-/** What one page found. */
-export interface Page<P = unknown> {
-  /** Where to go on; `'0'` at the end. */
+/** The result of one batch of keys. */
+export interface KeyBatch<P = unknown> {
+  /** The next cursor; `'0'` at the end. */
   readonly cursor: string;
   readonly examined: number;
   /** Time the server worked on it, in µs. */
@@ -41,39 +30,67 @@ export interface Page<P = unknown> {
   readonly found: P;
 }
 
-/** One server's keyspace, walked page by page. */
+/** Reads and handles one batch: from `cursor`, about `count` keys. */
+export type BatchReader<P> = (cursor: string, count: number) => Promise<KeyBatch<P>>;
+
+/** One server's keyspace, read batch by batch. */
 export interface Scanner {
-  vitals(): Promise<NodeVitals>;
-  page(cursor: string, count: number): Promise<Page>;
-  /** True when the connection was made anew since the last `vitals`: who answers must be asked again. */
+  serverLoad(): Promise<ServerLoad>;
+  batch: BatchReader<unknown>;
+  /** True if the connection was replaced since the last `serverLoad`: another server may be answering now. */
   reconnected(): boolean;
   close(): void;
 }
 
-/** The servers there are. */
+/** The servers of the cache, as shards. */
 export interface ShardSource {
-  /** Names of the shards a pass has now; the topology is read afresh. */
-  shards(pass: PassName): Promise<readonly string[]>;
-  /** Undefined when the shard's server is no longer a master. */
-  open(pass: PassName, shard: string, options: { readonly dryRun: boolean }): Promise<Scanner | undefined>;
+  /** Names of the shards that a sweep has now; reads the topology each time. */
+  shards(sweep: SweepName): Promise<readonly string[]>;
+  /** Undefined if the shard's server is no longer a master. */
+  open(sweep: SweepName, shard: string, options: { readonly dryRun: boolean }): Promise<Scanner | undefined>;
 }
 
-/** What a pass makes of the pages. `F` is kept in the record, so it is small and JSON; `P` is one page's. */
-export interface PassKind<F = unknown, P = unknown> {
-  readonly name: PassName;
+/** What a sweep does with its batches. `F` is kept in the record, so it is small and JSON; `P` is one batch's. */
+export interface SweepKind<F = unknown, P = unknown> {
+  readonly name: SweepName;
   /** The findings of each day are kept. */
   readonly daily?: true;
   empty(): F;
-  /** Adds a page; changes `findings`. */
-  add(findings: F, page: P): void;
-  /** Adds another shard's; changes `findings`. */
+  /** Adds a batch; changes `findings`. */
+  add(findings: F, batch: P): void;
+  /** Adds the findings of another shard; changes `findings`. */
   merge(findings: F, other: F): void;
-  /** The walk begins anew: what was seen is forgotten, what was done stays. Changes `findings`. */
+  /** For a scan that restarts: clears what was seen and keeps what was done. Changes `findings`. */
   forget(findings: F): void;
   /** What was seen, as numbers for reports. */
   figures(findings: F): Record<string, number>;
-  /** What was changed, as numbers that only grow while the run lasts. */
+  /** What was changed, as numbers that only grow during a run. */
   changes(findings: F): Record<string, number>;
-  /** What the runs so far, the one just done being the last, say of the days to come. */
+  /** A forecast from the runs so far, the newest last. */
   trend?(history: readonly HistoryLine[]): Record<string, number>;
+}
+
+export interface WorkItemOptions {
+  /** How long a work item runs before it hands over to the next, in ms. Well below the function's time-out. */
+  readonly budgetMs: number;
+  /** How often the record is saved and the server's load is read, in ms. */
+  readonly saveEveryMs: number;
+  /** How long a work item that has died blocks its successors, in ms. More than `saveEveryMs` and any batch. */
+  readonly claimMs: number;
+  /** How long a sweep pauses after it was stopped, in ms. */
+  readonly pauseMs: number;
+  /** A run that takes longer is ended with a fault: a keyspace may grow as fast as it is scanned. In ms. */
+  readonly maxSweepMs: number;
+  readonly limits: ThrottleLimits;
+}
+
+/** Everything the engine works with. */
+export interface SweepDeps {
+  readonly records: RecordStore;
+  readonly queue: SweepQueue;
+  readonly shards: ShardSource;
+  readonly kinds: Readonly<Record<SweepName, SweepKind>>;
+  readonly quiet: QuietHours;
+  readonly clock: Clock;
+  readonly options: WorkItemOptions;
 }

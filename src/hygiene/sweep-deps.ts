@@ -1,30 +1,51 @@
 import { HOUR, MINUTE, SECOND } from '../clock';
-import type { Settings } from '../settings';
 import type { PlanOptions } from './engine/plan-sweeps';
-import type { SliceOptions } from './engine/work-item';
+import { redisShards } from './engine/shard-source';
+import { type HygieneSettings, type NodeSweepOptions, nodeSweeps, sweepKinds } from './engine/sweep-kinds';
+import type { SweepDeps } from './ports';
+import { quietHours } from './throttle/quiet-hours';
 
-/** The settings that hygiene needs. */
-export type HygieneSettings = Pick<Settings, Extract<keyof Settings, `SWEEP_${string}`>>;
-
-/** Records are saved this often: what a crash repeats, and how soon a busy server is noticed. */
-const SAVE_EVERY_MS = 2 * SECOND;
-/** A slice that has died is taken over after this. */
+/** A work item that has died is taken over after this. */
 const CLAIM_MS = 30 * SECOND;
-/** A shard that nobody was heard of for so long has lost its message. */
+/** A shard without news for this long has lost its message. */
 const STALLED_MS = 10 * MINUTE;
 
-export const sliceOptions = (settings: HygieneSettings): SliceOptions => ({
-  budgetMs: settings.SWEEP_SLICE_SECONDS * SECOND,
-  saveEveryMs: SAVE_EVERY_MS,
-  claimMs: CLAIM_MS,
-  pauseMs: settings.SWEEP_PAUSE_SECONDS * SECOND,
-  maxPassMs: settings.SWEEP_MAX_HOURS * HOUR,
-  limits: {
-    maxDuty: settings.SWEEP_DUTY,
-    maxEvictionsPerSecond: settings.SWEEP_STOP_EVICTIONS_PER_SECOND,
-    maxLatencyMs: settings.SWEEP_STOP_LATENCY_MS,
-  },
-});
+interface SweepDepsOptions extends Omit<NodeSweepOptions, 'deadlineMs'>, Pick<SweepDeps, 'records' | 'queue'> {
+  /** How often records are saved, in ms. A crash repeats at most this much work. Default: 2 seconds. */
+  readonly saveEveryMs?: number;
+  /** How long one batch, or one reading of a server's load, may take, in ms. Default: 5 seconds, many times the longest. */
+  readonly deadlineMs?: number;
+}
+
+/** What the engine needs to sweep one Redis. Throws `E_QUIET_HOURS` if those settings cannot be read. */
+export function sweepDeps(options: SweepDepsOptions): SweepDeps {
+  const { redis, settings, records, queue, clock, saveEveryMs = 2 * SECOND, deadlineMs = 5 * SECOND } = options;
+  return {
+    records,
+    queue,
+    shards: redisShards({
+      redis,
+      sweeps: nodeSweeps({ ...options, deadlineMs }),
+      method: settings.SWEEP_PAGES,
+      deadlineMs,
+    }),
+    kinds: sweepKinds,
+    quiet: quietHours(settings.SWEEP_QUIET_HOURS, settings.SWEEP_TIME_ZONE),
+    clock,
+    options: {
+      budgetMs: settings.SWEEP_SLICE_SECONDS * SECOND,
+      saveEveryMs,
+      claimMs: CLAIM_MS,
+      pauseMs: settings.SWEEP_PAUSE_SECONDS * SECOND,
+      maxSweepMs: settings.SWEEP_MAX_HOURS * HOUR,
+      limits: {
+        maxDuty: settings.SWEEP_DUTY,
+        maxEvictionsPerSecond: settings.SWEEP_STOP_EVICTIONS_PER_SECOND,
+        maxLatencyMs: settings.SWEEP_STOP_LATENCY_MS,
+      },
+    },
+  };
+}
 
 export const planOptions = (settings: HygieneSettings): PlanOptions => ({
   everyMs: {

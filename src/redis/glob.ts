@@ -1,19 +1,27 @@
+import globLua from './scripts/glob.lua';
+
 /**
- * Redis' glob as SCAN MATCH has it, byte by byte: `*`, `?`, `[abc]`, `[^a-z]`, `\` before what is meant literally. A
- * page must count the keys that don't match too, so matching is done here and in Lua, not by SCAN.
+ * Redis' glob as SCAN MATCH has it, byte by byte: `*`, `?`, `[abc]`, `[^a-z]`, `\` before a literal character. A sweep
+ * must also count the keys that do not match, so it matches here and in Lua, not by SCAN.
  *
- * What lies between stars has a fixed length, so that each piece may be taken where it is first found: no backtracking,
+ * The text between two stars has a fixed length, so the first place where it is found will do: no backtracking,
  * whatever the pattern.
  */
 export interface Glob {
-  /** A Lua pattern a piece, each to be found behind the one before it. Empty: every key matches. */
+  /** One Lua pattern for each piece, to be found one after the other. Empty: every key matches. */
   readonly lua: readonly string[];
   matches(key: Buffer): boolean;
-  /** Where it is a beginning and a star, such as `app:*`: the beginning. */
+  /** The beginning, if the pattern is only that and a star, such as `app:*`. */
   readonly beginning: string | undefined;
 }
 
-/** The bytes that may stand at one place, or all of them. */
+/** A pattern that matches exactly `text`, for SCAN MATCH and {@link parseGlob}. */
+export const escapeGlob = (text: string): string => text.replace(/[*?[\]\\]/g, '\\$&');
+
+/** Lua that stands before a script which matches keys: see scripts/glob.lua. */
+export { globLua };
+
+/** The bytes that are allowed at one place. */
 type Place = ReadonlySet<number> | 'any';
 
 export function parseGlob(source: string): Glob {
@@ -21,7 +29,7 @@ export function parseGlob(source: string): Glob {
   const last = pieces.length - 1;
   const used = pieces.flatMap((places, index) => {
     const [atStart, atEnd] = [index === 0, index === last];
-    // Nothing before the first star, between two of them or after the last: it says nothing.
+    // An empty piece before the first star, between two stars or after the last one matches anything.
     return places.length > 0 || (atStart && atEnd) ? [{ places, atStart, atEnd }] : [];
   });
   const expressions = used.map(({ places, atStart, atEnd }) => {
@@ -46,14 +54,11 @@ export function parseGlob(source: string): Glob {
   };
 }
 
-/** A text as a glob that means just that text. */
-export const escapeGlob = (text: string): string => text.replace(/[*?[\]\\]/g, '\\$&');
-
-/** As the page scripts take them, last. A key's name is bytes, and so is a pattern. */
+/** Arguments for scripts that begin with {@link globLua}; they come last. A key is bytes, and so is a pattern. */
 export const globArguments = (glob: Glob | undefined): readonly Buffer[] =>
   (glob?.lua ?? []).map((piece) => Buffer.from(piece, 'latin1'));
 
-/** Splits at the stars. The grammar's corners (an empty class, one that isn't closed, a last backslash) are Redis'. */
+/** Splits at the stars. The special cases (an empty class, one that is not closed, a last backslash) are those of Redis. */
 function piecesOf(glob: Buffer): Place[][] {
   const pieces: Place[][] = [[]];
   const add = (place: Place) => pieces.at(-1)?.push(place);
@@ -73,7 +78,7 @@ function piecesOf(glob: Buffer): Place[][] {
   return pieces;
 }
 
-/** `end` is where its bracket stands, or the last byte where there is none. */
+/** `end` is the place of its closing bracket, or of the last byte if there is none. */
 function classAt(glob: Buffer, from: number): { place: Place; end: number } {
   const isNot = glob[from] === CARET;
   const bytes = new Set<number>();
@@ -103,7 +108,7 @@ function toLua(place: Place): string {
   return bytes.length === 1 ? (bytes[0] as string) : `[${bytes.join('')}]`;
 }
 
-/** A percent sign takes a punctuation mark's meaning away, and gives one to a letter. */
+/** A percent sign makes a punctuation mark literal, but gives a letter a meaning. */
 const luaByte = (char: string): string => (/[!-/:-@[-`{-~]/.test(char) ? `%${char}` : char);
 
 const hex = (byte: number): string => byte.toString(16).padStart(2, '0');

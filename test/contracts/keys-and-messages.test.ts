@@ -2,8 +2,12 @@ import { globSync, readFileSync } from 'node:fs';
 import { Bus } from '../../src/cache/local/invalidation-channel';
 import { CACHE_PREFIX, companionKey, logicalKey, physicalKey } from '../../src/entities/key';
 import { versionAt } from '../../src/entities/version';
-import { dailyRecordName, passRecordName, shardRecordName } from '../../src/hygiene/records/record-names';
-import { toSweepMessage } from '../../src/hygiene/records/sweep-record';
+import {
+  dailyRecordName,
+  shardRecordName,
+  sweepRecordName,
+  toSweepMessage,
+} from '../../src/hygiene/records/sweep-record';
 import { silentLogger } from '../../src/logger';
 import { CHANNEL_PATTERNS, KEY_PATTERNS } from '../../src/redis/auth/acl';
 import { COUNTERS_KEY } from '../../src/redis/counters';
@@ -19,7 +23,7 @@ import { decodeMessage, encodeMessage, encodeRow } from '../../src/write-behind/
  * - the header of an entry: test/cache/entry-format.test.ts, "is the documented one, field by field"
  * - a session's record: test/sessions/record.test.ts, "the layout is the documented one"
  * - a counter's field: test/redis/parts.test.ts, by `counterField`
- * - a sweep message in its queue: test/hygiene/jobs.test.ts, "… as base64 of JSON, never expires, …"
+ * - a sweep message in its queue: test/hygiene/jobs.test.ts, "a work item waits in the queue as base64 of JSON, …"
  * - a replayed and a drained journal message: test/write-behind/storage.test.ts; a held one: flusher.test.ts
  * - labels of the census: test/hygiene/census.test.ts
  */
@@ -137,7 +141,7 @@ describe('messages', () => {
 });
 
 test('names of the sweeps’ blobs', () => {
-  expect(passRecordName('census')).toBe('census/pass.json');
+  expect(sweepRecordName('census')).toBe('census/pass.json');
   expect(shardRecordName('sessions', 'sessions@10.0.0.1:6379')).toBe('sessions/shard-sessions~4010.0.0.1~3A6379.json');
   expect(dailyRecordName('census', new Date(Date.UTC(2026, 10, 28)))).toBe('census/2026-11-28.json');
 });

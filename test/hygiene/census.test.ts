@@ -2,12 +2,12 @@ import { Redis } from 'ioredis';
 import { addUser, findValkey, type RunningRedis, startRedis } from '../../local/servers';
 import { labelOf } from '../../src/hygiene/census/census-labels';
 import { censusReport } from '../../src/hygiene/census/census-report';
+import { trend } from '../../src/hygiene/census/census-sweep';
 import { addGroups, type CensusFindings, emptyTally, topGroups } from '../../src/hygiene/census/census-tally';
-import { trend } from '../../src/hygiene/census/census-trend';
-import type { PassRecord } from '../../src/hygiene/records/sweep-record';
+import type { SweepRecord } from '../../src/hygiene/records/sweep-record';
 import type { RedisHandle } from '../../src/redis';
 import { aclRules, COMMANDS } from '../../src/redis/auth/acl';
-import { redisFor, rig, runPass, settingsFor } from './drive';
+import { redisFor, rig, runSweep, settingsFor } from './drive';
 
 const labels: [key: string, label: string][] = [
   ['cache:{user:profile:42}', 'user:profile'],
@@ -61,7 +61,7 @@ describe.each(['script', 'commands'])('the census by %s', (way) => {
   beforeEach(() => client.flushall());
 
   const census = async () => {
-    const summary = await runPass('census', rig(redis, settings()));
+    const summary = await runSweep('census', rig(redis, settings()));
     return { summary, report: censusReport(summary.findings as CensusFindings) };
   };
 
@@ -138,12 +138,12 @@ describe.each(['script', 'commands'])('the census by %s', (way) => {
   test('is kept a day, and its line in the history', async () => {
     await client.mset({ 'app:1': '1', 'app:2': '2' });
     const deps = rig(redis, settings());
-    await runPass('census', deps);
+    await runSweep('census', deps);
     await client.set('app:3', '3');
-    const { finishedAt } = await runPass('census', deps);
+    const { finishedAt } = await runSweep('census', deps);
     const day = new Date(finishedAt).toISOString().slice(0, 10);
     expect((await deps.records.read(`census/${day}.json`))?.value).toMatchObject({ figures: { keys: 3 } });
-    const run = (await deps.records.read<PassRecord>('census/pass.json'))?.value;
+    const run = (await deps.records.read<SweepRecord>('census/pass.json'))?.value;
     expect(run?.history.map(({ figures }) => figures.keys)).toEqual([2, 3]);
   });
 
@@ -167,7 +167,7 @@ test('each database of a standalone server is counted once', async () => {
     await client.select(1);
     await client.set('cache:{user:profile:1}', '1');
     await client.set('work:x', '1');
-    const summary = await runPass('census', rig(redis, settingsFor(environment)));
+    const summary = await runSweep('census', rig(redis, settingsFor(environment)));
     expect(summary).toMatchObject({ shards: 2, figures: { keys: 3 } });
     expect(summary.figures.usedBytes).toBeLessThan(5_000_000);
   } finally {
@@ -183,7 +183,7 @@ test('a server without MEMORY USAGE: counts are exact, and nothing is said of by
   const redis = redisFor({ REDIS_URL: server.appUrl });
   try {
     await client.mset({ 'sess:1': '1', 'sess:2': '2' });
-    const summary = await runPass('census', rig(redis, settingsFor({ REDIS_URL: server.appUrl })));
+    const summary = await runSweep('census', rig(redis, settingsFor({ REDIS_URL: server.appUrl })));
     expect(summary.figures).toMatchObject({ keys: 2 });
     expect(summary.figures.bytes).toBeUndefined();
     expect(censusReport(summary.findings as CensusFindings).total.memory).toBeUndefined();
@@ -202,7 +202,7 @@ test('a user who may not ask for memory gets exact counts and no bytes', async (
   const redis = redisFor(environment);
   try {
     await client.mset({ 'sess:1': '1', 'sess:2': '2' });
-    const summary = await runPass('census', rig(redis, settingsFor(environment)));
+    const summary = await runSweep('census', rig(redis, settingsFor(environment)));
     expect(summary.figures).toMatchObject({ keys: 2 });
     expect(summary.figures.bytes).toBeUndefined();
   } finally {
@@ -224,7 +224,7 @@ test.each([
   const redis = redisFor({ REDIS_URL: server.appUrl });
   try {
     await client.mset({ 'sess:1': '{}', 'app:1': '1', 'app:2': '2' });
-    const summary = await runPass('census', rig(redis, settings));
+    const summary = await runSweep('census', rig(redis, settings));
     expect(summary).toMatchObject({ examined: 3, faults: [], figures: { keys: 3, keysWithoutTtl: 1 } });
     const { groups, total } = censusReport(summary.findings as CensusFindings);
     expect(groups).toMatchObject([

@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { type RunningCluster, type RunningRedis, signedIn, startRedisCluster } from '../../local/servers';
 import type { RedisHandle } from '../../src/redis';
-import { redisFor, rig, runPass, settingsFor } from './drive';
+import { redisFor, rig, runSweep, settingsFor } from './drive';
 
 let cluster: RunningCluster;
 let client: Cluster;
@@ -56,7 +56,7 @@ test.each(['script', 'commands'])(
   async (way) => {
     await fill(4_000, 2_000);
     const deps = rig(redis, { ...settings, SWEEP_PAGES: way as 'script' });
-    const summary = await runPass('sessions', deps);
+    const summary = await runSweep('sessions', deps);
     expect(summary).toMatchObject({ shards: 3, examined: 6_000, faults: [] });
     expect(summary.figures).toMatchObject({ matched: 4_000, missing: 1_000, given: 1_000 });
     expect(await withoutTtl('sess:*')).toEqual([]);
@@ -88,21 +88,21 @@ async function endMove(slot: number, to: number): Promise<void> {
 
 const slotOf = async (key: string) => Number(await client.call('CLUSTER', 'KEYSLOT', key));
 
-test('slots that move in mid-pass: no session is left without a TTL', async () => {
+test('slots that move during a sweep: no session is left without a TTL', async () => {
   await fill(6_000, 500);
   // One slot full of sessions, so that what moves matters.
   await Promise.all(Array.from({ length: 500 }, (_, index) => client.set(`sess:{moved}:${index}`, '{}')));
   const slot = await slotOf('sess:{moved}:0');
   const owner = Math.min(2, Math.floor(slot / (16_384 / 3)));
   const heir = (owner + 1) % 3;
-  let slices = 0;
-  const summary = await runPass('sessions', rig(redis, settings, bySlices), {
-    onSlice: async () => {
-      slices += 1;
-      if (slices === 4) await moveSlot(slot, owner, heir);
+  let workItems = 0;
+  const summary = await runSweep('sessions', rig(redis, settings, bySlices), {
+    onWorkItem: async () => {
+      workItems += 1;
+      if (workItems === 4) await moveSlot(slot, owner, heir);
     },
   });
-  expect(slices).toBeGreaterThan(4);
+  expect(workItems).toBeGreaterThan(4);
   expect(summary.rescans).toBeGreaterThanOrEqual(1);
   expect(summary.faults).toEqual([]);
   expect(await withoutTtl('sess:*')).toEqual([]);
@@ -119,7 +119,7 @@ test.each(['script', 'commands'])('a slot whose keys are half moved is swept on 
   await moveSlot(slot, owner, heir, { finish: false });
   expect(await nodes[heir]!.keys('sess:{half}:*')).toHaveLength(100);
   const deps = rig(redis, { ...settings, SWEEP_PAGES: way as 'script' });
-  const summary = await runPass('sessions', deps);
+  const summary = await runSweep('sessions', deps);
   expect(summary.figures).toMatchObject({ given: 325 });
   const keys = (await nodes[owner]!.call('CLUSTER', 'GETKEYSINSLOT', slot, 1_000)) as string[];
   await migrate(nodes[owner]!, cluster.nodes[heir]!, keys);

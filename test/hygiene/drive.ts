@@ -1,17 +1,15 @@
 import { addUser, type RunningRedis } from '../../local/servers';
 import { type Clock, systemClock } from '../../src/clock';
 import { type Entities, entityRegistry } from '../../src/entities/registry';
-import { closePass } from '../../src/hygiene/engine/finish-sweep';
-import { queueShards, startPass } from '../../src/hygiene/engine/plan-sweeps';
-import { redisShards } from '../../src/hygiene/engine/shard-source';
-import { passKinds, passWork } from '../../src/hygiene/engine/sweep-kinds';
-import { runSlice, type SliceDeps, type SliceOptions, type SliceResult } from '../../src/hygiene/engine/work-item';
-import type { PassRecordStore, SweepQueue } from '../../src/hygiene/ports';
-import { memoryRecords } from '../../src/hygiene/records/memory-records';
-import { passRecordName } from '../../src/hygiene/records/record-names';
-import type { PassName, PassRecord, PassSummary, SweepMessage } from '../../src/hygiene/records/sweep-record';
-import { type HygieneSettings, sliceOptions } from '../../src/hygiene/sweep-deps';
-import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
+import { finishSweep } from '../../src/hygiene/engine/finish-sweep';
+import { queueShards, startSweep } from '../../src/hygiene/engine/plan-sweeps';
+import type { HygieneSettings } from '../../src/hygiene/engine/sweep-kinds';
+import { runWorkItem, type WorkItemResult } from '../../src/hygiene/engine/work-item';
+import type { RecordStore, SweepDeps, SweepQueue, WorkItemOptions } from '../../src/hygiene/ports';
+import { memoryRecords } from '../../src/hygiene/records/record-stores';
+import type { SweepMessage, SweepName, SweepRecord, SweepSummary } from '../../src/hygiene/records/sweep-record';
+import { sweepRecordName } from '../../src/hygiene/records/sweep-record';
+import { sweepDeps } from '../../src/hygiene/sweep-deps';
 import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle } from '../../src/redis';
 import { aclRules, COMMANDS } from '../../src/redis/auth/acl';
@@ -40,67 +38,60 @@ export function memoryQueue(): SweepQueue & { readonly messages: (SweepMessage &
   };
 }
 
-export interface Rig extends SliceDeps {
+export interface Rig extends SweepDeps {
   readonly queue: ReturnType<typeof memoryQueue>;
 }
 
 export function rig(
   redis: RedisHandle,
   settings: HygieneSettings,
-  overrides: Partial<Pick<SliceDeps, 'records' | 'clock' | 'shards' | 'kinds' | 'quiet'>> & {
-    options?: Partial<SliceOptions>;
+  overrides: Partial<Pick<SweepDeps, 'records' | 'clock' | 'shards' | 'kinds' | 'quiet'>> & {
+    options?: Partial<WorkItemOptions>;
     deadlineMs?: number;
     entities?: Entities;
     prefixes?: readonly string[];
   } = {},
 ): Rig {
   const { options, deadlineMs = 5_000, entities = entityRegistry([]), prefixes = [], ...rest } = overrides;
-  return {
-    records: memoryRecords() as PassRecordStore,
-    queue: memoryQueue(),
-    shards: redisShards({
-      redis,
-      work: passWork({ redis, settings, deadlineMs, entities, prefixes, only: undefined, clock: systemClock }),
-      way: settings.SWEEP_PAGES,
-      deadlineMs,
-    }),
-    kinds: passKinds,
-    quiet: quietHours([], 'UTC'),
-    clock: systemClock as Clock,
-    ...rest,
-    options: { ...sliceOptions(settings), ...options },
-  };
+  const queue = memoryQueue();
+  const records = memoryRecords() as RecordStore;
+  const common = { redis, settings, entities, prefixes, only: undefined, clock: systemClock as Clock, deadlineMs };
+  const deps = sweepDeps({ ...common, records, queue });
+  return { ...deps, ...rest, queue, options: { ...deps.options, ...options } };
 }
 
-/** Starts a run and does every slice of it until it is closed, as the jobs would. */
-export async function runPass(
-  pass: PassName,
+/** Starts a run and does every work item of it until it is closed, as the jobs would. */
+export async function runSweep(
+  sweep: SweepName,
   deps: Rig,
-  { dryRun = false, onSlice }: { dryRun?: boolean; onSlice?: (result: SliceResult) => Promise<void> | void } = {},
-): Promise<PassSummary> {
-  const stored = await deps.records.read<PassRecord>(passRecordName(pass));
-  const run = await startPass(pass, { dryRun, startedAt: deps.clock.now() }, deps, stored);
+  {
+    dryRun = false,
+    onWorkItem,
+  }: { dryRun?: boolean; onWorkItem?: (result: WorkItemResult) => Promise<void> | void } = {},
+): Promise<SweepSummary> {
+  const stored = await deps.records.read<SweepRecord>(sweepRecordName(sweep));
+  const run = await startSweep(sweep, { dryRun, startedAt: deps.clock.now() }, deps, stored);
   await queueShards(run!, deps, 0);
   for (;;) {
-    const closed = await drain(pass, deps, onSlice);
+    const closed = await drain(sweep, deps, onWorkItem);
     if (closed) return closed;
   }
 }
 
 /** Does what is queued; the summary once the run is closed. */
 export async function drain(
-  pass: PassName,
+  sweep: SweepName,
   deps: Rig,
-  onSlice?: (result: SliceResult) => Promise<void> | void,
-): Promise<PassSummary | undefined> {
+  onWorkItem?: (result: WorkItemResult) => Promise<void> | void,
+): Promise<SweepSummary | undefined> {
   const batch = deps.queue.messages.splice(0);
   if (batch.length === 0) throw new Error('the queue is empty and the run is not closed');
   await Promise.all(
     batch.map(async (message) => {
-      const result = await runSlice(message, deps);
-      await onSlice?.(result);
+      const result = await runWorkItem(message, deps);
+      await onWorkItem?.(result);
     }),
   );
-  const closing = await closePass(pass, deps);
-  return closing.outcome === 'closed' ? (closing.pass.last as PassSummary) : undefined;
+  const finish = await finishSweep(sweep, deps);
+  return finish.outcome === 'closed' ? (finish.record.last as SweepSummary) : undefined;
 }

@@ -1,25 +1,25 @@
 import { plan } from '../../src/hygiene/engine/plan-sweeps';
-import { runSlice } from '../../src/hygiene/engine/work-item';
-import { shardRecordName } from '../../src/hygiene/records/record-names';
+import { runWorkItem } from '../../src/hygiene/engine/work-item';
 import type { ShardRecord, SweepMessage } from '../../src/hygiene/records/sweep-record';
+import { shardRecordName } from '../../src/hygiene/records/sweep-record';
 import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
 import { RedisUnavailableError } from '../../src/redis';
 import { memoryRead, planning, server, unfixed, untilClosed, world } from './fake-servers';
 
-test('a server that was started anew between slices is walked from the beginning', async () => {
+test('a server that restarted between two work items is scanned from the beginning', async () => {
   const it = world({ a: server(3_000) });
   await plan(new Date(it.now), it, planning);
-  await runSlice(it.waiting.shift()!, it);
+  await runWorkItem(it.waiting.shift()!, it);
   Object.assign(it.servers.get('a')!, { runId: 'run-2', keys: server(3_000).keys });
   const { last } = await untilClosed(it);
   expect(last).toMatchObject({ examined: 3_000, restarts: 1, faults: [] });
   expect(unfixed(it)).toBe(0);
 });
 
-test('a page that another server answered is not counted, and the walk begins anew', async () => {
-  let pages = 0;
+test('a batch that another server answered is not counted, and the scan restarts', async () => {
+  let batches = 0;
   const it = world({ a: server(3_000) }, async (name) => {
-    if (name !== 'page' || ++pages !== 4) return;
+    if (name !== 'batch' || ++batches !== 4) return;
     const one = it.servers.get('a')!;
     Object.assign(one, { runId: 'run-2', connects: 1, keys: server(3_000).keys });
   });
@@ -30,9 +30,9 @@ test('a page that another server answered is not counted, and the walk begins an
 });
 
 test('a connection made anew to the same server goes on where it was', async () => {
-  let pages = 0;
+  let batches = 0;
   const it = world({ a: server(3_000) }, async (name) => {
-    if (name === 'page' && ++pages % 3 === 0) it.servers.get('a')!.connects += 1;
+    if (name === 'batch' && ++batches % 3 === 0) it.servers.get('a')!.connects += 1;
   });
   await plan(new Date(it.now), it, planning);
   const { last } = await untilClosed(it);
@@ -40,19 +40,19 @@ test('a connection made anew to the same server goes on where it was', async () 
 });
 
 test('a server that is another one each time ends the shard with a fault', async () => {
-  let pages = 0;
+  let batches = 0;
   const it = world({ a: server(3_000) }, async (name) => {
-    if (name === 'page') Object.assign(it.servers.get('a')!, { runId: `run-${++pages}`, connects: pages });
+    if (name === 'batch') Object.assign(it.servers.get('a')!, { runId: `run-${++batches}`, connects: batches });
   });
   await plan(new Date(it.now), it, planning);
   const { last } = await untilClosed(it);
-  expect(last?.faults).toEqual(['a: another server answered too often']);
+  expect(last?.faults).toEqual(['a: the server changed too often']);
 });
 
 test('a promoted replica takes the place of a master that is gone', async () => {
   const it = world({ a: server(2_000, '0-100'), b: server(2_000, '101-200') });
   await plan(new Date(it.now), it, planning);
-  for (const message of it.waiting.splice(0)) await runSlice(message, it);
+  for (const message of it.waiting.splice(0)) await runWorkItem(message, it);
   it.servers.delete('a');
   it.servers.set('c', { ...server(2_000, '0-100'), nodeId: 'node-3' });
   const { last, shards } = await untilClosed(it);
@@ -68,7 +68,7 @@ test('a shard that got slots after its walk had ended is walked again', async ()
   const messages = it.waiting.splice(0);
   let message: SweepMessage | undefined = messages[0];
   while (message) {
-    await runSlice(message, it);
+    await runWorkItem(message, it);
     message = it.waiting.splice(0)[0];
   }
   it.waiting.push(messages[1]!);
@@ -84,65 +84,65 @@ test('a shard that got slots after its walk had ended is walked again', async ()
 
 test('a walk that came short is repeated once, and then reported', async () => {
   const it = world({ a: server(1_000) });
-  it.servers.get('a')!.vitals = { keys: 2_000 };
+  it.servers.get('a')!.load = { keys: 2_000 };
   await plan(new Date(it.now), it, planning);
   const { last } = await untilClosed(it);
-  expect(last).toMatchObject({ rescans: 1, faults: ['a: fewer keys were examined than there were'] });
+  expect(last).toMatchObject({ rescans: 1, faults: ['a: fewer keys were examined than the server held'] });
 });
 
-test('a keyspace that grows as fast as it is walked ends the run when its time is up', async () => {
+test('a keyspace that grows as fast as it is scanned ends the run when its time is up', async () => {
   const it = world(
     { a: server(1_000) },
     async (name) => {
-      if (name === 'page') it.servers.get('a')!.keys.push(...Array.from({ length: 5_000 }, () => false));
+      if (name === 'batch') it.servers.get('a')!.keys.push(...Array.from({ length: 5_000 }, () => false));
     },
-    { maxPassMs: 100 },
+    { maxSweepMs: 100 },
   );
   await plan(new Date(it.now), it, planning);
   const { last } = await untilClosed(it);
-  expect(last?.faults).toEqual(['a: it took longer than a run may']);
+  expect(last?.faults).toEqual(['a: it took longer than SWEEP_MAX_HOURS']);
 });
 
 test.each([
   ['failover', { failingOver: true }],
   ['evictions', { evicted: 1_000_000 }],
   ['latency', { latencyMs: 1_000 }],
-] as const)('%s pauses the pass, and it goes on later', async (reason, bad) => {
+] as const)('%s pauses the sweep, and it continues later', async (reason, bad) => {
   const it = world({ a: server(3_000) });
   await plan(new Date(it.now), it, planning);
-  if (reason === 'evictions') await runSlice(it.waiting.shift()!, it);
-  it.servers.get('a')!.vitals = bad;
+  if (reason === 'evictions') await runWorkItem(it.waiting.shift()!, it);
+  it.servers.get('a')!.load = bad;
   if (reason === 'evictions') {
     let evicted = 0;
     const get = () => {
       evicted += 1_000;
       return { evicted };
     };
-    Object.defineProperty(it.servers.get('a')!, 'vitals', { get, set() {} });
+    Object.defineProperty(it.servers.get('a')!, 'load', { get, set() {} });
   }
-  const result = await runSlice(it.waiting.shift()!, it);
+  const result = await runWorkItem(it.waiting.shift()!, it);
   expect(result).toMatchObject({ outcome: 'paused', reason });
   expect(it.waiting).toMatchObject([{ delaySeconds: 60 }]);
-  Object.defineProperty(it.servers.get('a')!, 'vitals', { value: {} });
+  Object.defineProperty(it.servers.get('a')!, 'load', { value: {} });
   const { last } = await untilClosed(it);
   expect(last).toMatchObject({ examined: 3_000, faults: [] });
 });
 
-test('an unreachable server pauses the pass, and what was done stays counted', async () => {
-  let pages = 0;
+test('an unreachable server pauses the sweep, and what was done stays counted', async () => {
+  let batches = 0;
   const it = world({ a: server(3_000) }, async (name) => {
-    if (name === 'page' && ++pages === 5) throw new RedisUnavailableError('away');
+    if (name === 'batch' && ++batches === 5) throw new RedisUnavailableError('away');
   });
   await plan(new Date(it.now), it, planning);
   const { last } = await untilClosed(it);
   expect(last).toMatchObject({ examined: 3_000, figures: { seen: 3_000, fixed: 300 }, faults: [] });
 });
 
-test('quiet hours stop planning and slices, which go on when they end', async () => {
+test('quiet hours stop planning and work items, which continue when they end', async () => {
   const it = world({ a: server(300) });
   await plan(new Date(it.now), it, planning);
   const quiet = { ...it, quiet: quietHours(['10:00-10:30'], 'UTC') };
-  expect(await runSlice(it.waiting.shift()!, quiet)).toMatchObject({ outcome: 'paused', reason: 'quiet-hours' });
+  expect(await runWorkItem(it.waiting.shift()!, quiet)).toMatchObject({ outcome: 'paused', reason: 'quiet-hours' });
   expect(it.waiting).toMatchObject([{ delaySeconds: 1_800 }]);
   expect(await plan(new Date(it.now), quiet, planning)).toMatchObject({ queued: 0, started: [] });
   const { last } = await untilClosed(it);

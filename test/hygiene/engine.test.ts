@@ -1,9 +1,9 @@
-import { closePass } from '../../src/hygiene/engine/finish-sweep';
+import { finishSweep } from '../../src/hygiene/engine/finish-sweep';
 import { plan } from '../../src/hygiene/engine/plan-sweeps';
-import { runSlice } from '../../src/hygiene/engine/work-item';
-import { passRecordName } from '../../src/hygiene/records/record-names';
+import { runWorkItem } from '../../src/hygiene/engine/work-item';
 import { readProgress } from '../../src/hygiene/records/sweep-progress';
-import type { PassRecord } from '../../src/hygiene/records/sweep-record';
+import type { SweepRecord } from '../../src/hygiene/records/sweep-record';
+import { sweepRecordName } from '../../src/hygiene/records/sweep-record';
 import {
   Crash,
   MINUTE,
@@ -17,7 +17,7 @@ import {
   world,
 } from './fake-servers';
 
-test('two shards are walked to the end in many slices, each key once', async () => {
+test('two shards are scanned to the end in many work items, each key once', async () => {
   const it = world({ a: server(4_000), b: server(2_500) });
   await plan(new Date(it.now), it, planning);
   expect(it.waiting).toHaveLength(2);
@@ -56,15 +56,15 @@ test('every message delivered twice, late or at once, changes nothing', async ()
     const message = it.waiting.shift()!;
     it.now += message.delaySeconds * 1_000;
     delivered.push(message);
-    await Promise.all([runSlice(message, it), runSlice(message, it)]);
-    await runSlice(delivered[Math.floor(delivered.length / 2)]!, it);
-    if ((await closePass('sessions', it)).outcome === 'closed') break;
+    await Promise.all([runWorkItem(message, it), runWorkItem(message, it)]);
+    await runWorkItem(delivered[Math.floor(delivered.length / 2)]!, it);
+    if ((await finishSweep('sessions', it)).outcome === 'closed') break;
   }
-  const run = await memoryRead<PassRecord>(it, passRecordName('sessions'));
+  const run = await memoryRead<SweepRecord>(it, sweepRecordName('sessions'));
   expect(run?.last).toMatchObject({ examined: 3_000, figures: { seen: 3_000, fixed: 300 }, faults: [] });
 });
 
-test('a pass is due when its time has come, and only one planner starts it', async () => {
+test('a sweep is due when its time has come, and only one planner starts it', async () => {
   const it = world({ a: server(100) });
   const both = await Promise.all([plan(new Date(it.now), it, planning), plan(new Date(it.now), it, planning)]);
   expect(both.flatMap(({ started }) => started)).toEqual(['sessions']);
@@ -93,12 +93,12 @@ test('progress says how far a run is and how long it will take', async () => {
   expect(await readProgress(it.records, it.clock)).toEqual([]);
   await plan(new Date(it.now), it, planning);
   expect(await readProgress(it.records, it.clock)).toMatchObject([{ percent: 0, shards: 1, shardsDone: 0 }]);
-  await runSlice(it.waiting.shift()!, it);
+  await runWorkItem(it.waiting.shift()!, it);
   const [half] = await readProgress(it.records, it.clock);
   expect(half).toMatchObject({ status: 'running', expected: 4_000 });
   expect(half!.percent).toBeGreaterThan(10);
   expect(half!.secondsLeft).toBeDefined();
-  await runSlice(it.waiting.shift()!, it).then(() => untilClosed(it));
+  await runWorkItem(it.waiting.shift()!, it).then(() => untilClosed(it));
   expect(await readProgress(it.records, it.clock)).toMatchObject([
     { status: 'finished', percent: 100, examined: 4_000, shardsDone: 1, last: { examined: 4_000 } },
   ]);

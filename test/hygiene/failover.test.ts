@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 import { signedIn, startRedisCluster } from '../../local/servers';
-import { redisFor, rig, runPass, settingsFor } from './drive';
+import { redisFor, rig, runSweep, settingsFor } from './drive';
 
-test('a master killed in mid-pass: its promoted replica is walked in the same pass', async () => {
+test('a master killed during a sweep: its promoted replica is scanned in the same sweep', async () => {
   const cluster = await startRedisCluster({ masters: 3, replicas: 1 });
   const client = new Cluster(
     cluster.nodes.map(({ host, port }) => ({ host, port })),
@@ -21,14 +21,14 @@ test('a master killed in mid-pass: its promoted replica is walked in the same pa
     await victimClient.wait(1, 2_000);
     victimClient.disconnect();
 
-    let slices = 0;
+    let workItems = 0;
     const deps = rig(redis, settingsFor(environment), { options: { budgetMs: 1, saveEveryMs: 1 }, deadlineMs: 500 });
-    const summary = await runPass('sessions', deps, {
-      onSlice: async ({ outcome }) => {
-        slices += 1;
+    const summary = await runSweep('sessions', deps, {
+      onWorkItem: async ({ outcome }) => {
+        workItems += 1;
         // An hour's pause of a real queue is the time that a promotion takes here.
         if (outcome === 'paused') await sleep(200);
-        if (slices !== 4) return;
+        if (workItems !== 4) return;
         await victim!.kill('SIGKILL');
         for (;;) {
           if (/role:master/.test(await heir.info('replication'))) return;

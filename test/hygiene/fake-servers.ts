@@ -1,12 +1,21 @@
 import type { Clock } from '../../src/clock';
-import { closePass } from '../../src/hygiene/engine/finish-sweep';
+import { finishSweep } from '../../src/hygiene/engine/finish-sweep';
 import { type PlanOptions, plan } from '../../src/hygiene/engine/plan-sweeps';
-import { runSlice, type SliceDeps, type SliceOptions } from '../../src/hygiene/engine/work-item';
-import type { NodeVitals, PassKind, PassRecordStore, Scanner, ShardSource, SweepQueue } from '../../src/hygiene/ports';
-import { memoryRecords } from '../../src/hygiene/records/memory-records';
-import { passRecordName } from '../../src/hygiene/records/record-names';
-import type { PassName, PassRecord, SweepMessage } from '../../src/hygiene/records/sweep-record';
+import { runWorkItem } from '../../src/hygiene/engine/work-item';
+import type {
+  RecordStore,
+  Scanner,
+  ShardSource,
+  SweepDeps,
+  SweepKind,
+  SweepQueue,
+  WorkItemOptions,
+} from '../../src/hygiene/ports';
+import { memoryRecords } from '../../src/hygiene/records/record-stores';
+import type { SweepMessage, SweepName, SweepRecord } from '../../src/hygiene/records/sweep-record';
+import { sweepRecordName } from '../../src/hygiene/records/sweep-record';
 import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
+import type { ServerLoad } from '../../src/hygiene/throttle/server-load';
 import { RedisUnavailableError } from '../../src/redis';
 
 /** Servers made of arrays, so that every crash and every order can be tried without one of the real ones. */
@@ -18,7 +27,7 @@ interface FakeServer {
   keys: boolean[];
   slots: string;
   slotsToBe?: string;
-  vitals: Partial<NodeVitals>;
+  load: Partial<ServerLoad>;
   connects: number;
 }
 
@@ -27,7 +36,7 @@ export const server = (keys: number, slots = ''): FakeServer => ({
   nodeId: 'node-1',
   keys: Array.from({ length: keys }, (_, index) => index % 10 !== 0),
   slots,
-  vitals: {},
+  load: {},
   connects: 0,
 });
 
@@ -36,12 +45,12 @@ interface Findings {
   fixed: number;
 }
 
-const kind: PassKind<Findings, Findings> = {
+const kind: SweepKind<Findings, Findings> = {
   name: 'sessions',
   empty: () => ({ seen: 0, fixed: 0 }),
-  add(findings, page) {
-    findings.seen += page.seen;
-    findings.fixed += page.fixed;
+  add(findings, batch) {
+    findings.seen += batch.seen;
+    findings.fixed += batch.fixed;
   },
   merge(findings, other) {
     findings.seen += other.seen;
@@ -65,23 +74,23 @@ class FakeShards implements ShardSource {
     return [...this.servers.keys()];
   }
 
-  async open(_: PassName, shard: string, { dryRun }: { dryRun: boolean }): Promise<Scanner | undefined> {
+  async open(_: SweepName, shard: string, { dryRun }: { dryRun: boolean }): Promise<Scanner | undefined> {
     await this.step('open');
     if (!this.servers.has(shard)) return undefined;
     let connects = this.#of(shard).connects;
     return {
-      vitals: async () => {
-        await this.step('vitals');
-        const { runId, nodeId, keys, slots, slotsToBe = slots, vitals } = this.#of(shard);
+      serverLoad: async () => {
+        await this.step('load');
+        const { runId, nodeId, keys, slots, slotsToBe = slots, load } = this.#of(shard);
         connects = this.#of(shard).connects;
         return {
           ...{ runId, nodeId, slots, slotsToBe, role: 'master' as const, failingOver: false, keys: keys.length },
           ...{ expired: 0, evicted: 0, cpuSeconds: 0, latencyMs: 0, usedBytes: 0, capacityBytes: 0 },
-          ...vitals,
+          ...load,
         };
       },
-      page: async (cursor, count) => {
-        await this.step('page');
+      batch: async (cursor, count) => {
+        await this.step('batch');
         const { keys } = this.#of(shard);
         const end = Math.min(keys.length, Number(cursor) + count);
         let fixed = 0;
@@ -90,7 +99,7 @@ class FakeShards implements ShardSource {
           keys[index] = true;
           fixed += 1;
         }
-        await this.step('page done');
+        await this.step('batch done');
         const examined = Math.max(0, end - Number(cursor));
         return {
           cursor: end >= keys.length ? '0' : `${end}`,
@@ -113,7 +122,7 @@ class FakeShards implements ShardSource {
 
 export class Crash extends Error {}
 
-export interface World extends SliceDeps {
+export interface World extends SweepDeps {
   readonly servers: Map<string, FakeServer>;
   readonly waiting: (SweepMessage & { delaySeconds: number })[];
   now: number;
@@ -130,11 +139,11 @@ export const planning: PlanOptions = {
 export function world(
   servers: Record<string, FakeServer>,
   step: (name: string) => Promise<void> = async () => {},
-  options: Partial<SliceOptions> = {},
+  options: Partial<WorkItemOptions> = {},
 ): World {
   const records = memoryRecords();
   const waiting: World['waiting'] = [];
-  const watched: PassRecordStore = {
+  const watched: RecordStore = {
     async read(name) {
       await step('read');
       return records.read(name);
@@ -162,10 +171,10 @@ export function world(
     records: watched,
     queue,
     shards: new FakeShards(map, async (name) => {
-      if (name === 'page') self.now += 1;
+      if (name === 'batch') self.now += 1;
       await step(name);
     }),
-    kinds: { sessions: kind } as unknown as SliceDeps['kinds'],
+    kinds: { sessions: kind } as unknown as SweepDeps['kinds'],
     quiet: quietHours([], 'UTC'),
     clock,
     options: {
@@ -173,7 +182,7 @@ export function world(
       saveEveryMs: 3,
       claimMs: 1_000,
       pauseMs: 60_000,
-      maxPassMs: 24 * 60 * MINUTE,
+      maxSweepMs: 24 * 60 * MINUTE,
       limits: { maxDuty: 1, maxEvictionsPerSecond: 1_000, maxLatencyMs: 50 },
       ...options,
     },
@@ -181,9 +190,9 @@ export function world(
   return self;
 }
 
-/** The host and the timer: delivers until the run is closed; a message whose slice crashed comes again. */
-export async function untilClosed(it: World, limit = 500): Promise<PassRecord> {
-  const readRun = () => memoryRead<PassRecord>(it, passRecordName('sessions'));
+/** The host and the timer: delivers until the run is closed; a message whose work item crashed comes again. */
+export async function untilClosed(it: World, limit = 500): Promise<SweepRecord> {
+  const readRun = () => memoryRead<SweepRecord>(it, sweepRecordName('sessions'));
   for (let round = 0; round < limit; round += 1) {
     const run = await readRun();
     if (run?.status === 'finished') return run;
@@ -195,8 +204,8 @@ export async function untilClosed(it: World, limit = 500): Promise<PassRecord> {
     }
     it.now += message.delaySeconds * 1_000;
     const done = await survive(async () => {
-      const { outcome } = await runSlice(message, it);
-      if (['finished', 'gone', 'dropped'].includes(outcome)) await closePass('sessions', it);
+      const { outcome } = await runWorkItem(message, it);
+      if (['finished', 'gone', 'dropped'].includes(outcome)) await finishSweep('sessions', it);
     });
     if (!done) it.waiting.push({ ...message, delaySeconds: 30 });
   }

@@ -5,10 +5,8 @@ import { registerSweep } from '../../src/cli/commands/sweep-command';
 import type { CliIo } from '../../src/cli/io';
 import { systemClock } from '../../src/clock';
 import { entityRegistry } from '../../src/entities/registry';
-import { createSweeps } from '../../src/hygiene';
-import { storageSweepQueue } from '../../src/hygiene/engine/sweep-queue';
-import { memoryRecords } from '../../src/hygiene/records/memory-records';
-import { blobRecords } from '../../src/hygiene/records/record-stores';
+import { createSweeps, storageSweepQueue } from '../../src/hygiene';
+import { blobRecords, memoryRecords } from '../../src/hygiene/records/record-stores';
 import { silentLogger } from '../../src/logger';
 import { createCounters, readCounters } from '../../src/redis';
 import { type StorageClients, storageClients } from '../../src/storage/clients';
@@ -45,18 +43,18 @@ afterAll(async () => {
 recordStoreConformance('memory', memoryRecords);
 recordStoreConformance('blob storage', () => blobRecords(storage, 'conformance'));
 
-test('a slice waits in the queue as base64 of JSON, never expires, and is kept back as long as asked', async () => {
+test('a work item waits in the queue as base64 of JSON, never expires, and is kept back as long as asked', async () => {
   const message = { pass: 'sessions', passId: 'p', shard: 'sessions@127.0.0.1:1', seq: 3 } as const;
-  await storageSweepQueue(storage, 'one-slice').send(message);
-  await storageSweepQueue(storage, 'one-slice').send(message, 600);
-  const queue = await storage.queue('one-slice');
+  await storageSweepQueue(storage, 'one-work-item').send(message);
+  await storageSweepQueue(storage, 'one-work-item').send(message, 600);
+  const queue = await storage.queue('one-work-item');
   const { receivedMessageItems: received } = await queue.receiveMessages({ numberOfMessages: 10 });
   expect(received).toHaveLength(1);
   expect(JSON.parse(Buffer.from(received[0]!.messageText, 'base64').toString())).toEqual(message);
   expect(received[0]!.expiresOn.getUTCFullYear()).toBeGreaterThan(9_000);
 });
 
-test('planned, sliced and closed, with counters and progress', async () => {
+test('a sweep is planned, worked on and finished, with counters and progress', async () => {
   const pipeline = client.pipeline();
   for (let index = 0; index < 5_000; index += 1) pipeline.set(`sess:${index}`, '{}');
   await pipeline.exec();
@@ -75,7 +73,7 @@ test('planned, sliced and closed, with counters and progress', async () => {
     while (await isRunning()) {
       const { receivedMessageItems: received } = await queue.receiveMessages({ numberOfMessages: 10 });
       for (const { messageText, messageId, popReceipt } of received) {
-        const report = await sweeps.slice(JSON.parse(Buffer.from(messageText, 'base64').toString()));
+        const report = await sweeps.workItem(JSON.parse(Buffer.from(messageText, 'base64').toString()));
         expect(report.figures.keysExamined).toBeGreaterThan(0);
         await queue.deleteMessage(messageId, popReceipt);
       }
@@ -121,9 +119,9 @@ test('a message that is none is dropped and counted; one of an old run is droppe
   const common = { redis, storage, settings: settings(), entities: entityRegistry([]), logger: silentLogger };
   const sweeps = createSweeps({ ...common, counters, clock: systemClock });
   try {
-    expect((await sweeps.slice('nonsense')).summary).toMatch(/dropped/);
+    expect((await sweeps.workItem('nonsense')).summary).toMatch(/dropped/);
     const old = { pass: 'sessions', passId: 'old', shard: 'sessions@127.0.0.1:1', seq: 0 };
-    expect((await sweeps.slice(old)).summary).toBe('sessions dropped');
+    expect((await sweeps.workItem(old)).summary).toBe('sessions dropped');
     await counters.flush();
     expect((await readCounters(redis)).get('sweep_messages_dropped|')).toBe(1);
   } finally {

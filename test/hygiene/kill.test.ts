@@ -12,7 +12,7 @@ import { createCounters } from '../../src/redis';
 import { storageClients } from '../../src/storage/clients';
 import { redisFor, settingsFor } from './drive';
 
-test('a sweeper killed by SIGKILL in mid-slice: another goes on from its record, and nothing is counted twice', async () => {
+test('a sweeper killed by SIGKILL in a work item: another goes on from its record, and nothing is counted twice', async () => {
   const [azurite, server] = await Promise.all([startAzurite(), startRedis()]);
   const client = new Redis(server.adminUrl);
   const folder = await mkdtemp(resolve('.cache', 'kill-'));
@@ -58,7 +58,7 @@ test('a sweeper killed by SIGKILL in mid-slice: another goes on from its record,
     while ((await sweeps.progress())[0]?.status !== 'finished') {
       const { receivedMessageItems: received } = await queue.receiveMessages({ visibilityTimeout: 30 });
       for (const { messageText, messageId, popReceipt } of received) {
-        await sweeps.slice(JSON.parse(Buffer.from(messageText, 'base64').toString()));
+        await sweeps.workItem(JSON.parse(Buffer.from(messageText, 'base64').toString()));
         await queue.deleteMessage(messageId, popReceipt);
       }
       if (received.length === 0) await sleep(50);

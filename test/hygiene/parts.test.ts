@@ -1,14 +1,14 @@
 import { gainedSlots, isShort, judge, newShard } from '../../src/hygiene/engine/shard-state';
-import type { NodeVitals } from '../../src/hygiene/ports';
 import { toSweepMessage } from '../../src/hygiene/records/sweep-record';
-import { isSound, ownLifeMs } from '../../src/hygiene/sessions/own-life';
-import { nextCount, Pace } from '../../src/hygiene/throttle/duty-cycle';
+import { isSound, ownLifeMs } from '../../src/hygiene/sessions/session-rules';
+import { DutyCycle, nextCount } from '../../src/hygiene/throttle/duty-cycle';
 import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
-import { toVitals } from '../../src/hygiene/throttle/server-load';
-import { stopReason, temperedDuty } from '../../src/hygiene/throttle/throttle-limits';
+import type { ServerLoad } from '../../src/hygiene/throttle/server-load';
+import { toServerLoad } from '../../src/hygiene/throttle/server-load';
+import { allowedDuty, stopReason } from '../../src/hygiene/throttle/throttle-limits';
 import { parseInfo } from '../../src/redis';
 
-const vitals = (given: Partial<NodeVitals> = {}): NodeVitals => ({
+const load = (given: Partial<ServerLoad> = {}): ServerLoad => ({
   runId: 'r1',
   nodeId: '',
   role: 'master',
@@ -76,7 +76,7 @@ describe('the walk is short', () => {
     [500, { keys: 500 }, false],
     [0, { keys: 0 }, false],
   ])('%p examined of 1000, at the end %j: %p', (examined, end, short) => {
-    expect(isShort(record(examined), vitals({ expired: 5, evicted: 7, ...end }))).toBe(short);
+    expect(isShort(record(examined), load({ expired: 5, evicted: 7, ...end }))).toBe(short);
   });
 });
 
@@ -91,7 +91,7 @@ test.each([
   expect(gainedSlots(before, after)).toBe(gained);
 });
 
-describe('the pace', () => {
+describe('the duty cycle', () => {
   test('sets COUNT to what fills the target, at once downwards, by 25 upwards, within 50 to 1000', () => {
     expect(nextCount(400, 1_000, 500)).toBe(200);
     expect(nextCount(400, 510, 500)).toBe(392);
@@ -100,26 +100,26 @@ describe('the pace', () => {
     expect(nextCount(60, 10_000, 500)).toBe(50);
     expect(nextCount(990, 0, 500)).toBe(1_000);
   });
-  test('asks for shorter pages where few readers meet one, and takes one slow page for chance', () => {
-    const full = new Pace(1);
+  test('asks for shorter batches where few readers meet one, and takes one slow batch for chance', () => {
+    const full = new DutyCycle(1);
     expect([750, 3_000, 750, 3_000, 3_000].map((micros) => full.nextCount(400, micros))).toEqual([
       ...[400, 400, 400, 400, 100],
     ]);
-    expect(new Pace(0.1).nextCount(400, 250)).toBe(400);
-    expect(new Pace(0.1).nextCount(400, 500)).toBe(200);
+    expect(new DutyCycle(0.1).nextCount(400, 250)).toBe(400);
+    expect(new DutyCycle(0.1).nextCount(400, 500)).toBe(200);
   });
   test('rests nine times as long as pages take at a duty of 10 %, in whole timers', () => {
-    const pace = new Pace(0.1);
+    const cycle = new DutyCycle(0.1);
     let rested = 0;
-    for (let page = 0; page < 1_000; page += 1) {
-      const rest = pace.restAfter(50);
+    for (let batch = 0; batch < 1_000; batch += 1) {
+      const rest = cycle.restAfter(50);
       if (rest > 0) expect(rest).toBeGreaterThanOrEqual(1);
       rested += rest;
     }
     expect(rested).toBeCloseTo(450, 0);
   });
   test('never rests at a duty of 1', () => {
-    expect(new Pace(1).restAfter(1_000_000)).toBe(0);
+    expect(new DutyCycle(1).restAfter(1_000_000)).toBe(0);
   });
 });
 
@@ -133,10 +133,10 @@ describe('gentleness', () => {
     ['evictions above it', { evicted: 201 }, 'evictions'],
     ['one slow answer', { latencyMs: 500 }, undefined],
   ])('%s stops for %p', (_, after, reason) => {
-    expect(stopReason(vitals(), vitals(after), 2_000, limits)).toBe(reason);
+    expect(stopReason(load(), load(after), 2_000, limits)).toBe(reason);
   });
   test('two slow answers in a row stop', () => {
-    expect(stopReason(vitals({ latencyMs: 51 }), vitals({ latencyMs: 400 }), 2_000, limits)).toBe('latency');
+    expect(stopReason(load({ latencyMs: 51 }), load({ latencyMs: 400 }), 2_000, limits)).toBe('latency');
   });
   test.each([
     [0, 0.1],
@@ -145,8 +145,8 @@ describe('gentleness', () => {
     [0.95, 0.01],
     [1, 0.002],
   ])('with others using %p of the server, the duty is %p', (others, duty) => {
-    const after = vitals({ cpuSeconds: others * 2 + 0.2 });
-    expect(temperedDuty(vitals(), after, 2_000, 200_000, 0.1)).toBeCloseTo(duty, 5);
+    const after = load({ cpuSeconds: others * 2 + 0.2 });
+    expect(allowedDuty(load(), after, 2_000, 200_000, 0.1)).toBeCloseTo(duty, 5);
   });
 });
 
@@ -186,13 +186,13 @@ describe('quiet hours', () => {
   });
 });
 
-describe('vitals', () => {
+describe('the server load', () => {
   test('of a cluster node name it, its slots and those that arrive', () => {
     const nodes =
       'aaa 10.0.0.1:6379@16379 master - 0 0 2 connected 5461-10922\n' +
       'bbb 10.0.0.2:6379@16379 myself,master - 0 0 1 connected 0-5460 7000 [5461-<-aaa] [12->-aaa]\n';
     const info = parseInfo('run_id:r\r\nrole:master\r\nexpired_keys:3\r\nevicted_keys:4\r\n');
-    expect(toVitals(info, 9, nodes, 2)).toMatchObject({
+    expect(toServerLoad(info, 9, nodes, 2)).toMatchObject({
       nodeId: 'bbb',
       slots: '0-5460 7000',
       slotsToBe: '0-5460 7000 5461',
@@ -207,7 +207,7 @@ describe('vitals', () => {
     ['loading:1', true],
     ['', false],
   ])('%p: failing over %p', (line, failingOver) => {
-    expect(toVitals(parseInfo(`role:master\r\n${line}\r\n`), 0, '', 0).failingOver).toBe(failingOver);
+    expect(toServerLoad(parseInfo(`role:master\r\n${line}\r\n`), 0, '', 0).failingOver).toBe(failingOver);
   });
 });
 

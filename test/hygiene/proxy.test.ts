@@ -6,13 +6,13 @@ import { defineEntity } from '../../src/entities/define-entity';
 import { entityRegistry } from '../../src/entities/registry';
 import { censusReport } from '../../src/hygiene/census/census-report';
 import type { CensusFindings } from '../../src/hygiene/census/census-tally';
-import type { PassName } from '../../src/hygiene/records/sweep-record';
+import type { SweepName } from '../../src/hygiene/records/sweep-record';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
-import { redisFor, rig, runPass, settingsFor } from './drive';
+import { redisFor, rig, runSweep, settingsFor } from './drive';
 import { type EnterpriseProxy, startEnterpriseProxy } from './enterprise-proxy';
 
-/** The passes through a proxy that shows three real masters as one keyspace. */
+/** The sweeps through a proxy that shows three real masters as one keyspace. */
 
 let cluster: RunningCluster;
 let client: Cluster;
@@ -54,9 +54,9 @@ async function withoutTtl(prefix: string): Promise<number> {
 test('sessions are one shard, swept exactly by plain commands; what is foreign stays', async () => {
   const scripts = proxy.seen.get('EVALSHA') ?? 0;
   const settings = settingsFor({ REDIS_URL: proxy.url });
-  const dry = await runPass('sessions', rig(redis, settings), { dryRun: true });
+  const dry = await runSweep('sessions', rig(redis, settings), { dryRun: true });
   expect(dry).toMatchObject({ shards: 1, examined: 2_400, figures: { missing: 400, given: 0 } });
-  const summary = await runPass('sessions', rig(redis, settings, { options: { budgetMs: 50, saveEveryMs: 10 } }));
+  const summary = await runSweep('sessions', rig(redis, settings, { options: { budgetMs: 50, saveEveryMs: 10 } }));
   expect(summary).toMatchObject({ shards: 1, examined: 2_400, rescans: 0, faults: [] });
   expect(summary.figures).toMatchObject({ matched: 1_200, missing: 400, given: 400 });
   expect(await withoutTtl('sess')).toBe(0);
@@ -65,15 +65,15 @@ test('sessions are one shard, swept exactly by plain commands; what is foreign s
   expect(proxy.seen.get('EVAL')).toBeUndefined();
 });
 
-test('a page script, which covers one shard there, is found out by the count of keys', async () => {
+test('a batch script, which covers one shard there, is detected by the count of keys', async () => {
   const settings = settingsFor({ REDIS_URL: proxy.url, SWEEP_PAGES: 'script' });
-  const summary = await runPass('sessions', rig(redis, settings));
+  const summary = await runSweep('sessions', rig(redis, settings));
   expect(summary.examined).toBeLessThan(1_500);
-  expect(summary.faults).toEqual([expect.stringMatching(/fewer keys were examined than there were$/)]);
+  expect(summary.faults).toEqual([expect.stringMatching(/fewer keys were examined than the server held$/)]);
 });
 
 test('the census counts every shard', async () => {
-  const summary = await runPass('census', rig(redis, settingsFor({ REDIS_URL: proxy.url })));
+  const summary = await runSweep('census', rig(redis, settingsFor({ REDIS_URL: proxy.url })));
   expect(summary).toMatchObject({ shards: 1, examined: 2_400, faults: [] });
   expect(summary.figures).toMatchObject({ keys: 2_400, keysWithoutTtl: 400 });
   const { groups } = censusReport(summary.findings as CensusFindings);
@@ -88,13 +88,13 @@ test('reclaim unlinks what was invalidated, wherever it lives', async () => {
   const cache = createCache({ redis, entities, logger: silentLogger, clock: systemClock });
   await Promise.all(Array.from({ length: 60 }, (_, id) => cache.get(`user:profile:${id}`)));
   await cache.invalidatePrefix('user:profile:');
-  const summary = await runPass('reclaim', rig(redis, settingsFor({ REDIS_URL: proxy.url }), { entities }));
+  const summary = await runSweep('reclaim', rig(redis, settingsFor({ REDIS_URL: proxy.url }), { entities }));
   expect(summary.figures).toMatchObject({ entries: 60, dead: 60, unlinked: 60 });
   expect(await withoutTtl('foreign')).toBe(1_200);
 });
 
 describe('COUNT', () => {
-  const counts = async (pass: PassName, delayMs: number, commandMs: number) => {
+  const counts = async (pass: SweepName, delayMs: number, commandMs: number) => {
     let now = performance.now();
     const clock = jest.spyOn(performance, 'now').mockImplementation(() => now);
     const far = await startEnterpriseProxy(cluster, {
@@ -105,7 +105,7 @@ describe('COUNT', () => {
     });
     const handle = redisFor({ REDIS_URL: far.url });
     try {
-      const summary = await runPass(pass, rig(handle, settingsFor({ REDIS_URL: far.url })));
+      const summary = await runSweep(pass, rig(handle, settingsFor({ REDIS_URL: far.url })));
       expect(summary).toMatchObject({ examined: 2_400, faults: [] });
       return far.counts;
     } finally {
@@ -114,10 +114,10 @@ describe('COUNT', () => {
       await far.stop();
     }
   };
-  const passes: PassName[] = ['sessions', 'census', 'reclaim'];
+  const sweeps: SweepName[] = ['sessions', 'census', 'reclaim'];
   const falling = [100, 50, 50, 50, 50, 50, 50, 50];
 
-  test.each(passes)('of %s grows where the server is fast and 2 ms away', async (pass) => {
+  test.each(sweeps)('of %s grows where the server is fast and 2 ms away', async (pass) => {
     const asked = await counts(pass, 2, 0);
     expect(asked.slice(0, 8)).toEqual([100, 125, 150, 175, 200, 225, 250, 275]);
   });
@@ -132,7 +132,7 @@ describe('COUNT', () => {
     expect(asked.slice(0, 8)).toEqual(falling);
   });
 
-  test.each(passes)('of %s falls where no answer is fast: the server counts as slow, not as far', async (pass) => {
+  test.each(sweeps)('of %s falls where no answer is fast: the server counts as slow, not as far', async (pass) => {
     const asked = await counts(pass, 50, 0);
     expect(asked.slice(0, 8)).toEqual(falling);
   });

@@ -6,7 +6,7 @@ import { defineEntity } from '../../src/entities/define-entity';
 import { entityRegistry } from '../../src/entities/registry';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
-import { redisFor, rig, runPass, settingsFor } from './drive';
+import { redisFor, rig, runSweep, settingsFor } from './drive';
 
 let server: RunningRedis;
 let client: Redis;
@@ -51,11 +51,11 @@ test('unlinks what a tag or a prefix has invalidated, and nothing else', async (
   await fill();
   const one = cache();
   await one.invalidateTag('one');
-  const summary = await runPass('reclaim', deps());
+  const summary = await runSweep('reclaim', deps());
   expect(summary.figures).toMatchObject({ entries: 100, dead: 5, unlinked: 5 });
   expect((await left()).filter((key) => key.includes('user:profile'))).toHaveLength(45);
   await one.invalidatePrefix('product:catalog:');
-  expect((await runPass('reclaim', deps())).figures).toMatchObject({ entries: 95, dead: 50, unlinked: 50 });
+  expect((await runSweep('reclaim', deps())).figures).toMatchObject({ entries: 95, dead: 50, unlinked: 50 });
   expect(await left()).toHaveLength(46);
   expect(await client.get('cache:{not:ours:1}')).toBe('foreign');
   expect(await client.get('app:1')).toBe('foreign');
@@ -68,7 +68,7 @@ test('an entry that was written again stays', async () => {
   await one.delete('user:profile:1');
   // Past the skew margin, so that the new entry is not under the epoch.
   await expect(one.get('user:profile:1')).resolves.toBe('user:profile:1');
-  await runPass('reclaim', deps());
+  await runSweep('reclaim', deps());
   expect(await left()).toContain('cache:{user:profile:1}');
   expect(await left()).not.toContain('cache:{user:profile:11}');
 });
@@ -76,7 +76,7 @@ test('an entry that was written again stays', async () => {
 test('a dry run counts and unlinks nothing', async () => {
   await fill();
   await cache().invalidateTag('one');
-  const summary = await runPass('reclaim', deps(), { dryRun: true });
+  const summary = await runSweep('reclaim', deps(), { dryRun: true });
   expect(summary.figures).toMatchObject({ dead: 5, unlinked: 0 });
   expect(await left()).toHaveLength(101);
 });

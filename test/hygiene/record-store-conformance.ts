@@ -1,7 +1,7 @@
-import type { PassRecordStore } from '../../src/hygiene/ports';
+import type { RecordStore } from '../../src/hygiene/ports';
 
 /** What every store of records must do; run for each adapter. */
-export function recordStoreConformance(name: string, open: () => PassRecordStore): void {
+export function recordStoreConformance(name: string, open: () => RecordStore): void {
   describe(`${name} as a store of records`, () => {
     let serial = 0;
     const fresh = () => `sessions/shard-${++serial}-sessions~40127.0.0.1~3A1.json`;

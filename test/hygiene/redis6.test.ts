@@ -4,7 +4,7 @@ import { findRedis6 } from '../../local/servers/redis6';
 import { censusReport } from '../../src/hygiene/census/census-report';
 import type { CensusFindings } from '../../src/hygiene/census/census-tally';
 import type { RedisHandle } from '../../src/redis';
-import { redisFor, rig, runPass, settingsFor } from './drive';
+import { redisFor, rig, runSweep, settingsFor } from './drive';
 
 /** Premium's version, with the commands away that Premium hides: no EXPIRE NX, no CONFIG. */
 const HIDDEN = ['ACL', 'BGREWRITEAOF', 'BGSAVE', 'CONFIG', 'DEBUG', 'MIGRATE', 'REPLICAOF', 'SAVE', 'SHUTDOWN'];
@@ -38,11 +38,11 @@ test.each(['script', 'commands'])('Redis 6.0 is swept, counted and reclaimed lik
   await client.set('sess:long', '{}', 'EX', 400 * 86_400);
   await client.mset({ 'app:1': 'x', 'app:2': 'x' });
   const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_PAGES: way });
-  const sessions = await runPass('sessions', rig(redis, settings));
+  const sessions = await runSweep('sessions', rig(redis, settings));
   expect(sessions).toMatchObject({ examined: 1_003, faults: [], figures: { given: 1_000, capped: 1 } });
   expect(await client.ttl('sess:999')).toBeGreaterThan(0);
   expect(await client.ttl('app:1')).toBe(-1);
-  const census = await runPass('census', rig(redis, settings));
+  const census = await runSweep('census', rig(redis, settings));
   expect(census.figures).toMatchObject({ keys: 1_003, keysWithoutTtl: 0 });
   const { groups } = censusReport(census.findings as CensusFindings);
   expect(groups).toMatchObject([
@@ -50,5 +50,5 @@ test.each(['script', 'commands'])('Redis 6.0 is swept, counted and reclaimed lik
     { label: '(no access)', keys: 2 },
   ]);
   expect(groups[0]?.memory?.bytes).toBeGreaterThan(50_000);
-  expect((await runPass('reclaim', rig(redis, settings))).figures).toMatchObject({ entries: 0 });
+  expect((await runSweep('reclaim', rig(redis, settings))).figures).toMatchObject({ entries: 0 });
 });

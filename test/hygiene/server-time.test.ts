@@ -38,14 +38,14 @@ async function taking<T>(ms: number, answer: Promise<T>): Promise<T> {
 
 test('the way to the server is learnt anew after a reconnect, be it longer or shorter', async () => {
   const time = new ServerWorkTime(redis, client, 1_000);
-  const pager = time.pager(async () => {
+  const batches = time.timed(async () => {
     await time.of(taking(8, client.get('cache:{a}')));
     return { cursor: '0', examined: 1, found: undefined };
   });
   /** What a page of 8 ms counts as, once the way is known. */
   const micros = async () => {
-    for (let page = 0; page < 20; page += 1) await pager('0', 1);
-    return (await pager('0', 1)).micros;
+    for (let page = 0; page < 20; page += 1) await batches('0', 1);
+    return (await batches('0', 1)).micros;
   };
   const reconnect = async (way: number) => {
     client.disconnect(true);

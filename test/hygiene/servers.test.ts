@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { queueShards, startPass } from '../../src/hygiene/engine/plan-sweeps';
-import { runPassHere } from '../../src/hygiene/engine/run-here';
-import type { SliceResult } from '../../src/hygiene/engine/work-item';
+import { queueShards, startSweep } from '../../src/hygiene/engine/plan-sweeps';
+import { runSweepHere } from '../../src/hygiene/engine/run-here';
+import type { WorkItemResult } from '../../src/hygiene/engine/work-item';
 import type { RedisHandle } from '../../src/redis';
-import { drain, redisFor, rig, runPass, settingsFor } from './drive';
+import { drain, redisFor, rig, runSweep, settingsFor } from './drive';
 
-/** What real servers do to a pass: restarts, growth, huge values, commands that are not there. */
+/** What real servers do to a sweep: restarts, growth, huge values, commands that are not there. */
 
 const opened: { close(): Promise<void> }[] = [];
 const servers: RunningRedis[] = [];
@@ -45,31 +45,31 @@ async function withoutTtl(client: Redis, pattern: string): Promise<string[]> {
 test.each([
   ['script', []],
   ['commands', []],
-])('Redis killed by SIGKILL in mid-pass and started again: every session has a TTL at the end (%s)', async (way) => {
+])('Redis killed by SIGKILL during a sweep and started again: every session has a TTL at the end (%s)', async (way) => {
   const { server, client, redis } = await start(['--appendonly', 'yes', '--appendfsync', 'always']);
   await fill(client, 8_000, 2);
   const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_PAGES: way });
   const deps = rig(redis, settings, { options: { budgetMs: 1, saveEveryMs: 1 } });
-  let slices = 0;
-  const summary = await runPass('sessions', deps, {
-    onSlice: async () => {
-      slices += 1;
-      if (slices !== 3) return;
+  let workItems = 0;
+  const summary = await runSweep('sessions', deps, {
+    onWorkItem: async () => {
+      workItems += 1;
+      if (workItems !== 3) return;
       await server.kill('SIGKILL');
       await server.restart();
     },
   });
-  expect(slices).toBeGreaterThan(3);
+  expect(workItems).toBeGreaterThan(3);
   expect(summary).toMatchObject({ restarts: 1, faults: [], examined: 8_000 });
   expect(await withoutTtl(client, 'sess:*')).toEqual([]);
 });
 
-test('Redis killed by SIGKILL in mid-slice: the slice pauses, and the pass ends complete', async () => {
+test('Redis killed by SIGKILL in a work item: the work item pauses, and the sweep ends complete', async () => {
   const { server, client, redis } = await start(['--appendonly', 'yes', '--appendfsync', 'always']);
   await fill(client, 20_000, 2);
   const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_DUTY: '0.02' });
   const deps = rig(redis, settings, { options: { saveEveryMs: 20 }, deadlineMs: 500 });
-  const results: SliceResult[] = [];
+  const results: WorkItemResult[] = [];
   let examinedAtKill: Promise<void> | undefined;
   // Killed once the record shows that the walk is well under way.
   const records = deps.records;
@@ -84,7 +84,7 @@ test('Redis killed by SIGKILL in mid-slice: the slice pauses, and the pass ends 
       },
     },
   };
-  const run = await startPass('sessions', { dryRun: false, startedAt: Date.now() }, watched);
+  const run = await startSweep('sessions', { dryRun: false, startedAt: Date.now() }, watched);
   await queueShards(run!, watched, 0);
   await drain('sessions', watched, (result) => void results.push(result));
   await examinedAtKill;
@@ -97,13 +97,13 @@ test('Redis killed by SIGKILL in mid-slice: the slice pauses, and the pass ends 
   expect(await withoutTtl(client, 'sess:*')).toEqual([]);
 });
 
-test('a keyspace that grows during the scan: what was there at the start is fixed, and the pass ends', async () => {
+test('a keyspace that grows during the scan: what was there at the start is fixed, and the sweep ends', async () => {
   const { client, redis, server } = await start();
   await fill(client, 5_000, 5);
   const settings = settingsFor({ REDIS_URL: server.appUrl });
   let grown = 0;
-  const summary = await runPass('sessions', rig(redis, settings, { options: { budgetMs: 1, saveEveryMs: 1 } }), {
-    onSlice: async () => {
+  const summary = await runSweep('sessions', rig(redis, settings, { options: { budgetMs: 1, saveEveryMs: 1 } }), {
+    onWorkItem: async () => {
       const pipeline = client.pipeline();
       for (let index = 0; index < 150; index += 1) pipeline.set(`sess:new-${grown++}`, '{}');
       await pipeline.exec();
@@ -121,9 +121,9 @@ test('a set of a million members gets a TTL and is counted, and an index loses a
   const index = `for i = 1, 100000 do redis.call('ZADD', KEYS[1], 1, ARGV[1] .. ':' .. i) end`;
   for (let part = 0; part < 3; part += 1) await client.eval(index, 1, 'sess:user:{u}:sessions', part);
   const settings = settingsFor({ REDIS_URL: server.appUrl, SWEEP_INSPECT_EVERY: '1' });
-  const summary = await runPass('sessions', rig(redis, settings));
+  const summary = await runSweep('sessions', rig(redis, settings));
   expect(summary.figures).toMatchObject({ given: 2, otherTypes: 1, pruned: 1_000 });
-  const census = await runPass('census', rig(redis, settings));
+  const census = await runSweep('census', rig(redis, settings));
   expect(census.figures.biggestBytes).toBeGreaterThan(10_000_000);
   expect(await client.scard('sess:huge')).toBe(1_000_000);
   expect(await client.ttl('sess:huge')).toBeGreaterThan(0);
@@ -143,7 +143,7 @@ describe.each([
     for (let index = 0; index < 1_000; index += 1) pipeline.set(`sess:${index}`, '{}').set(`foreign:${index}`, '1');
     await pipeline.exec();
     const settings = settingsFor({ REDIS_URL: server.appUrl });
-    const summary = await runPassHere({ redis, settings, pass: 'sessions', dryRun: false });
+    const summary = await runSweepHere({ redis, settings, sweep: 'sessions', dryRun: false });
     expect(summary).toMatchObject({ examined: 2_000, faults: [], figures: { matched: 1_000, given: 1_000 } });
     expect(await withoutTtl(client, 'sess:*')).toEqual([]);
     expect(await withoutTtl(client, 'foreign:*')).toHaveLength(1_000);
@@ -153,7 +153,7 @@ describe.each([
 test('a database with only foreign keys is left as it was', async () => {
   const { client, redis, server } = await start();
   await client.mset(Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`app:${index}`, 'x'])));
-  const summary = await runPass('sessions', rig(redis, settingsFor({ REDIS_URL: server.appUrl })));
+  const summary = await runSweep('sessions', rig(redis, settingsFor({ REDIS_URL: server.appUrl })));
   expect(summary).toMatchObject({ examined: 3_000, figures: { matched: 0 }, faults: [] });
   expect(await withoutTtl(client, '*')).toHaveLength(3_000);
 });

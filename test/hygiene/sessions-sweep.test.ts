@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import type { SessionsFindings } from '../../src/hygiene/sessions/sessions-sweep';
 import type { RedisHandle } from '../../src/redis';
-import { redisFor, rig, runPass, settingsFor } from './drive';
+import { redisFor, rig, runSweep, settingsFor } from './drive';
 
 let server: RunningRedis;
 let client: Redis;
@@ -34,7 +34,7 @@ function ours(now: number, { idleMs, endsInMs, seenMs = 0 }: { idleMs: number; e
   return `cs1 s ${String(now * 1_000).padStart(16, '0')} ${times} ${'-'.repeat(39)}\n{}\n{"a":1}`;
 }
 
-describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
+describe.each(['script', 'commands'])('the sessions sweep by %s', (way) => {
   const settings = () => settingsFor({ ...environment, SWEEP_PAGES: way, SWEEP_INSPECT_EVERY: '1' });
 
   test('gives sessions without a TTL the default life and leaves all else as it was', async () => {
@@ -45,7 +45,7 @@ describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
       pipeline.set(`other:${index}`, 'foreign');
     }
     await pipeline.exec();
-    const summary = await runPass('sessions', rig(redis, settings()));
+    const summary = await runSweep('sessions', rig(redis, settings()));
     expect(summary).toMatchObject({ examined: 6_000, faults: [], restarts: 0, rescans: 0 });
     expect(summary.figures).toMatchObject({ matched: 3_000, missing: 300, given: 300, over: 0, capped: 0 });
     for (let index = 0; index < 3_000; index += 1) {
@@ -73,7 +73,7 @@ describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
     await client.set('sess:ends', ours(now, { idleMs: 900_000, endsInMs: 60_000 }));
     await client.set('sess:no-idle', ours(now, { idleMs: 0, endsInMs: 7_000_000 }));
     await client.set('sess:over', ours(now, { idleMs: 1_000, endsInMs: 5_000_000, seenMs: 60_000 }));
-    await runPass('sessions', rig(redis, settings()));
+    await runSweep('sessions', rig(redis, settings()));
     const ttl = async (key: string) => client.pttl(`sess:${key}`);
     expect(await ttl('cookie')).toBeCloseTo(600_000, -5);
     expect(await ttl('idle')).toBeCloseTo(900_000, -5);
@@ -85,7 +85,7 @@ describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
   test('caps a TTL beyond the absolute lifetime', async () => {
     await client.set('sess:long', '{}', 'EX', 400 * DAY);
     await client.set('sess:fine', '{}', 'EX', 6 * DAY);
-    const summary = await runPass('sessions', rig(redis, settings()));
+    const summary = await runSweep('sessions', rig(redis, settings()));
     expect(summary.figures).toMatchObject({ over: 1, capped: 1, missing: 0 });
     expect(await client.ttl('sess:long')).toBeLessThanOrEqual(7 * DAY);
     expect(await client.ttl('sess:fine')).toBeGreaterThan(5 * DAY);
@@ -98,7 +98,7 @@ describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
     await client.set('sess:large', `{"a":"${'x'.repeat(70_000)}"}`);
     await client.hset('sess:hash', 'a', '1');
     await client.sadd('sess:set', 'a');
-    const summary = await runPass('sessions', rig(redis, settings()));
+    const summary = await runSweep('sessions', rig(redis, settings()));
     expect(summary.figures).toMatchObject({ matched: 6, malformed: 2, oversized: 1, otherTypes: 2, given: 3 });
     for (const key of ['large', 'hash', 'set']) expect(await client.ttl(`sess:${key}`)).toBeGreaterThan(0);
   });
@@ -111,9 +111,9 @@ describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
     pipeline.zadd(index, now + 60_000, 'alive');
     pipeline.set('sess:user:{abc}:generation', 'g', 'EX', 300 * DAY);
     await pipeline.exec();
-    const first = await runPass('sessions', rig(redis, settings()));
+    const first = await runSweep('sessions', rig(redis, settings()));
     expect(first.figures).toMatchObject({ indexes: 1, pruned: 1_000, capped: 0, given: 1 });
-    const second = await runPass('sessions', rig(redis, settings()));
+    const second = await runSweep('sessions', rig(redis, settings()));
     expect(second.figures).toMatchObject({ pruned: 500 });
     expect(await client.zrange(index, '0', '-1')).toEqual(['alive']);
     expect(await client.ttl(index)).toBeGreaterThan(13 * DAY);
@@ -124,7 +124,7 @@ describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
     await client.set('sess:none', '{}');
     await client.set('sess:long', '{}', 'EX', 400 * DAY);
     await client.zadd('sess:user:{abc}:sessions', 1, 'old');
-    const summary = await runPass('sessions', rig(redis, settings()), { dryRun: true });
+    const summary = await runSweep('sessions', rig(redis, settings()), { dryRun: true });
     expect(summary.figures).toMatchObject({ missing: 2, over: 1, given: 0, capped: 0, pruned: 0 });
     expect((summary.findings as SessionsFindings).sample).toHaveLength(3);
     expect(await client.ttl('sess:none')).toBe(-1);
@@ -136,15 +136,15 @@ describe.each(['script', 'commands'])('the sessions pass by %s', (way) => {
     const names = [Buffer.from('sess:\0\xff', 'latin1'), Buffer.from('sess:\n\r{}*', 'latin1'), Buffer.from('sess:ü')];
     const foreign = Buffer.from([0xff, 0xfe, 0]);
     for (const name of [...names, foreign]) await client.set(name, '{}');
-    const summary = await runPass('sessions', rig(redis, settings()));
+    const summary = await runSweep('sessions', rig(redis, settings()));
     expect(summary.figures).toMatchObject({ matched: 3, given: 3 });
     for (const name of names) expect(await client.ttl(name)).toBeGreaterThan(0);
     expect(await client.ttl(foreign)).toBe(-1);
   });
 
   test('ends at once where there is nothing, or nothing of ours', async () => {
-    expect(await runPass('sessions', rig(redis, settings()))).toMatchObject({ examined: 0, faults: [] });
+    expect(await runSweep('sessions', rig(redis, settings()))).toMatchObject({ examined: 0, faults: [] });
     await client.set('other', '1');
-    expect((await runPass('sessions', rig(redis, settings()))).figures).toMatchObject({ matched: 0 });
+    expect((await runSweep('sessions', rig(redis, settings()))).figures).toMatchObject({ matched: 0 });
   });
 });

@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   const queue = await storage.queue(settings.SWEEP_QUEUE);
   const { receivedMessageItems: received } = await queue.receiveMessages({ visibilityTimeout: 1 });
   const text = Buffer.from(received[0]?.messageText ?? '', 'base64').toString();
-  await sweeps.slice(JSON.parse(text));
+  await sweeps.workItem(JSON.parse(text));
 }
 
 void main();

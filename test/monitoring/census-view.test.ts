@@ -1,7 +1,7 @@
 import { readCensus } from '../../src/census-view';
 import { DAY } from '../../src/clock';
 import { type CensusFindings, emptyTally } from '../../src/hygiene/census/census-tally';
-import { memoryRecords } from '../../src/hygiene/records/memory-records';
+import { memoryRecords } from '../../src/hygiene/records/record-stores';
 import { dated } from '../../src/monitoring/dashboard/census-groups';
 import { censusAt, T0 } from './support';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { coerceError } from '../../errors';
-import { runPassHere } from '../../hygiene/engine/run-here';
-import { PASSES, type PassName } from '../../hygiene/records/sweep-record';
+import { runSweepHere } from '../../hygiene/engine/run-here';
+import { SWEEPS, type SweepName } from '../../hygiene/records/sweep-record';
 import type { CliIo } from '../io';
 import { progressBar } from '../sweep/bar';
 import { openTarget } from '../sweep/open';
@@ -15,7 +15,7 @@ export function registerSweep(program: Command, io: CliIo): void {
   program
     .command('sweep')
     .description('Walk every key once: give sessions a TTL, take a census, or reclaim what was invalidated.')
-    .argument('[pass]', `${PASSES.join(', ')}; or status: how far the scheduled passes are`, 'sessions')
+    .argument('[pass]', `${SWEEPS.join(', ')}; or status: how far the scheduled passes are`, 'sessions')
     .option('--url <url>', 'the Redis to walk, a node of a cluster included (default: REDIS_URL or REDIS_NODES)')
     .option('--match <glob>', 'only keys that match, as SCAN has it; for sessions, which keys are sessions')
     .option('--dry-run', 'say what would be done, and change nothing')
@@ -34,19 +34,19 @@ export function registerSweep(program: Command, io: CliIo): void {
 }
 
 async function sweep(given: string, flags: SweepFlags, io: CliIo): Promise<0 | 1> {
-  const pass: PassName | undefined = PASSES.find((name) => name === given);
-  if (!pass) throw new SweepCallError(`Expected a pass out of ${PASSES.join(', ')}, got ${JSON.stringify(given)}`);
+  const pass: SweepName | undefined = SWEEPS.find((name) => name === given);
+  if (!pass) throw new SweepCallError(`Expected a pass out of ${SWEEPS.join(', ')}, got ${JSON.stringify(given)}`);
   const { settings, only } = sweepSettings(pass, flags, io.env);
   const { redis, settings: opened } = await openTarget(settings);
   const bar = progressBar(io, flags.json === true);
   try {
     const dryRun = flags.dryRun === true;
     const prefixes = pass === 'reclaim' ? await declaredPrefixes(redis) : [];
-    const summary = await runPassHere({
-      ...{ redis, settings: opened, pass, dryRun, prefixes },
+    const summary = await runSweepHere({
+      ...{ redis, settings: opened, sweep: pass, dryRun, prefixes },
       ...(only === undefined ? {} : { only }),
       onProgress: bar.show,
-      onSlice: ({ outcome, reason }) => {
+      onWorkItem: ({ outcome, reason }) => {
         if (outcome === 'paused') bar.say(`paused for ${reason}; it goes on in ${opened.SWEEP_PAUSE_SECONDS} s`);
       },
     });

@@ -1,4 +1,4 @@
-import type { PassProgress } from '../../hygiene';
+import type { SweepProgress } from '../../hygiene';
 import type { CliIo } from '../io';
 
 const WIDTH = 30;
@@ -11,7 +11,7 @@ export function progressBar(io: CliIo, silent: boolean) {
   let drawn = false;
   let toldAt = Date.now();
   return {
-    show(progress: PassProgress): void {
+    show(progress: SweepProgress): void {
       if (silent) return;
       if (io.isTerminal) {
         io.err(`${drawn ? OVERWRITE : ''}${barOf(progress)}`);
@@ -31,13 +31,13 @@ export function progressBar(io: CliIo, silent: boolean) {
   };
 }
 
-function barOf(progress: PassProgress): string {
+function barOf(progress: SweepProgress): string {
   const full = Math.round((progress.percent / 100) * WIDTH);
   return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${textOf(progress)}`;
 }
 
 /** One line of a run under way. */
-export function textOf({ pass, percent, examined, expected, secondsLeft, shards, shardsDone }: PassProgress): string {
+export function textOf({ pass, percent, examined, expected, secondsLeft, shards, shardsDone }: SweepProgress): string {
   const left = secondsLeft === undefined ? '' : `, ${secondsLeft} s left`;
   const walked = shards > 1 ? `, ${shardsDone} of ${shards} servers done` : '';
   return `${pass} ${percent.toFixed(1)} %, ${count(examined)} of ${count(expected)} keys${walked}${left}`;

@@ -1,9 +1,9 @@
-import { type CensusFindings, type CensusReport, censusReport, type PassName, type PassSummary } from '../../hygiene';
+import { type CensusFindings, type CensusReport, censusReport, type SweepName, type SweepSummary } from '../../hygiene';
 import type { SessionsFindings } from '../../hygiene/sessions/sessions-sweep';
 import { count } from './bar';
 
 /** What a run found, as lines or as one object. */
-export function showSummary(pass: PassName, summary: PassSummary, json: boolean): readonly string[] {
+export function showSummary(pass: SweepName, summary: SweepSummary, json: boolean): readonly string[] {
   const census = pass === 'census' ? censusReport(summary.findings as CensusFindings) : undefined;
   if (json) {
     const { findings, ...rest } = summary;

@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock';
-import { openRecords, type PassProgress } from '../../hygiene';
+import { openRecords, type SweepProgress } from '../../hygiene';
 import { readProgress } from '../../hygiene/records/sweep-progress';
 import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
@@ -23,7 +23,7 @@ export async function showStatus(
   return passes.length === 0 ? ['no pass has ever run'] : passes.flatMap(linesOf);
 }
 
-function linesOf(progress: PassProgress): string[] {
+function linesOf(progress: SweepProgress): string[] {
   const { last } = progress;
   const now = progress.status === 'running' ? [`${textOf(progress)}, since ${iso(progress.startedAt)}`] : [];
   if (!last) return now;

@@ -1,5 +1,5 @@
 import { StewardError } from '../../errors';
-import type { PassName } from '../../hygiene/records/sweep-record';
+import type { SweepName } from '../../hygiene/records/sweep-record';
 import { usersPrefix } from '../../hygiene/sessions/session-rules';
 import { type Glob, parseGlob } from '../../redis/glob';
 import { readSettings, type Settings } from '../../settings';
@@ -19,7 +19,7 @@ export interface SweepFlags {
 
 /** The settings of the environment with the flags over them. Throws `E_SWEEP_CALL` and `E_SETTINGS`. */
 export function sweepSettings(
-  pass: PassName,
+  pass: SweepName,
   flags: SweepFlags,
   environment: Readonly<Record<string, string | undefined>>,
 ): { readonly settings: Settings; readonly only: Glob | undefined } {

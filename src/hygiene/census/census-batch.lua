@@ -1,15 +1,15 @@
--- One page of the census: SCAN, and for each key its group, TTL, type and, for some, its memory. Changes nothing.
+-- One batch of the census: SCAN, and for each key its group, TTL, type and, for some, its memory. Changes nothing.
 -- KEYS   none
 -- ARGV   1 cursor
 --        2 COUNT
 --        3 prefix of the sessions' keys
---        4 '1': MEMORY USAGE may be asked
---        5 every n-th string of a group is measured, besides its first ones; what is not a string always is
---        6 a key is reported as big from here on, in bytes
---        7 big keys wanted at most
---        8 so many strings of a group are measured first, so that a small group is measured whole
---        9 and on: only keys that match are counted; pieces of a glob as Lua patterns, see glob.ts; none: all are
--- Result cursor, keys examined, µs spent, { label, { numbers as in tally.ts }, sum of squares as text, ... },
+--        4 '1': MEMORY USAGE may be called
+--        5 every n-th string of a group is measured, besides its first ones; other types always are
+--        6 smallest key that is reported as big, in bytes
+--        7 most big keys to report
+--        8 first strings of a group that are always measured, so that a small group is measured whole
+--        9 and on: pieces of a glob as Lua patterns (redis/glob.ts): only keys that match are counted; none: all are
+-- Result cursor, keys examined, µs spent, { label, { numbers as in census-tally.ts }, sum of squares as text, ... },
 --        { big key, type, bytes, ... }
 local cursor, count, sessions = ARGV[1], ARGV[2], ARGV[3]
 local measures, nth = ARGV[4] == '1', tonumber(ARGV[5])
@@ -19,12 +19,12 @@ local call, sub, find, match = redis.pcall, string.sub, string.find, string.matc
 
 local began = redis.call('TIME')
 
--- The edges of tally.ts, in ms.
+-- The edges of census-tally.ts, in ms.
 local EDGES = { 60000, 600000, 3600000, 21600000, 86400000, 604800000, 2592000000 }
 local TYPE_AT = { string = 11, list = 12, set = 13, zset = 14, hash = 15, stream = 16 }
 local OTHER_TYPE, SAMPLED, SAMPLED_BYTES, MEASURED, MEASURED_BYTES = 17, 18, 19, 20, 21
 
--- The same as labelOf in label.ts; one table tests both.
+-- The same as labelOf in census-labels.ts; one table tests both.
 local function label_of(key)
   if sub(key, 1, 7) == 'cache:{' then
     local inner, rest = match(key, '^cache:{([^}]*)}(.*)$')
@@ -63,7 +63,7 @@ local function group_of(label)
   return group
 end
 
--- What Redis up to 7.0 says, and what later ones and Valkey do.
+-- The error texts of Redis up to 7.0, and of later versions and Valkey.
 local function is_denied(reply)
   return find(reply.err, "can't access", 1, true) or find(reply.err, 'ACL failure', 1, true)
 end
@@ -73,12 +73,12 @@ local function report_big(key, kind, bytes)
   big[#big + 1], big[#big + 2], big[#big + 3] = key, kind, bytes
 end
 
-local page = redis.call('SCAN', cursor, 'COUNT', count)
-local keys = page[2]
+local batch = redis.call('SCAN', cursor, 'COUNT', count)
+local keys = batch[2]
 for i = 1, #keys do
   local key = keys[i]
   local ttl = matches(key, 9) and call('PTTL', key)
-  -- False: not asked for. A table: not ours to look at, or on another node by now and counted there. -2: just expired.
+  -- False: does not match. A table is an error: no access, or the key has moved and is counted on its new node. -2: just expired.
   if type(ttl) == 'table' then
     if is_denied(ttl) then group_of('(no access)') end
   elseif ttl and ttl ~= -2 then
@@ -119,4 +119,4 @@ for label, group in pairs(groups) do
 end
 local after = redis.call('TIME')
 local spent = (tonumber(after[1]) - tonumber(began[1])) * 1000000 + tonumber(after[2]) - tonumber(began[2])
-return { page[1], #keys, spent, found, big }
+return { batch[1], #keys, spent, found, big }

@@ -1,16 +1,22 @@
 import { createHash } from 'node:crypto';
-import { defineScript, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
-import { type Glob, globArguments } from '../../redis/glob';
-import globLua from '../../redis/scripts/glob.lua';
-import type { Pager } from '../engine/pager';
-import { type Batch, type Command, isDenied } from '../engine/send-commands';
-import type { UntimedPager } from '../throttle/server-work-time';
-import pageLua from './census-batch.lua';
+import {
+  defineScript,
+  type Glob,
+  globArguments,
+  globLua,
+  type LogicalStore,
+  type RedisHandle,
+  type RedisNode,
+} from '../../redis';
+import { type Command, isDenied, type SendCommands, scan } from '../engine/send-commands';
+import type { BatchReader } from '../ports';
+import type { UntimedBatchReader } from '../throttle/server-work-time';
+import batchLua from './census-batch.lua';
 import { labelOf, NO_ACCESS } from './census-labels';
 import {
   BIG_KEYS,
   type BigKey,
-  type CensusPage,
+  type CensusBatch,
   emptyTally,
   MEASURED,
   MEASURED_BYTES,
@@ -27,32 +33,32 @@ import {
 
 type Reply = readonly [Buffer, number, number, (Buffer | number[])[], (Buffer | number)[]];
 
-const pageScript = defineScript<Reply>('census-page', {
+const batchScript = defineScript<Reply>('census-batch', {
   keys: 0,
-  lua: `${globLua}\n${pageLua}`,
+  lua: `${globLua}\n${batchLua}`,
   writes: false,
 });
 
-export interface CensusPagerOptions {
+export interface CensusBatchOptions {
   readonly redis: RedisHandle;
   readonly store: LogicalStore;
   readonly node: RedisNode;
   readonly sessionPrefix: string;
   /** Only keys that match are counted. Undefined: all. */
   readonly only: Glob | undefined;
-  /** The server has MEMORY USAGE. */
+  /** The server knows MEMORY USAGE. */
   readonly measures: boolean;
   /** Every n-th string is measured. */
   readonly measureEvery: number;
   readonly deadlineMs: number;
 }
 
-/** So many strings of a group are measured on each page, so that a small group is measured whole and its bound is nothing. */
+/** Strings of a group that are always measured in a batch, so that a small group is measured whole and has no error. */
 const FIRST_MEASURED = 8;
-/** Keys are reported as big from here on until there are enough of them. */
+/** Smallest key that is reported as big, until enough bigger ones are known. */
 const BIG_FROM_BYTES = 1_024;
 
-export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage> {
+export function censusByScript(options: CensusBatchOptions): BatchReader<CensusBatch> {
   const { redis, store, node, sessionPrefix, only, measures, measureEvery, deadlineMs } = options;
   const bar = bigBar();
   const pieces = globArguments(only);
@@ -68,8 +74,9 @@ export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage
       FIRST_MEASURED,
       ...pieces,
     ];
-    const [next, examined, micros, found, big] = await redis.run(store, pageScript, [], args, {
-      ...{ node, deadlineMs },
+    const [next, examined, micros, found, big] = await redis.run(store, batchScript, [], args, {
+      node,
+      deadlineMs,
       buffers: true,
     });
     const groups: Record<string, Tally> = {};
@@ -90,23 +97,20 @@ export function censusScriptPager(options: CensusPagerOptions): Pager<CensusPage
   };
 }
 
-/** The same by plain commands, where a script may not look at keys it finds itself. */
-export function censusCommandPager(options: CensusPagerOptions, batch: Batch): UntimedPager<CensusPage> {
+/** The same by plain commands, for servers that do not let a script use keys that it found itself. */
+export function censusByCommands(options: CensusBatchOptions, send: SendCommands): UntimedBatchReader<CensusBatch> {
   const { sessionPrefix, only, measures, measureEvery } = options;
   const bar = bigBar();
   return async (cursor, count) => {
-    const [reply] = await batch([['SCAN', cursor, 'COUNT', count]]);
-    if (reply instanceof Error) throw reply;
-    const [next, all] = reply as [Buffer, Buffer[]];
+    const [next, all] = await scan(send, cursor, count);
     const keys = only ? all.filter((key) => only.matches(key)) : all;
-    const looks = await batch(
+    const looks = await send(
       keys.flatMap((key): Command[] => [
         ['PTTL', key],
         ['TYPE', key],
       ]),
     );
     const groups: Record<string, Tally> = {};
-    const seen: { key: Buffer; type: string; tally: Tally }[] = [];
     const asks: Command[] = [];
     const asked: { key: Buffer; type: string; tally: Tally; memory: boolean }[] = [];
     keys.forEach((key, index) => {
@@ -122,7 +126,6 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): U
       const strings = tally[TYPE_AT] ?? 0;
       bump(tally, TTL_AT + bucketOf(ttl));
       bump(tally, TYPE_AT + typeIndex(type));
-      seen.push({ key, type, tally });
       if (type === 'string') {
         asks.push(['STRLEN', key]);
         asked.push({ key, type, tally, memory: false });
@@ -133,7 +136,7 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): U
       }
     });
     const big: BigKey[] = [];
-    (await batch(asks)).forEach((bytes, index) => {
+    (await send(asks)).forEach((bytes, index) => {
       const about = asked[index];
       if (typeof bytes !== 'number' || !about) return;
       const { key, type, tally, memory } = about;
@@ -141,7 +144,7 @@ export function censusCommandPager(options: CensusPagerOptions, batch: Batch): U
       if (memory === (type !== 'string') && bytes >= bar.bytes) big.push(bigKey(key, type, bytes, sessionPrefix));
     });
     bar.raise(big);
-    return { cursor: String(next), examined: all.length, found: { groups, big, measured: measures } };
+    return { cursor: next, examined: all.length, found: { groups, big, measured: measures } };
   };
 }
 
@@ -167,7 +170,7 @@ function typeIndex(type: string): number {
   return index < 0 ? TYPE_NAMES.length - 1 : index;
 }
 
-/** Only a key that may be among the biggest is worth its way over the network. */
+/** The least size of a reported key rises, so that only keys that may be among the biggest cross the network. */
 function bigBar() {
   let known: number[] = [];
   return {
@@ -191,6 +194,6 @@ function bigKey(key: Buffer, type: string, bytes: number, sessionPrefix: string)
   return { key: shown, type, bytes };
 }
 
-/** Control characters and what is no text as codes, so that a name can't play tricks on a terminal. */
+/** Shows control characters and invalid text as codes, so that a key cannot send commands to a terminal. */
 const escaped = (text: string): string =>
   text.replace(/[\p{C}\ufffd]/gu, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);

@@ -1,6 +1,6 @@
 /**
- * The group of a key: `namespace:entity` of a cached entry, `sessions`, and the first part of a key of anybody else's.
- * Bounded in length and in alphabet, so that it can be a label. The same is said in lua/census-page.lua.
+ * The group of a key: `namespace:entity` of a cached entry, `sessions`, or the first part of any other key. It is
+ * bounded in length and in alphabet, so that it can be a label. census-batch.lua decides the same.
  */
 export function labelOf(key: string, sessionPrefix: string): string {
   if (key.startsWith('cache:{')) {
@@ -20,9 +20,9 @@ export function labelOf(key: string, sessionPrefix: string): string {
 }
 
 const MAX_LABEL = 60;
-/** Of keys without a namespace, or with one that is no plain text. */
+/** Keys without a namespace, or with one that is not plain text. */
 export const OTHER = '(other)';
-/** Of keys that the server counts and doesn't let us look at: another team's, where our user has an ACL. */
+/** Keys that the ACL of our user hides: the server counts them, but does not let us read them. */
 export const NO_ACCESS = '(no access)';
-/** Of groups beyond the largest. */
+/** The groups beyond the largest, together. */
 export const OVERFLOW = '(overflow)';

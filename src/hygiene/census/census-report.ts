@@ -16,7 +16,7 @@ import {
   topGroups,
 } from './census-tally';
 
-/** What the census says of a group of keys. */
+/** The census of one group of keys. */
 export interface GroupReport {
   /** `namespace:entity`, `sessions`, `(overflow)` and so on. */
   readonly label: string;
@@ -25,13 +25,13 @@ export interface GroupReport {
   /** Keys by the TTL they have left. */
   readonly ttl: Readonly<Record<(typeof TTL_NAMES)[number], number>>;
   readonly types: Readonly<Partial<Record<(typeof TYPE_NAMES)[number], number>>>;
-  /** Estimated from a sample of the strings; absent where the server does not tell a key's memory. */
+  /** Estimated from a sample of the strings; absent if the server does not report a key's memory. */
   readonly memory?: Memory;
 }
 
 export interface Memory {
   readonly bytes: number;
-  /** The true sum is within `bytes` plus or minus this, 999 times in 1,000; what a collection's own sampling errs comes on top. */
+  /** The true sum is within `bytes` plus or minus this, 999 times in 1,000. The server samples large collections itself: that error comes on top. */
   readonly errorBytes: number;
   readonly measuredKeys: number;
 }
@@ -43,7 +43,7 @@ export interface CensusReport {
 }
 
 const TOP = 50;
-/** Of the normal distribution: 99.9 % lie within. */
+/** Of the normal distribution: 99.9 % of the values are within. */
 const Z = 3.29;
 
 /** The largest groups first, the others as one. Pure. */
@@ -86,19 +86,19 @@ function groupReport(label: string, tally: Tally, measured: boolean): GroupRepor
   };
 }
 
-/** A server may have MEMORY and an ACL that refuses it: then there is nothing to estimate from. */
+/** An ACL may refuse MEMORY USAGE although the server has it: then nothing was measured. */
 function hasAnswers(tally: Tally): boolean {
   const [keys = 0, strings = 0] = [tally[0], tally[TYPE_AT]];
   return (strings === 0 || (tally[SAMPLED] ?? 0) > 0) && (keys === strings || (tally[MEASURED] ?? 0) > 0);
 }
 
-/** Strings by their sample, all else as measured. */
+/** Strings are estimated from their sample; all other types were measured. */
 function memoryOf(tally: Tally): Memory {
   const at = (index: number) => tally[index] ?? 0;
   const [strings, sampled] = [at(TYPE_AT), at(SAMPLED)];
   const mean = sampled > 0 ? at(SAMPLED_BYTES) / sampled : 0;
   const variance = sampled > 1 ? Math.max(0, (at(SQUARES) - sampled * mean * mean) / (sampled - 1)) : 0;
-  // Without the finite population correction the bound of a group that was measured whole would not be nothing.
+  // With the finite population correction, a group that was measured whole has no error.
   const correction = strings > 1 ? Math.sqrt((strings - sampled) / (strings - 1)) : 0;
   const error = sampled > 0 ? Z * strings * Math.sqrt(variance / sampled) * correction : 0;
   return {

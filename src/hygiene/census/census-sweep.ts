@@ -1,9 +1,10 @@
-import type { PassKind } from '../ports';
+import { DAY } from '../../clock';
+import type { SweepKind } from '../ports';
+import type { HistoryLine } from '../records/sweep-record';
 import { censusReport } from './census-report';
-import { addGroups, type CensusFindings, type CensusPage } from './census-tally';
-import { trend } from './census-trend';
+import { addGroups, type CensusBatch, type CensusFindings } from './census-tally';
 
-export const censusKind: PassKind<CensusFindings, CensusPage> = {
+export const censusKind: SweepKind<CensusFindings, CensusBatch> = {
   name: 'census',
   daily: true,
   empty: () => ({ groups: {}, big: [], measured: true }),
@@ -27,3 +28,39 @@ export const censusKind: PassKind<CensusFindings, CensusPage> = {
   changes: () => ({}),
   trend,
 };
+
+/** Only recent growth counts: an old surge says nothing about the next month. */
+const WINDOW_MS = 30 * DAY;
+/** Two censuses of one afternoon say nothing about a day. */
+const LEAST_SPAN_MS = DAY;
+
+/**
+ * The growth of the keyspace, from a straight line through the censuses of the last 30 days: `keysPerDay`,
+ * `usedBytesPerDay` and, if memory grows and the server has a limit, `daysUntilFull`. Empty until two censuses are a
+ * day apart.
+ */
+export function trend(history: readonly HistoryLine[]): Record<string, number> {
+  const latest = history.at(-1);
+  if (!latest) return {};
+  const recent = history.filter(({ at }) => at >= latest.at - WINDOW_MS);
+  if (latest.at - (recent[0]?.at ?? latest.at) < LEAST_SPAN_MS) return {};
+  const keysPerDay = slopePerDay(recent, 'keys');
+  const usedBytesPerDay = slopePerDay(recent, 'usedBytes');
+  const { usedBytes = 0, capacityBytes = 0 } = latest.figures;
+  const left = capacityBytes - usedBytes;
+  return {
+    keysPerDay,
+    usedBytesPerDay,
+    ...(capacityBytes > 0 && usedBytesPerDay > 0 ? { daysUntilFull: Math.max(0, left / usedBytesPerDay) } : {}),
+  };
+}
+
+/** The slope of a least-squares line. */
+function slopePerDay(lines: readonly HistoryLine[], figure: string): number {
+  const points = lines.map(({ at, figures }) => ({ x: at / DAY, y: figures[figure] ?? 0 }));
+  const mean = (of: (point: { x: number; y: number }) => number) =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [x, y] = [mean((point) => point.x), mean((point) => point.y)];
+  const spread = mean((point) => (point.x - x) ** 2);
+  return spread > 0 ? mean((point) => (point.x - x) * (point.y - y)) / spread : 0;
+}

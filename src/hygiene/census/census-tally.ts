@@ -1,13 +1,13 @@
 import { OVERFLOW } from './census-labels';
 
-/** Ends of the TTL histogram's buckets, in ms; a last one holds what is beyond, and one more what has no TTL. */
+/** Upper ends of the TTL histogram's buckets, in ms. One more bucket counts longer TTLs, and a last one keys without a TTL. */
 export const TTL_EDGES_MS = [60_000, 600_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000, 2_592_000_000] as const;
 export const TTL_NAMES = ['1m', '10m', '1h', '6h', '1d', '7d', '30d', 'longer', 'none'] as const;
 export const TYPE_NAMES = ['string', 'list', 'set', 'zset', 'hash', 'stream', 'other'] as const;
 
 /**
- * One group's numbers in the order in which the page script answers: keys; nine TTL buckets; seven types; strings
- * measured and their bytes; others measured and their bytes; last, and not from the script, the sum of the squares of
+ * One group's numbers, in the order in which the script returns them: keys; nine TTL buckets; seven types; strings
+ * measured and their bytes; others measured and their bytes. Last, and not from the script, the sum of the squares of
  * the measured strings' bytes.
  */
 export type Tally = number[];
@@ -24,7 +24,7 @@ const LENGTH = SQUARES + 1;
 export const emptyTally = (): Tally => new Array<number>(LENGTH).fill(0);
 
 export interface BigKey {
-  /** Its name, cut and escaped; of a session only the SHA-1, since the name may be its id. */
+  /** The key, shortened and escaped. For a session only the SHA-1, since its key may be its id. */
   readonly key: string;
   readonly type: string;
   /** Length of a string, memory of anything else. */
@@ -34,28 +34,28 @@ export interface BigKey {
 export interface CensusFindings {
   groups: Record<string, Tally>;
   big: BigKey[];
-  /** False where the server has no MEMORY USAGE: then nothing is said of bytes. */
+  /** False if the server has no MEMORY USAGE: then nothing is known about bytes. */
   measured: boolean;
 }
 
-export interface CensusPage {
+export interface CensusBatch {
   readonly groups: Readonly<Record<string, Tally>>;
   readonly big: readonly BigKey[];
   readonly measured: boolean;
 }
 
-/** Groups kept while a run lasts; the smallest beyond them are added up. */
+/** Groups kept during a run; the smallest beyond them are added up. */
 const MAX_GROUPS = 200;
 export const BIG_KEYS = 10;
 
-export function addGroups(findings: CensusFindings, page: CensusPage): void {
-  for (const [label, tally] of Object.entries(page.groups)) {
+export function addGroups(findings: CensusFindings, batch: CensusBatch): void {
+  for (const [label, tally] of Object.entries(batch.groups)) {
     const known = findings.groups[label];
     if (known) addTally(known, tally);
     else findings.groups[label] = [...tally];
   }
-  findings.measured &&= page.measured;
-  const merged = [...findings.big, ...page.big].sort((one, other) => other.bytes - one.bytes);
+  findings.measured &&= batch.measured;
+  const merged = [...findings.big, ...batch.big].sort((one, other) => other.bytes - one.bytes);
   const names = new Set<string>();
   // SCAN may give a key twice.
   findings.big = merged.filter(({ key }) => !names.has(key) && names.add(key)).slice(0, BIG_KEYS);

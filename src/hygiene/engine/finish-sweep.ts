@@ -1,26 +1,35 @@
-import type { PassRecordStore } from '../ports';
-import { dailyRecordName, passRecordName, shardRecordName } from '../records/record-names';
-import type { PassName, PassRecord, PassSummary, ShardRecord } from '../records/sweep-record';
-import { gainedSlots, MAX_RESCANS, messageOf, newShard, sliced } from './shard-state';
-import { summarise } from './sweep-summary';
-import type { SliceDeps } from './work-item';
+import type { RecordStore, SweepDeps, SweepKind } from '../ports';
+import {
+  dailyRecordName,
+  type NodeMemory,
+  type ShardRecord,
+  type SweepName,
+  type SweepRecord,
+  type SweepSummary,
+  shardRecordName,
+  sweepRecordName,
+} from '../records/sweep-record';
+import { gainedSlots, MAX_RESCANS, messageOf, newShard, nextWorkItem } from './shard-state';
 
-export type Closing =
-  /** Shards are still at work, or another process is faster. */
+export type FinishResult =
+  /** Shards are still being worked on, or another process was faster. */
   | { readonly outcome: 'open' }
   /** The topology changed: these shards were queued. */
   | { readonly outcome: 'extended'; readonly shards: readonly string[] }
-  | { readonly outcome: 'closed'; readonly pass: PassRecord };
+  | { readonly outcome: 'closed'; readonly record: SweepRecord };
 
-type ClosingDeps = Pick<SliceDeps, 'records' | 'queue' | 'shards' | 'kinds' | 'clock'>;
+type FinishDeps = Pick<SweepDeps, 'records' | 'queue' | 'shards' | 'kinds' | 'clock'>;
+
+/** A year of daily runs; an hourly sweep keeps two weeks. */
+const HISTORY_LINES = 366;
 
 /**
- * Ends a run once all its shards have: looks at the topology again, walks what came meanwhile (a promoted replica, slots
- * that moved), and only when nothing did writes the summary. Safe to call at any time, from any process.
+ * Ends a run once all its shards have ended. Reads the topology again first, and scans what was added meanwhile (a
+ * promoted replica, slots that moved). Writes the summary only if nothing was added. Any process may call it at any time.
  */
-export async function closePass(pass: PassRecord['pass'], deps: ClosingDeps): Promise<Closing> {
+export async function finishSweep(sweep: SweepName, deps: FinishDeps): Promise<FinishResult> {
   const { records, clock } = deps;
-  const stored = await records.read<PassRecord>(passRecordName(pass));
+  const stored = await records.read<SweepRecord>(sweepRecordName(sweep));
   if (stored?.value.status !== 'running') return { outcome: 'open' };
   const run = stored.value;
   const shards = await readShards(run, deps);
@@ -31,28 +40,21 @@ export async function closePass(pass: PassRecord['pass'], deps: ClosingDeps): Pr
   if (extended === undefined) return { outcome: 'open' };
   if (extended.length > 0) return { outcome: 'extended', shards: extended };
 
-  const kind = deps.kinds[pass];
-  const summary = summarise(
-    run,
-    shards.map(({ value }) => value),
-    kind,
-    clock.now(),
-  );
+  const kind = deps.kinds[sweep];
+  const ended = shards.map(({ value }) => value);
+  const summary = summarise(run, ended, kind, clock.now());
   const line = { at: summary.finishedAt, figures: summary.figures };
   const history = run.dryRun ? run.history : [...run.history, line].slice(-HISTORY_LINES);
   const last = { ...summary, figures: { ...summary.figures, ...kind.trend?.(history) } };
-  const closed: PassRecord = { ...run, status: 'finished', last, history };
-  if (kind.daily && !run.dryRun) await storeDaily(pass, last, records);
-  const etag = await records.write(passRecordName(pass), closed, stored.etag);
-  return etag === undefined ? { outcome: 'open' } : { outcome: 'closed', pass: closed };
+  const closed: SweepRecord = { ...run, status: 'finished', last, history };
+  if (kind.daily && !run.dryRun) await storeDaily(sweep, last, records);
+  const etag = await records.write(sweepRecordName(sweep), closed, stored.etag);
+  return etag === undefined ? { outcome: 'open' } : { outcome: 'closed', record: closed };
 }
 
-/** A run a day for a year; an hourly pass keeps two weeks. */
-const HISTORY_LINES = 366;
-
-/** The findings of a day under its date; the last run of the day stays. */
-async function storeDaily(pass: PassName, summary: PassSummary, records: PassRecordStore): Promise<void> {
-  const name = dailyRecordName(pass, new Date(summary.finishedAt));
+/** Stores the findings of a day under its date; the last run of the day stays. */
+async function storeDaily(sweep: SweepName, summary: SweepSummary, records: RecordStore): Promise<void> {
+  const name = dailyRecordName(sweep, new Date(summary.finishedAt));
   await records.write(name, summary, (await records.read(name))?.etag);
 }
 
@@ -61,17 +63,17 @@ interface StoredShard {
   readonly etag: string;
 }
 
-async function readShards(run: PassRecord, { records }: ClosingDeps): Promise<StoredShard[]> {
+async function readShards(run: SweepRecord, { records }: FinishDeps): Promise<StoredShard[]> {
   const all = await Promise.all(run.shards.map((shard) => records.read<ShardRecord>(shardRecordName(run.pass, shard))));
   return all.filter((stored): stored is StoredShard => stored?.value.passId === run.passId);
 }
 
-/** Queues what the topology makes necessary; undefined when another process changed a record first. */
+/** Queues the shards that the topology now requires; undefined if another process changed a record first. */
 async function extend(
-  run: PassRecord,
+  run: SweepRecord,
   etag: string,
   shards: readonly StoredShard[],
-  deps: ClosingDeps,
+  deps: FinishDeps,
 ): Promise<readonly string[] | undefined> {
   const { records, queue, clock } = deps;
   const now = await deps.shards.shards(run.pass);
@@ -82,7 +84,7 @@ async function extend(
     if (await isChanged(stored.value, deps)) again.push(stored);
   }
   if (added.length > 0) {
-    const written = await records.write(passRecordName(run.pass), { ...run, shards: [...run.shards, ...added] }, etag);
+    const written = await records.write(sweepRecordName(run.pass), { ...run, shards: [...run.shards, ...added] }, etag);
     if (written === undefined) return undefined;
   }
   const kind = deps.kinds[run.pass];
@@ -94,9 +96,9 @@ async function extend(
   }
   for (const { value, etag: shardEtag } of again) {
     kind.forget(value.findings);
-    // Without an identity the next slice begins the walk, on whoever answers then.
+    // Without an identity, the next work item starts the scan on whichever server answers then.
     const reset: ShardRecord = {
-      ...sliced(value, clock.now()),
+      ...nextWorkItem(value, clock.now()),
       status: 'running',
       runId: '',
       nodeId: '',
@@ -110,15 +112,59 @@ async function extend(
   return [...added, ...again.map(({ value }) => value.shard)];
 }
 
-/** A finished shard that owns slots its walk did not cover, or one that was gone and is a master again. */
-async function isChanged(record: ShardRecord, { shards }: ClosingDeps): Promise<boolean> {
+/** True for a finished shard with slots that its scan did not cover, and for one that was gone and is a master again. */
+async function isChanged(record: ShardRecord, { shards }: FinishDeps): Promise<boolean> {
   if (record.rescans >= MAX_RESCANS) return false;
   if (record.status === 'gone') return true;
   const scanner = await shards.open(record.pass, record.shard, { dryRun: record.dryRun });
   if (!scanner) return false;
   try {
-    return gainedSlots(record.slots, (await scanner.vitals()).slotsToBe);
+    return gainedSlots(record.slots, (await scanner.serverLoad()).slotsToBe);
   } finally {
     scanner.close();
   }
+}
+
+/** Adds up the shards of a run. */
+export function summarise<F>(
+  run: SweepRecord,
+  shards: readonly ShardRecord<F>[],
+  kind: SweepKind<F>,
+  now: number,
+): SweepSummary<F> {
+  const findings = kind.empty();
+  for (const shard of shards) kind.merge(findings, shard.findings);
+  const sum = (of: (shard: ShardRecord<F>) => number) => shards.reduce((total, shard) => total + of(shard), 0);
+  return {
+    passId: run.passId,
+    dryRun: run.dryRun,
+    startedAt: run.startedAt,
+    finishedAt: now,
+    faults: shards.flatMap(({ shard, faults }) => faults.map((fault) => `${shard}: ${fault}`)),
+    shards: shards.length,
+    examined: sum(({ examined }) => examined),
+    pages: sum(({ pages }) => pages),
+    serverMs: Math.round(sum(({ serverMicros }) => serverMicros) / 1_000),
+    restarts: sum(({ restarts }) => restarts),
+    rescans: sum(({ rescans }) => rescans),
+    figures: { ...memoryOf(shards), ...kind.figures(findings), ...kind.changes(findings) },
+    findings,
+  };
+}
+
+/** Memory of the servers; each counts once, even if several of its databases were scanned. */
+function memoryOf(shards: readonly ShardRecord[]): NodeMemory {
+  const servers = new Map(
+    shards
+      .filter(({ status }) => status !== 'gone')
+      .map(({ shard, memory }) => [shard.slice(shard.indexOf('@')), memory]),
+  );
+  const all = [...servers.values()];
+  return {
+    usedBytes: all.reduce((sum, { usedBytes }) => sum + usedBytes, 0),
+    // If one server has no limit, the whole has none.
+    capacityBytes: all.some(({ capacityBytes }) => capacityBytes === 0)
+      ? 0
+      : all.reduce((sum, { capacityBytes }) => sum + capacityBytes, 0),
+  };
 }

@@ -1,43 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../clock';
 import { type Entities, entityRegistry } from '../../entities/registry';
-import type { RedisHandle } from '../../redis';
-import type { Glob } from '../../redis/glob';
+import type { Glob, RedisHandle } from '../../redis';
 import type { SweepQueue } from '../ports';
-import { memoryRecords } from '../records/memory-records';
-import { type PassProgress, readProgress } from '../records/sweep-progress';
-import type { PassName, PassSummary, SweepMessage } from '../records/sweep-record';
-import { type HygieneSettings, sliceOptions } from '../sweep-deps';
-import { quietHours } from '../throttle/quiet-hours';
-import { closePass } from './finish-sweep';
-import { queueShards, startPass } from './plan-sweeps';
-import { redisShards } from './shard-source';
-import { PAGE_DEADLINE_MS, passKinds, passWork } from './sweep-kinds';
-import { runSlice, type SliceDeps, type SliceResult } from './work-item';
+import { memoryRecords } from '../records/record-stores';
+import { readProgress, type SweepProgress } from '../records/sweep-progress';
+import type { SweepMessage, SweepName, SweepSummary } from '../records/sweep-record';
+import { sweepDeps } from '../sweep-deps';
+import { finishSweep } from './finish-sweep';
+import { queueShards, startSweep } from './plan-sweeps';
+import type { HygieneSettings } from './sweep-kinds';
+import { runWorkItem, type WorkItemResult } from './work-item';
 
 export interface LocalRunOptions {
   readonly redis: RedisHandle;
   readonly settings: HygieneSettings;
-  readonly pass: PassName;
+  readonly sweep: SweepName;
   readonly dryRun: boolean;
-  /** For reclaim: whose prefixes and tags count. Default: none. */
+  /** For reclaim: their prefixes and tags count. Default: none. */
   readonly entities?: Entities;
   /** For reclaim: declared prefixes besides those of entities. Default: none. */
   readonly prefixes?: readonly string[];
-  /** Only keys that match are looked at; for sessions it says which keys are sessions. Default: no such limit. */
+  /** Only keys that match are handled; for sessions it says which keys are sessions. Default: no such limit. */
   readonly only?: Glob;
-  /** Called about twice a second while the run lasts. */
-  readonly onProgress?: (progress: PassProgress) => void;
-  /** Called after each slice. */
-  readonly onSlice?: (result: SliceResult) => void;
+  /** Called about twice a second during the run. */
+  readonly onProgress?: (progress: SweepProgress) => void;
+  /** Called after each work item. */
+  readonly onWorkItem?: (result: WorkItemResult) => void;
   readonly clock?: Clock;
 }
 
 const PROGRESS_MS = 500;
 
-/** One run of a pass in this process alone: no storage, no queue, all shards at once. For the command line. */
-export async function runPassHere(options: LocalRunOptions): Promise<PassSummary> {
-  const { redis, settings, pass, dryRun, onProgress, onSlice, clock = systemClock } = options;
+/** Runs a sweep in this process alone: no storage, no queue, all shards at once. For the command line. */
+export async function runSweepHere(options: LocalRunOptions): Promise<SweepSummary> {
+  const { redis, settings, sweep, dryRun, onProgress, onWorkItem, clock = systemClock } = options;
   const { entities = entityRegistry([]), prefixes = [], only } = options;
   const waiting: { message: SweepMessage; delaySeconds: number }[] = [];
   const queue: SweepQueue = {
@@ -45,38 +42,27 @@ export async function runPassHere(options: LocalRunOptions): Promise<PassSummary
       waiting.push({ message, delaySeconds });
     },
   };
-  const deps: SliceDeps = {
-    records: memoryRecords(),
-    queue,
-    shards: redisShards({
-      redis,
-      work: passWork({ redis, settings, entities, prefixes, only, clock, deadlineMs: PAGE_DEADLINE_MS }),
-      way: settings.SWEEP_PAGES,
-      deadlineMs: PAGE_DEADLINE_MS,
-    }),
-    kinds: passKinds,
-    quiet: quietHours(settings.SWEEP_QUIET_HOURS, settings.SWEEP_TIME_ZONE),
-    clock,
-    options: { ...sliceOptions(settings), saveEveryMs: PROGRESS_MS },
-  };
-  const run = await startPass(pass, { dryRun, startedAt: clock.now() }, deps);
-  if (!run) throw new Error('a fresh store of records holds a run');
+  const records = memoryRecords();
+  const common = { redis, settings, entities, prefixes, only, clock };
+  const deps = sweepDeps({ ...common, records, queue, saveEveryMs: PROGRESS_MS });
+  const run = await startSweep(sweep, { dryRun, startedAt: clock.now() }, deps);
+  if (!run) throw new Error('a new record store already holds a run');
   await queueShards(run, deps, Number.POSITIVE_INFINITY);
-  const tell = onProgress && (async () => (await readProgress(deps.records, clock)).forEach(onProgress));
-  const timer = tell && setInterval(() => void tell(), PROGRESS_MS);
+  const report = onProgress && (async () => (await readProgress(deps.records, clock)).forEach(onProgress));
+  const timer = report && setInterval(() => void report(), PROGRESS_MS);
   try {
     for (;;) {
       await Promise.all(
         waiting.splice(0).map(async ({ message, delaySeconds }) => {
           if (delaySeconds > 0) await sleep(delaySeconds * 1_000);
-          const result = await runSlice(message, deps);
-          onSlice?.(result);
+          const result = await runWorkItem(message, deps);
+          onWorkItem?.(result);
         }),
       );
-      const closing = await closePass(pass, deps);
-      if (closing.outcome !== 'closed' || !closing.pass.last) continue;
-      await tell?.();
-      return closing.pass.last;
+      const finish = await finishSweep(sweep, deps);
+      if (finish.outcome !== 'closed' || !finish.record.last) continue;
+      await report?.();
+      return finish.record.last;
     }
   } finally {
     clearInterval(timer);

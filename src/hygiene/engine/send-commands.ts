@@ -4,11 +4,11 @@ import type { ServerWorkTime } from '../throttle/server-work-time';
 
 export type Command = readonly [name: string, ...args: (string | number | Buffer)[]];
 
-/** Runs commands together; a command that failed has an Error in its place, the others their reply as Buffers. */
-export type Batch = (commands: readonly Command[]) => Promise<readonly unknown[]>;
+/** Sends commands together. Each reply is a Buffer or a number, or the Error of its command if that failed. */
+export type SendCommands = (commands: readonly Command[]) => Promise<readonly unknown[]>;
 
-/** One pipeline to one node: commands of single keys, whatever slots they are in. Counts their time. */
-export function nodeBatch(redis: RedisHandle, client: Redis, time: ServerWorkTime, deadlineMs: number): Batch {
+/** Sends them to one node in one pipeline, each for a single key, whatever its slot. Counts their time. */
+export function sendToNode(redis: RedisHandle, client: Redis, time: ServerWorkTime, deadlineMs: number): SendCommands {
   return async (commands) => {
     if (commands.length === 0) return [];
     const pipeline = client.pipeline();
@@ -21,8 +21,8 @@ export function nodeBatch(redis: RedisHandle, client: Redis, time: ServerWorkTim
   };
 }
 
-/** Each key's own master, found by the cluster client: for keys that are moving, it follows ASK and MOVED. */
-export function routedBatch(redis: RedisHandle, store: LogicalStore, deadlineMs: number): Batch {
+/** Sends each to its key's own master: the cluster client follows ASK and MOVED for keys that are being moved. */
+export function sendToOwners(redis: RedisHandle, store: LogicalStore, deadlineMs: number): SendCommands {
   const client = redis.client(store);
   return (commands) =>
     Promise.all(
@@ -35,12 +35,12 @@ export function routedBatch(redis: RedisHandle, store: LogicalStore, deadlineMs:
     );
 }
 
-/** A node's batch whose moved keys are asked for again where they live now. */
-export function followingBatch(batch: Batch, routed: Batch): Batch {
+/** Sends to one node, and sends the commands of keys that have moved again to their new owners. */
+export function followMoves(toNode: SendCommands, toOwners: SendCommands): SendCommands {
   return async (commands) => {
-    const replies = [...(await batch(commands))];
+    const replies = [...(await toNode(commands))];
     const moved = [...replies.keys()].filter((index) => isMoved(replies[index]));
-    const again = await routed(moved.map((index) => commands[index] as Command));
+    const again = await toOwners(moved.map((index) => commands[index] as Command));
     moved.forEach((index, at) => {
       replies[index] = again[at];
     });
@@ -48,10 +48,22 @@ export function followingBatch(batch: Batch, routed: Batch): Batch {
   };
 }
 
-/** The user may not touch the key, or may not run the command. */
+/** One step of SCAN: the next cursor and the keys. */
+export async function scan(
+  send: SendCommands,
+  cursor: string,
+  count: number,
+): Promise<[cursor: string, keys: Buffer[]]> {
+  const [reply] = await send([['SCAN', cursor, 'COUNT', count]]);
+  if (reply instanceof Error) throw reply;
+  const [next, keys] = reply as [Buffer, Buffer[]];
+  return [String(next), keys];
+}
+
+/** The user has no right to the key or to the command. */
 export const isDenied = (reply: unknown): reply is Error => reply instanceof Error && /^NOPERM\b/.test(reply.message);
 
 const isMoved = (reply: unknown): boolean => reply instanceof Error && /^(MOVED|ASK|TRYAGAIN)\b/.test(reply.message);
 
-/** The server answered, if with a refusal; any other error means that it did not. */
+/** The server answered with an error; any other error means that it did not answer. */
 const isReply = (error: Error): boolean => error.name === 'ReplyError';

@@ -1,67 +1,66 @@
 import { capabilitiesOf, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
-import type { Scanner, ShardSource } from '../ports';
-import type { PassName } from '../records/sweep-record';
-import { readVitals } from '../throttle/server-load';
-import type { Pager } from './pager';
+import type { BatchReader, Scanner, ShardSource } from '../ports';
+import type { SweepName } from '../records/sweep-record';
+import { readServerLoad } from '../throttle/server-load';
 
-/** How pages are made: `script` is one call a page; `commands` is for a proxy, or where scripts are refused. */
-export type PageWay = 'script' | 'commands';
+/** How a batch is made: `script`, one Lua call; `commands`, for a proxy or a server that refuses scripts. */
+export type BatchMethod = 'script' | 'commands';
 
-/** What a pass does with one server. */
-export interface PassWork {
-  /** The stores it walks; those that share a database are walked once. */
+/** What a sweep does with one server. */
+export interface NodeSweep {
+  /** The stores that it scans; those that share a database are scanned once. */
   readonly stores: readonly LogicalStore[];
-  pager(
+  batches(
     node: RedisNode,
     store: LogicalStore,
-    way: PageWay,
+    method: BatchMethod,
     options: { readonly dryRun: boolean },
-  ): Promise<Pager<unknown>>;
+  ): Promise<BatchReader<unknown>>;
 }
 
 export interface ShardSourceOptions {
   readonly redis: RedisHandle;
-  readonly work: Readonly<Record<PassName, PassWork>>;
-  /** `auto` asks the server: Redis Enterprise and whoever refuses a script get `commands`. */
-  readonly way: 'auto' | PageWay;
+  readonly sweeps: Readonly<Record<SweepName, NodeSweep>>;
+  /** `auto` finds out: Redis Enterprise, and servers that refuse scripts, get `commands`. */
+  readonly method: 'auto' | BatchMethod;
   /** How long one call may take, in ms. */
   readonly deadlineMs: number;
 }
 
 /** The masters of a Redis as shards: `store@host:port`. */
 export function redisShards(options: ShardSourceOptions): ShardSource {
-  const { redis, work, deadlineMs } = options;
+  const { redis, sweeps, deadlineMs } = options;
   return {
-    async shards(pass) {
+    async shards(sweep) {
       const names: string[] = [];
-      const walked = new Set<string>();
-      for (const store of work[pass].stores) {
+      const listed = new Set<string>();
+      for (const store of sweeps[sweep].stores) {
         for (const node of await redis.nodes('masters', store)) {
           const database = `${node.address}/${node.client.options.db ?? 0}`;
-          if (walked.has(database)) continue;
-          walked.add(database);
+          if (listed.has(database)) continue;
+          listed.add(database);
           names.push(`${store}@${node.address}`);
         }
       }
       return names;
     },
-    async open(pass, shard, { dryRun }) {
+    async open(sweep, shard, { dryRun }) {
       const at = shard.indexOf('@');
-      const store = work[pass].stores.find((name) => name === shard.slice(0, at));
+      const store = sweeps[sweep].stores.find((name) => name === shard.slice(0, at));
       if (!store) return undefined;
       const nodes = await redis.nodes('masters', store);
       const node = nodes.find(({ address }) => address === shard.slice(at + 1));
       if (!node) return undefined;
-      const way = options.way === 'auto' ? await bestWay(redis, node) : options.way;
-      return scanner(redis, node, await work[pass].pager(node, store, way, { dryRun }), deadlineMs);
+      const method = options.method === 'auto' ? await bestMethod(redis, node) : options.method;
+      return scanner(redis, node, await sweeps[sweep].batches(node, store, method, { dryRun }), deadlineMs);
     },
   };
 }
 
-async function bestWay(redis: RedisHandle, node: RedisNode): Promise<PageWay> {
+async function bestMethod(redis: RedisHandle, node: RedisNode): Promise<BatchMethod> {
   if ((await capabilitiesOf(redis)).enterprise) return 'commands';
   try {
-    // What a page does: look for keys itself. A server without scripts, or with rules against it, says so here.
+    // The batch script finds its keys itself. A server that has no scripts, or rules against such ones, refuses this.
     await redis.within(node.client.eval("return redis.call('SCAN', '0', 'COUNT', '1')[1]", 0));
     return 'script';
   } catch (error: unknown) {
@@ -70,18 +69,18 @@ async function bestWay(redis: RedisHandle, node: RedisNode): Promise<PageWay> {
   }
 }
 
-function scanner(redis: RedisHandle, node: RedisNode, pager: Pager<unknown>, deadlineMs: number): Scanner {
+function scanner(redis: RedisHandle, node: RedisNode, batch: BatchReader<unknown>, deadlineMs: number): Scanner {
   let isNew = false;
   const onConnect = () => {
     isNew = true;
   };
   node.client.on('connect', onConnect);
   return {
-    async vitals() {
+    async serverLoad() {
       isNew = false;
-      return readVitals(redis, node, deadlineMs);
+      return readServerLoad(redis, node, deadlineMs);
     },
-    page: pager,
+    batch,
     reconnected: () => isNew,
     close: () => void node.client.off('connect', onConnect),
   };

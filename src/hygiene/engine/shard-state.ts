@@ -1,19 +1,20 @@
-import type { NodeVitals, Page } from '../ports';
-import type { NodeIdentity, PassRecord, ShardRecord, SweepMessage } from '../records/sweep-record';
+import type { KeyBatch } from '../ports';
+import type { NodeIdentity, ShardRecord, SweepMessage, SweepRecord } from '../records/sweep-record';
+import type { ServerLoad } from '../throttle/server-load';
 
-/** The shard's states, as pure functions: no clock, no storage, no server. */
+// The states of a shard, as pure functions: no clock, no storage, no server.
 
-/** More changes of server than this in one run mean that the cache is not fit to be walked now. */
+/** If the server changes more often than this in one run, the cache is too unstable to be swept now. */
 export const MAX_RESTARTS = 5;
-/** A second walk that is short of keys as well is reported, not repeated. */
+/** If a second scan finds too few keys as well, that is reported, not repeated. */
 export const MAX_RESCANS = 2;
-/** Share of the expected keys that may be missing before a walk counts as short. */
+/** Share of the expected keys that may be missing before a scan counts as incomplete. */
 const SHORTFALL = 0.01;
-/** SCAN starts at a COUNT whose page is short on any server; the pace takes it from there. */
+/** The first COUNT: its batch is short on any server. The duty cycle adjusts it. */
 const FIRST_COUNT = 100;
 
 export function newShard<F>(
-  run: Pick<PassRecord, 'pass' | 'passId' | 'dryRun'>,
+  run: Pick<SweepRecord, 'pass' | 'passId' | 'dryRun'>,
   shard: string,
   findings: F,
   now: number,
@@ -49,13 +50,13 @@ export function newShard<F>(
 
 export type Judgement =
   | { readonly verdict: 'run' }
-  /** Another delivery works on it, or it may not run yet. */
+  /** Another delivery is working on it, or it may not run yet. */
   | { readonly verdict: 'wait'; readonly untilMs: number }
-  /** The slice was saved, but perhaps its continuation was never queued. */
+  /** The work item was saved, but its continuation may never have been queued. */
   | { readonly verdict: 'queue-next'; readonly message: SweepMessage }
   | { readonly verdict: 'drop' };
 
-/** What a delivered message means, given the record as it is. */
+/** Decides what to do with a delivered message, given the record's state. */
 export function judge(record: ShardRecord | undefined, message: SweepMessage, now: number): Judgement {
   if (!record || record.passId !== message.passId || record.status !== 'running') return { verdict: 'drop' };
   if (message.seq === record.seq) {
@@ -73,39 +74,39 @@ export const claimed = <F>(record: ShardRecord<F>, now: number, claimMs: number)
   claimedUntil: now + claimMs,
 });
 
-/** No page of this walk has been done yet. */
+/** No batch of this scan has been done yet. */
 export const isAtStart = (record: ShardRecord): boolean => record.examined === 0 && record.cursor === '0';
 
 export const sameServer = (one: NodeIdentity, other: NodeIdentity): boolean =>
   one.runId === other.runId && one.nodeId === other.nodeId;
 
-/** The walk begins, or begins anew, at the first cursor of the server that answers now. */
-export function begun<F>(record: ShardRecord<F>, vitals: NodeVitals, count = record.count): ShardRecord<F> {
+/** Starts or restarts the scan at the first cursor of the server that answers now. */
+export function started<F>(record: ShardRecord<F>, load: ServerLoad, count = record.count): ShardRecord<F> {
   return {
     ...record,
     cursor: '0',
-    runId: vitals.runId,
-    nodeId: vitals.nodeId,
-    slots: vitals.slots,
-    baseline: { keys: vitals.keys, expired: vitals.expired, evicted: vitals.evicted },
-    memory: { usedBytes: vitals.usedBytes, capacityBytes: vitals.capacityBytes },
+    runId: load.runId,
+    nodeId: load.nodeId,
+    slots: load.slots,
+    baseline: { keys: load.keys, expired: load.expired, evicted: load.evicted },
+    memory: { usedBytes: load.usedBytes, capacityBytes: load.capacityBytes },
     examined: 0,
     count,
   };
 }
 
-/** A page was done. `findings` are the caller's to add. */
-export const paged = <F>(record: ShardRecord<F>, page: Page, count: number): ShardRecord<F> => ({
+/** A batch was done. The caller adds its `findings`. */
+export const withBatch = <F>(record: ShardRecord<F>, batch: KeyBatch, count: number): ShardRecord<F> => ({
   ...record,
-  cursor: page.cursor,
-  examined: record.examined + page.examined,
+  cursor: batch.cursor,
+  examined: record.examined + batch.examined,
   pages: record.pages + 1,
-  serverMicros: record.serverMicros + page.micros,
+  serverMicros: record.serverMicros + batch.micros,
   count,
 });
 
-/** The slice is over; its continuation is the next seq. */
-export const sliced = <F>(record: ShardRecord<F>, now: number, delayMs = 0): ShardRecord<F> => ({
+/** The work item is over; its continuation has the next seq. */
+export const nextWorkItem = <F>(record: ShardRecord<F>, now: number, delayMs = 0): ShardRecord<F> => ({
   ...record,
   seq: record.seq + 1,
   updatedAt: now,
@@ -119,12 +120,12 @@ export const ended = <F>(
   now: number,
   fault?: string,
 ): ShardRecord<F> => ({
-  ...sliced(record, now),
+  ...nextWorkItem(record, now),
   status,
   faults: fault ? [...record.faults, fault] : record.faults,
 });
 
-/** What was in `after` and not in `before`, as CLUSTER NODES writes slots. */
+/** True if `after` has slots that `before` lacks, both as CLUSTER NODES writes them. */
 export function gainedSlots(before: string, after: string): boolean {
   const had = slotSet(before);
   for (const slot of slotSet(after)) if (!had.has(slot)) return true;
@@ -142,10 +143,10 @@ function slotSet(text: string): Set<number> {
 }
 
 /**
- * True when a finished walk saw fewer keys than were there all the time. What the server expired or evicted meanwhile
- * is no shortfall, nor are keys that clients deleted: there are never more survivors than keys at the end.
+ * True if a finished scan saw fewer keys than existed all the time. Keys that expired or were evicted meanwhile do not
+ * count as missing, and neither do keys that clients deleted: the survivors are at most the keys at the end.
  */
-export function isShort(record: ShardRecord, atEnd: NodeVitals): boolean {
+export function isShort(record: ShardRecord, atEnd: ServerLoad): boolean {
   const { keys, expired, evicted } = record.baseline;
   const left = keys - Math.max(0, atEnd.expired - expired) - Math.max(0, atEnd.evicted - evicted);
   const expected = Math.min(left, atEnd.keys);

@@ -1,50 +1,50 @@
 import { createReclaimer } from '../../cache';
 import { type Clock, SECOND } from '../../clock';
 import type { Entities } from '../../entities/registry';
-import { capabilitiesOf, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
-import type { Glob } from '../../redis/glob';
-import { censusCommandPager, censusScriptPager } from '../census/census-batches';
+import { capabilitiesOf, type Glob, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
+import type { Settings } from '../../settings';
+import { censusByCommands, censusByScript } from '../census/census-batches';
 import { censusKind } from '../census/census-sweep';
-import type { PassKind } from '../ports';
-import { reclaimPager } from '../reclaim/reclaim-pager';
-import { reclaimKind } from '../reclaim/reclaim-sweep';
-import type { PassName } from '../records/sweep-record';
-import type { SessionsPassOptions } from '../sessions/session-rules';
-import { sessionsCommandPager, sessionsScriptPager } from '../sessions/sessions-batches';
+import type { SweepKind } from '../ports';
+import { reclaimBatches, reclaimKind } from '../reclaim/reclaim-sweep';
+import type { SweepName } from '../records/sweep-record';
+import type { SessionsSweepOptions } from '../sessions/session-rules';
+import { sessionsByCommands, sessionsByScript } from '../sessions/sessions-batches';
 import { sessionsKind } from '../sessions/sessions-sweep';
-import type { HygieneSettings } from '../sweep-deps';
 import { ServerWorkTime } from '../throttle/server-work-time';
-import { type Batch, followingBatch, nodeBatch, routedBatch } from './send-commands';
-import type { PassWork } from './shard-source';
+import { followMoves, type SendCommands, sendToNode, sendToOwners } from './send-commands';
+import type { NodeSweep } from './shard-source';
 
-/** How long one page, or one look at a server, may take before it is given up, in ms: many times the longest. */
-export const PAGE_DEADLINE_MS = 5 * SECOND;
-/** Every so many strings one is measured: enough for a bound of a few per cent in any group that matters. */
+/** The settings that hygiene needs. */
+export type HygieneSettings = Pick<Settings, Extract<keyof Settings, `SWEEP_${string}`>>;
+
+/** One string in so many is measured: enough for a bound of a few per cent in any group that matters. */
 const MEASURE_EVERY = 16;
 
-/** Kinds whose findings only their own functions look into. */
-export const passKinds: Readonly<Record<PassName, PassKind>> = {
-  sessions: sessionsKind as unknown as PassKind,
-  census: censusKind as unknown as PassKind,
-  reclaim: reclaimKind as unknown as PassKind,
+/** Only a kind's own functions look into its findings. */
+export const sweepKinds: Readonly<Record<SweepName, SweepKind>> = {
+  sessions: sessionsKind as unknown as SweepKind,
+  census: censusKind as unknown as SweepKind,
+  reclaim: reclaimKind as unknown as SweepKind,
 };
 
-interface PassWorkOptions {
+export interface NodeSweepOptions {
   readonly redis: RedisHandle;
   readonly settings: HygieneSettings;
+  /** For reclaim: their prefixes and tags count. */
   readonly entities: Entities;
-  /** Declared prefixes of logical keys, as the caches have them. */
+  /** For reclaim: declared prefixes of logical keys, as the caches have them. */
   readonly prefixes: readonly string[];
-  /** Only keys that match are looked at; for sessions it says which keys are sessions. Undefined: no such limit. */
+  /** Only keys that match are handled; for sessions it says which keys are sessions. Undefined: no such limit. */
   readonly only: Glob | undefined;
   readonly clock: Clock;
   readonly deadlineMs: number;
 }
 
-/** What each pass does with a server. */
-export function passWork(options: PassWorkOptions): Readonly<Record<PassName, PassWork>> {
+/** What each sweep does with a server. */
+export function nodeSweeps(options: NodeSweepOptions): Readonly<Record<SweepName, NodeSweep>> {
   const { redis, settings, only, deadlineMs } = options;
-  const sessions: SessionsPassOptions = {
+  const sessions: SessionsSweepOptions = {
     prefix: settings.SWEEP_SESSION_PREFIX,
     only,
     lifeMs: settings.SWEEP_SESSION_SECONDS * SECOND,
@@ -52,43 +52,48 @@ export function passWork(options: PassWorkOptions): Readonly<Record<PassName, Pa
     inspectEvery: settings.SWEEP_INSPECT_EVERY,
     largestBytes: settings.SWEEP_LARGE_SESSION_BYTES,
   };
-  const asking = (node: RedisNode, store: LogicalStore): { time: ServerWorkTime; routed: Batch; batch: Batch } => {
+  const senders = (node: RedisNode, store: LogicalStore) => {
     const time = new ServerWorkTime(redis, node.client, deadlineMs);
-    const routed = routedBatch(redis, store, deadlineMs);
-    return { time, routed, batch: followingBatch(nodeBatch(redis, node.client, time, deadlineMs), routed) };
+    const toOwners = sendToOwners(redis, store, deadlineMs);
+    const send: SendCommands = followMoves(sendToNode(redis, node.client, time, deadlineMs), toOwners);
+    return { time, toOwners, send };
   };
   return {
     sessions: {
       stores: ['sessions'],
-      async pager(node, store, way, { dryRun }) {
+      async batches(node, store, method, { dryRun }) {
         const { expireNx: conditional } = await capabilitiesOf(redis);
-        const { time, routed, batch } = asking(node, store);
-        const common = { redis, store, node, sessions, dryRun, conditional, deadlineMs, routed };
-        return way === 'script' ? sessionsScriptPager(common) : time.pager(sessionsCommandPager(common, batch));
+        const { time, toOwners, send } = senders(node, store);
+        const common = { redis, store, node, sessions, dryRun, conditional, deadlineMs, toOwners };
+        return method === 'script' ? sessionsByScript(common) : time.timed(sessionsByCommands(common, send));
       },
     },
     census: {
       stores: ['sessions', 'cache', 'work'],
-      async pager(node, store, way) {
+      async batches(node, store, method) {
         const { hidden } = await capabilitiesOf(redis);
         const common = {
-          ...{ redis, store, node, only, deadlineMs },
+          redis,
+          store,
+          node,
+          only,
+          deadlineMs,
           sessionPrefix: sessions.prefix,
           measures: !hidden.has('memory'),
           measureEvery: MEASURE_EVERY,
         };
-        if (way === 'script') return censusScriptPager(common);
-        const { time, batch } = asking(node, store);
-        return time.pager(censusCommandPager(common, batch));
+        if (method === 'script') return censusByScript(common);
+        const { time, send } = senders(node, store);
+        return time.timed(censusByCommands(common, send));
       },
     },
     reclaim: {
       stores: ['cache'],
-      async pager(node, store, _, { dryRun }) {
+      async batches(node, store, _, { dryRun }) {
         const { entities, prefixes, clock } = options;
         const reclaimer = createReclaimer({ redis, entities, prefixes, clock });
-        const { time, batch } = asking(node, store);
-        return time.pager(reclaimPager(batch, reclaimer, time, { dryRun, only }));
+        const { time, send } = senders(node, store);
+        return time.timed(reclaimBatches(send, reclaimer, time, { dryRun, only }));
       },
     },
   };

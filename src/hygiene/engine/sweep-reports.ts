@@ -1,12 +1,12 @@
 import type { JobReport } from '../../job';
 import type { Counters } from '../../redis';
-import type { PassProgress } from '../records/sweep-progress';
+import type { SweepProgress } from '../records/sweep-progress';
 import type { SweepMessage } from '../records/sweep-record';
-import type { Closing } from './finish-sweep';
+import type { FinishResult } from './finish-sweep';
 import type { PlanResult } from './plan-sweeps';
-import type { SliceResult } from './work-item';
+import type { WorkItemResult } from './work-item';
 
-/** What the jobs say of themselves, in words and in counters. */
+// The reports of the jobs, as texts and as counters.
 
 export function reportPlan(result: PlanResult, counters: Counters): JobReport {
   const { started, closed, queued, stalled } = result;
@@ -14,11 +14,11 @@ export function reportPlan(result: PlanResult, counters: Counters): JobReport {
   for (const pass of closed) counters.add('sweep_runs_closed', { pass });
   const parts = [
     started.length > 0 ? `started ${started.join(', ')}` : '',
-    stalled > 0 ? `queued ${stalled} stalled shard${stalled === 1 ? '' : 's'} anew` : '',
-    closed.length > 0 ? `closed ${closed.join(', ')}` : '',
+    stalled > 0 ? `queued ${stalled} stalled shard${stalled === 1 ? '' : 's'} again` : '',
+    closed.length > 0 ? `finished ${closed.join(', ')}` : '',
   ].filter(Boolean);
   return {
-    summary: parts.length > 0 ? parts.join('; ') : 'no pass is due',
+    summary: parts.length > 0 ? parts.join('; ') : 'no sweep is due',
     figures: {
       passesStarted: started.length,
       shardsQueued: queued,
@@ -28,10 +28,10 @@ export function reportPlan(result: PlanResult, counters: Counters): JobReport {
   };
 }
 
-export function reportSlice(
+export function reportWorkItem(
   message: SweepMessage,
-  result: SliceResult,
-  closing: Closing | undefined,
+  result: WorkItemResult,
+  finish: FinishResult | undefined,
   counters: Counters,
 ): JobReport {
   const { pass } = message;
@@ -42,22 +42,22 @@ export function reportSlice(
   for (const [change, count] of Object.entries(changes)) {
     if (count > 0) counters.add('sweep_keys_changed', { pass, change }, count);
   }
-  if (closing?.outcome === 'closed') counters.add('sweep_runs_closed', { pass });
+  if (finish?.outcome === 'closed') counters.add('sweep_runs_closed', { pass });
   const done = Object.entries(changes).map(([name, count]) => `${name} ${count}`);
   return {
     summary: [
       `${pass} ${outcome}${reason ? ` (${reason})` : ''}`,
       ...(examined > 0 ? [`${examined} keys examined`, ...done] : []),
-      ...(closing?.outcome === 'closed' ? ['the pass is complete'] : []),
-      ...(closing?.outcome === 'extended' ? [`${closing.shards.length} shards to walk again`] : []),
+      ...(finish?.outcome === 'closed' ? ['the sweep is complete'] : []),
+      ...(finish?.outcome === 'extended' ? [`${finish.shards.length} shards to scan again`] : []),
     ].join(', '),
     figures: { keysExamined: examined, serverMs: Math.round(serverMicros / 1_000), ...changes },
   };
 }
 
-/** The passes' state as gauges, for the collector and so for `metrics` and the dashboard. */
-export function gaugeProgress(passes: readonly PassProgress[], counters: Counters): void {
-  for (const { pass, percent, secondsLeft = 0, restarts, last } of passes) {
+/** Sets the state of the sweeps as gauges, for the collector and through it for `metrics` and the dashboard. */
+export function gaugeProgress(sweeps: readonly SweepProgress[], counters: Counters): void {
+  for (const { pass, percent, secondsLeft = 0, restarts, last } of sweeps) {
     counters.set('sweep_percent', { pass }, percent);
     counters.set('sweep_seconds_left', { pass }, secondsLeft);
     counters.set('sweep_restarts', { pass }, restarts);

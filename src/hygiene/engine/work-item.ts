@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeadlineError, RedisUnavailableError } from '../../redis';
-import type { NodeVitals, PassKind, Scanner } from '../ports';
-import { shardRecordName } from '../records/record-names';
-import type { ShardRecord, SweepMessage } from '../records/sweep-record';
-import { Pace } from '../throttle/duty-cycle';
-import { stopReason, temperedDuty } from '../throttle/throttle-limits';
+import type { Scanner, SweepDeps, SweepKind } from '../ports';
+import { type ShardRecord, type SweepMessage, shardRecordName } from '../records/sweep-record';
+import { DutyCycle } from '../throttle/duty-cycle';
+import type { ServerLoad } from '../throttle/server-load';
+import { allowedDuty, type StopReason, stopReason } from '../throttle/throttle-limits';
 import {
-  begun,
   claimed,
   ended,
   gainedSlots,
@@ -16,18 +15,37 @@ import {
   MAX_RESCANS,
   MAX_RESTARTS,
   messageOf,
-  paged,
+  nextWorkItem,
   sameServer,
-  sliced,
+  started,
+  withBatch,
 } from './shard-state';
-import type { SliceDeps, SliceResult } from './work-item-types';
 
-export type { SliceDeps, SliceOptions, SliceResult } from './work-item-types';
+export interface WorkItemResult {
+  readonly outcome:
+    | 'continued'
+    | 'finished'
+    | 'gone'
+    | 'paused'
+    /** It is not this message's turn. */
+    | 'waiting'
+    | 'queued-next'
+    | 'dropped'
+    /** Another delivery has saved the record: what this one did is not counted. */
+    | 'superseded';
+  /** Why it paused. */
+  readonly reason?: StopReason | 'quiet-hours' | 'unreachable';
+  readonly examined: number;
+  readonly serverMicros: number;
+  /** What this work item changed, by name. */
+  readonly changes: Readonly<Record<string, number>>;
+  readonly record?: ShardRecord;
+}
 
 const idle = { examined: 0, serverMicros: 0, changes: {} };
 
-/** Does what one message asks for. Throws only where the record store or the queue fails: then the message comes again. */
-export async function runSlice(message: SweepMessage, deps: SliceDeps): Promise<SliceResult> {
+/** Handles one message. Throws only if the record store or the queue fails: then the message is delivered again. */
+export async function runWorkItem(message: SweepMessage, deps: SweepDeps): Promise<WorkItemResult> {
   const { records, queue, clock, options } = deps;
   const name = shardRecordName(message.pass, message.shard);
   const stored = await records.read<ShardRecord>(name);
@@ -45,34 +63,34 @@ export async function runSlice(message: SweepMessage, deps: SliceDeps): Promise<
   const record = claimed(stored.value, now, options.claimMs);
   const etag = await records.write(name, record, stored.etag);
   if (etag === undefined) return { outcome: 'superseded', ...idle };
-  return new Slice(deps, name, record, etag).run();
+  return new WorkItem(deps, name, record, etag).run();
 }
 
-/** Thrown inside a slice when its record was changed by another. */
+/** Thrown inside a work item whose record another delivery has changed. */
 class Superseded extends Error {}
 
-class Slice {
-  readonly #deps: SliceDeps;
-  readonly #kind: PassKind;
+class WorkItem {
+  readonly #deps: SweepDeps;
+  readonly #kind: SweepKind;
   readonly #name: string;
-  readonly #began: number;
+  readonly #startedAt: number;
   readonly #changesBefore: Record<string, number>;
   #record: ShardRecord;
   #etag: string;
   #examined = 0;
   #serverMicros = 0;
 
-  constructor(deps: SliceDeps, name: string, record: ShardRecord, etag: string) {
+  constructor(deps: SweepDeps, name: string, record: ShardRecord, etag: string) {
     this.#deps = deps;
     this.#kind = deps.kinds[record.pass];
     this.#name = name;
     this.#record = record;
     this.#etag = etag;
-    this.#began = deps.clock.now();
+    this.#startedAt = deps.clock.now();
     this.#changesBefore = this.#kind.changes(record.findings);
   }
 
-  async run(): Promise<SliceResult> {
+  async run(): Promise<WorkItemResult> {
     try {
       return await this.#work().catch((error: unknown) => {
         if (!(error instanceof DeadlineError || error instanceof RedisUnavailableError)) throw error;
@@ -84,7 +102,7 @@ class Slice {
     }
   }
 
-  async #work(): Promise<SliceResult> {
+  async #work(): Promise<WorkItemResult> {
     const { shards, quiet, clock } = this.#deps;
     const quietMs = quiet.leftMs(clock.now());
     if (quietMs > 0) return this.#pause('quiet-hours', quietMs);
@@ -92,118 +110,121 @@ class Slice {
     const scanner = await shards.open(pass, shard, { dryRun });
     if (!scanner) return this.#end('gone');
     try {
-      return await this.#walk(scanner);
+      return await this.#scan(scanner);
     } finally {
       scanner.close();
     }
   }
 
-  async #walk(scanner: Scanner): Promise<SliceResult> {
+  async #scan(scanner: Scanner): Promise<WorkItemResult> {
     const { clock, options } = this.#deps;
-    let vitals = await scanner.vitals();
+    let load = await scanner.serverLoad();
     let savedAt = clock.now();
     let microsAtSave = this.#serverMicros;
-    const pace = new Pace(options.limits.maxDuty);
-    if (this.#identify(vitals) === 'unstable') return this.#end('finished', UNSTABLE);
+    const dutyCycle = new DutyCycle(options.limits.maxDuty);
+    if (this.#identify(load) === 'unstable') return this.#end('finished', UNSTABLE);
     for (;;) {
-      const page = await scanner.page(this.#record.cursor, this.#record.count);
+      const batch = await scanner.batch(this.#record.cursor, this.#record.count);
       if (scanner.reconnected()) {
-        vitals = await scanner.vitals();
-        // The cursor may have met another server: the page counts only if it is still the same one.
-        const met = this.#identify(vitals);
+        load = await scanner.serverLoad();
+        // Another server may have taken the cursor: the batch counts only if it is still the same one.
+        const met = this.#identify(load);
         if (met === 'unstable') return this.#end('finished', UNSTABLE);
         if (met === 'restarted') continue;
       }
-      this.#kind.add(this.#record.findings, page.found);
-      this.#record = paged(this.#record, page, pace.nextCount(this.#record.count, page.micros));
-      this.#examined += page.examined;
-      this.#serverMicros += page.micros;
+      this.#kind.add(this.#record.findings, batch.found);
+      this.#record = withBatch(this.#record, batch, dutyCycle.nextCount(this.#record.count, batch.micros));
+      this.#examined += batch.examined;
+      this.#serverMicros += batch.micros;
 
       const now = clock.now();
-      if (page.cursor === '0') {
+      if (batch.cursor === '0') {
         const end = await this.#atEnd(scanner);
         if (end) return end;
         continue;
       }
       if (now - savedAt >= options.saveEveryMs) {
-        const after = await scanner.vitals();
+        const after = await scanner.serverLoad();
         const elapsedMs = now - savedAt;
         const met = this.#identify(after);
         if (met === 'unstable') return this.#end('finished', UNSTABLE);
         if (met === 'same') {
-          const reason = stopReason(vitals, after, elapsedMs, options.limits);
+          const reason = stopReason(load, after, elapsedMs, options.limits);
           if (reason) return this.#pause(reason, options.pauseMs);
           const ownMicros = this.#serverMicros - microsAtSave;
-          pace.duty = temperedDuty(vitals, after, elapsedMs, ownMicros, options.limits.maxDuty);
+          dutyCycle.duty = allowedDuty(load, after, elapsedMs, ownMicros, options.limits.maxDuty);
         }
         const over = await this.#overTime(now);
         if (over) return over;
         await this.#save(claimed(this.#record, clock.now(), options.claimMs));
-        vitals = after;
+        load = after;
         savedAt = now;
         microsAtSave = this.#serverMicros;
       }
-      const rest = pace.restAfter(page.micros);
+      const rest = dutyCycle.restAfter(batch.micros);
       if (rest > 0) await sleep(rest);
     }
   }
 
-  /** Begins the walk, or begins it anew where another server answers than the one it began on. */
-  #identify(vitals: NodeVitals): 'same' | 'restarted' | 'unstable' {
+  /** Starts the scan, or restarts it if the node changed. */
+  #identify(load: ServerLoad): 'same' | 'restarted' | 'unstable' {
     if (this.#record.runId === '' && this.#record.nodeId === '' && isAtStart(this.#record)) {
-      this.#record = begun(this.#record, vitals);
+      this.#record = started(this.#record, load);
       return 'same';
     }
-    if (sameServer(this.#record, vitals)) return 'same';
+    if (sameServer(this.#record, load)) return 'same';
     if (this.#record.restarts >= MAX_RESTARTS) return 'unstable';
     this.#kind.forget(this.#record.findings);
-    this.#record = { ...begun(this.#record, vitals), restarts: this.#record.restarts + 1 };
+    this.#record = { ...started(this.#record, load), restarts: this.#record.restarts + 1 };
     return 'restarted';
   }
 
-  /** Undefined when the walk has to be done again. */
-  async #atEnd(scanner: Scanner): Promise<SliceResult | undefined> {
-    const vitals = await scanner.vitals();
-    const met = this.#identify(vitals);
+  /** Undefined if the scan has to be repeated. */
+  async #atEnd(scanner: Scanner): Promise<WorkItemResult | undefined> {
+    const load = await scanner.serverLoad();
+    const met = this.#identify(load);
     if (met === 'restarted') return undefined;
     if (met === 'unstable') return this.#end('finished', UNSTABLE);
-    const gained = gainedSlots(this.#record.slots, vitals.slotsToBe);
-    const short = isShort(this.#record, vitals);
+    const gained = gainedSlots(this.#record.slots, load.slotsToBe);
+    const short = isShort(this.#record, load);
     if (!gained && !short) return this.#end('finished');
     if (this.#record.rescans >= MAX_RESCANS - (gained ? 0 : 1)) {
-      return this.#end('finished', gained ? 'slots kept arriving' : 'fewer keys were examined than there were');
+      return this.#end(
+        'finished',
+        gained ? 'slots kept moving to this server' : 'fewer keys were examined than the server held',
+      );
     }
     this.#kind.forget(this.#record.findings);
-    this.#record = { ...begun(this.#record, vitals), rescans: this.#record.rescans + 1 };
+    this.#record = { ...started(this.#record, load), rescans: this.#record.rescans + 1 };
     return undefined;
   }
 
-  async #overTime(now: number): Promise<SliceResult | undefined> {
+  async #overTime(now: number): Promise<WorkItemResult | undefined> {
     const { options, quiet } = this.#deps;
-    if (now - this.#record.startedAt > options.maxPassMs) {
-      return this.#end('finished', 'it took longer than a run may');
+    if (now - this.#record.startedAt > options.maxSweepMs) {
+      return this.#end('finished', 'it took longer than SWEEP_MAX_HOURS');
     }
     const quietMs = quiet.leftMs(now);
     if (quietMs > 0) return this.#pause('quiet-hours', quietMs);
-    if (now - this.#began < options.budgetMs) return undefined;
+    if (now - this.#startedAt < options.budgetMs) return undefined;
     return this.#handOver('continued', 0);
   }
 
-  async #pause(reason: NonNullable<SliceResult['reason']>, ms: number): Promise<SliceResult> {
+  async #pause(reason: NonNullable<WorkItemResult['reason']>, ms: number): Promise<WorkItemResult> {
     const now = this.#deps.clock.now();
-    if (now - this.#record.startedAt > this.#deps.options.maxPassMs) {
-      return this.#end('finished', `it took longer than a run may; paused at last for: ${reason}`);
+    if (now - this.#record.startedAt > this.#deps.options.maxSweepMs) {
+      return this.#end('finished', `it took longer than SWEEP_MAX_HOURS; its last pause was for: ${reason}`);
     }
     return { ...(await this.#handOver('paused', ms)), reason };
   }
 
-  async #handOver(outcome: 'continued' | 'paused', delayMs: number): Promise<SliceResult> {
-    await this.#save(sliced(this.#record, this.#deps.clock.now(), delayMs));
+  async #handOver(outcome: 'continued' | 'paused', delayMs: number): Promise<WorkItemResult> {
+    await this.#save(nextWorkItem(this.#record, this.#deps.clock.now(), delayMs));
     await this.#deps.queue.send(messageOf(this.#record), Math.ceil(delayMs / 1_000));
     return this.#result(outcome);
   }
 
-  async #end(status: 'finished' | 'gone', fault?: string): Promise<SliceResult> {
+  async #end(status: 'finished' | 'gone', fault?: string): Promise<WorkItemResult> {
     await this.#save(ended(this.#record, status, this.#deps.clock.now(), fault));
     return this.#result(status);
   }
@@ -215,7 +236,7 @@ class Slice {
     this.#record = record;
   }
 
-  #result(outcome: SliceResult['outcome']): SliceResult {
+  #result(outcome: WorkItemResult['outcome']): WorkItemResult {
     const after = this.#kind.changes(this.#record.findings);
     const changes: Record<string, number> = {};
     for (const [name, value] of Object.entries(after)) changes[name] = value - (this.#changesBefore[name] ?? 0);
@@ -229,4 +250,4 @@ class Slice {
   }
 }
 
-const UNSTABLE = 'another server answered too often';
+const UNSTABLE = 'the server changed too often';

@@ -1,15 +1,20 @@
-import type { PassKind } from '../ports';
+import type { Reclaimer } from '../../cache';
+import { CACHE_PREFIX } from '../../entities/key';
+import type { Glob } from '../../redis';
+import { type SendCommands, scan } from '../engine/send-commands';
+import type { SweepKind } from '../ports';
+import type { ServerWorkTime, UntimedBatchReader } from '../throttle/server-work-time';
 
 export interface ReclaimFindings {
   /** Cached entries. */
   entries: number;
-  /** Of them, invalidated by a tag's or a prefix's epoch. */
+  /** Of them, invalidated by the generation of a tag or a prefix. */
   dead: number;
-  /** Of them, removed: the others were written again meanwhile, or it was a dry run. */
+  /** Of the dead, removed. The others were written again meanwhile, or it was a dry run. */
   unlinked: number;
 }
 
-export const reclaimKind: PassKind<ReclaimFindings, Readonly<ReclaimFindings>> = {
+export const reclaimKind: SweepKind<ReclaimFindings, Readonly<ReclaimFindings>> = {
   name: 'reclaim',
   empty: () => ({ entries: 0, dead: 0, unlinked: 0 }),
   add: addUp,
@@ -26,4 +31,23 @@ function addUp(findings: ReclaimFindings, more: Readonly<ReclaimFindings>): void
   findings.entries += more.entries;
   findings.dead += more.dead;
   findings.unlinked += more.unlinked;
+}
+
+/**
+ * Batches of keys from which the cache's own reclaimer unlinks the invalidated ones. One script compares the entry's
+ * header and unlinks, so that an entry written again meanwhile stays.
+ */
+export function reclaimBatches(
+  send: SendCommands,
+  reclaimer: Reclaimer,
+  time: ServerWorkTime,
+  { dryRun, only }: { readonly dryRun: boolean; readonly only: Glob | undefined },
+): UntimedBatchReader<ReclaimFindings> {
+  return async (cursor, count) => {
+    const [next, keys] = await scan(send, cursor, count);
+    const wanted = only ? keys.filter((key) => only.matches(key)) : keys;
+    const entries = wanted.map(String).filter((key) => key.startsWith(`${CACHE_PREFIX}{`));
+    const { entries: seen, dead, unlinked } = await time.of(reclaimer.reclaim(entries, { dryRun }));
+    return { cursor: next, examined: keys.length, found: { entries: seen, dead, unlinked } };
+  };
 }

@@ -1,8 +1,8 @@
 import type { StorageClients } from '../../storage/clients';
-import type { PassRecordStore } from '../ports';
+import type { RecordStore } from '../ports';
 
-/** Records as blobs of one container, in JSON. */
-export function blobRecords(storage: StorageClients, container: string): PassRecordStore {
+/** Records as JSON blobs in one container. */
+export function blobRecords(storage: StorageClients, container: string): RecordStore {
   return {
     async read<T>(name: string) {
       const blob = (await storage.container(container)).getBlockBlobClient(name);
@@ -27,10 +27,29 @@ export function blobRecords(storage: StorageClients, container: string): PassRec
         });
         return reply.etag;
       } catch (error: unknown) {
-        // 412: changed since it was read. 409: made since it was found missing.
+        // 412: changed since it was read. 409: created since it was found missing.
         if ([409, 412].includes(statusOf(error) ?? 0)) return undefined;
         throw error;
       }
+    },
+  };
+}
+
+/** Records in the memory of this process, for the command line and for tests. Keeps them as text, like the blobs. */
+export function memoryRecords(): RecordStore {
+  const records = new Map<string, { text: string; etag: string }>();
+  let writes = 0;
+  return {
+    async read<T>(name: string) {
+      const record = records.get(name);
+      return record && { value: JSON.parse(record.text) as T, etag: record.etag };
+    },
+    async write(name, value, etag) {
+      if (records.get(name)?.etag !== etag) return undefined;
+      writes += 1;
+      const fresh = `${writes}`;
+      records.set(name, { text: JSON.stringify(value), etag: fresh });
+      return fresh;
     },
   };
 }

@@ -1,11 +1,18 @@
 import type { Clock } from '../../clock';
-import type { PassRecordStore } from '../ports';
-import { passRecordName, shardRecordName } from './record-names';
-import { PASSES, type PassName, type PassRecord, type PassSummary, type ShardRecord } from './sweep-record';
+import type { RecordStore } from '../ports';
+import {
+  type ShardRecord,
+  SWEEPS,
+  type SweepName,
+  type SweepRecord,
+  type SweepSummary,
+  shardRecordName,
+  sweepRecordName,
+} from './sweep-record';
 
-/** How far a pass is, for `health`, `metrics`, the dashboard and the command line. */
-export interface PassProgress {
-  readonly pass: PassName;
+/** The progress of a sweep, for `health`, `metrics`, the dashboard and the command line. */
+export interface SweepProgress {
+  readonly pass: SweepName;
   readonly passId: string;
   readonly status: 'running' | 'finished';
   readonly dryRun: boolean;
@@ -13,27 +20,27 @@ export interface PassProgress {
   readonly startedAt: number;
   readonly shards: number;
   readonly shardsDone: number;
-  /** Keys seen in the walks under way, foreign ones included. */
+  /** Keys seen in the scans that are running, foreign ones included. */
   readonly examined: number;
-  /** Keys there were when the walks began. */
+  /** Keys that existed when the scans started. */
   readonly expected: number;
-  /** 0 to 100; below 100 until the run is closed. */
+  /** 0 to 100; below 100 until the run has finished. */
   readonly percent: number;
-  /** At the present rate; absent before the first page and after the end. */
+  /** At the present rate; absent before the first batch and after the end. */
   readonly secondsLeft?: number;
   readonly restarts: number;
   /** The last run that finished. */
-  readonly last?: PassSummary;
+  readonly last?: SweepSummary;
 }
 
-/** Of every pass that has ever begun, from the records alone. */
-export async function readProgress(records: PassRecordStore, clock: Clock): Promise<readonly PassProgress[]> {
+/** Progress of every sweep that has ever started, from the records alone. */
+export async function readProgress(records: RecordStore, clock: Clock): Promise<readonly SweepProgress[]> {
   const all = await Promise.all(
-    PASSES.map(async (pass) => {
-      const run = (await records.read<PassRecord>(passRecordName(pass)))?.value;
+    SWEEPS.map(async (sweep) => {
+      const run = (await records.read<SweepRecord>(sweepRecordName(sweep)))?.value;
       if (!run) return [];
       const shards = await Promise.all(
-        run.shards.map(async (shard) => (await records.read<ShardRecord>(shardRecordName(pass, shard)))?.value),
+        run.shards.map(async (shard) => (await records.read<ShardRecord>(shardRecordName(sweep, shard)))?.value),
       );
       return [progressOf(run, shards.filter((shard) => shard?.passId === run.passId) as ShardRecord[], clock.now())];
     }),
@@ -41,8 +48,8 @@ export async function readProgress(records: PassRecordStore, clock: Clock): Prom
   return all.flat();
 }
 
-/** How far a run is. Pure. */
-export function progressOf(run: PassRecord, shards: readonly ShardRecord[], now: number): PassProgress {
+/** Progress of one run. Pure. */
+export function progressOf(run: SweepRecord, shards: readonly ShardRecord[], now: number): SweepProgress {
   const running = run.status === 'running';
   const sum = (of: (shard: ShardRecord) => number) => shards.reduce((total, shard) => total + of(shard), 0);
   const examined = sum((shard) => shard.examined);

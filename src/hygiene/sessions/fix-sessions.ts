@@ -1,34 +1,40 @@
 import { createHash } from 'node:crypto';
 import { StewardError } from '../../errors';
-import { type Batch, type Command, isDenied } from '../engine/send-commands';
-import { isSound, ownLifeMs } from './own-life';
-import { HEAD_BYTES, kindOf, MAX_PRUNED, type SessionsPassOptions } from './session-rules';
-import { noCounts, SAMPLE_SIZE, type SessionsPage } from './sessions-sweep';
+import { type Command, isDenied, type SendCommands } from '../engine/send-commands';
+import { HEAD_BYTES, isSound, kindOf, MAX_PRUNED, ownLifeMs, type SessionsSweepOptions } from './session-rules';
+import { noCounts, SAMPLE_SIZE, type SessionsBatch } from './sessions-sweep';
 
-export interface FixOptions extends SessionsPassOptions {
+export interface FixOptions extends SessionsSweepOptions {
   readonly dryRun: boolean;
   /** Server time, ms. */
   readonly nowMs: number;
-  /** `PEXPIRE` with NX and LT: without them a TTL that a client sets at the same moment may be replaced. */
+  /** The server knows `PEXPIRE` with NX and LT. Without them, a TTL that a client sets at the same moment may be lost. */
   readonly conditional: boolean;
 }
 
-/** The user has no rights to the sessions: passed over, they would look as if nothing was wrong with them. */
+/** The user has no rights to the sessions. Skipping them would report them as healthy. */
 export class SweepRightsError extends StewardError {
   readonly code = 'E_SWEEP_RIGHTS';
 }
 
-/** What lua/sessions-page.lua does to the keys of a page, by plain commands of single keys: two or three round trips. Throws `E_SWEEP_RIGHTS`. */
-export async function fixSessions(keys: readonly Buffer[], batch: Batch, options: FixOptions): Promise<SessionsPage> {
+/**
+ * Does to a batch of keys what sessions-batch.lua does, by plain commands of single keys: two or three round trips.
+ * Throws `E_SWEEP_RIGHTS`.
+ */
+export async function fixSessions(
+  keys: readonly Buffer[],
+  send: SendCommands,
+  options: FixOptions,
+): Promise<SessionsBatch> {
   const { longestMs, lifeMs, inspectEvery, nowMs } = options;
   const counts = noCounts();
   const matched = keys.map((key) => ({ key, kind: kindOf(key, options) })).filter(({ kind }) => kind !== undefined);
   counts.matched = matched.length;
-  const ttls = await batch(matched.map(({ key }): Command => ['PTTL', key]));
+  const ttls = await send(matched.map(({ key }): Command => ['PTTL', key]));
   const denied = ttls.find(isDenied);
   if (denied) {
     throw new SweepRightsError(
-      `expected rights to every session that is swept, got ${denied.message}: grant their key pattern (docs/security.md)`,
+      `Redis refused a session's key (${denied.message}). Grant this user the key pattern of the sessions: docs/security.md`,
     );
   }
   const changes: { key: Buffer; ms: number; capped: boolean }[] = [];
@@ -50,7 +56,7 @@ export async function fixSessions(keys: readonly Buffer[], batch: Batch, options
   });
 
   const stale = `(${nowMs}`;
-  const looks = await batch([
+  const looks = await send([
     ...missing.map((key): Command => ['GETRANGE', key, 0, HEAD_BYTES - 1]),
     ...indexes.map((key): Command => ['ZCOUNT', key, '-inf', stale]),
     ...inspected.map((key): Command => ['STRLEN', key]),
@@ -77,10 +83,10 @@ export async function fixSessions(keys: readonly Buffer[], batch: Batch, options
   });
   counts.over = changes.filter(({ capped }) => capped).length;
 
-  const texts = await batch(readable.map((key): Command => ['GET', key]));
+  const texts = await send(readable.map((key): Command => ['GET', key]));
   for (const text of texts) if (Buffer.isBuffer(text) && !isSound(text.toString('utf8'))) counts.malformed += 1;
   if (!options.dryRun) {
-    const done = await batch([...changes.map((change) => setLife(change, options)), ...pruning]);
+    const done = await send([...changes.map((change) => setLife(change, options)), ...pruning]);
     changes.forEach(({ capped }, index) => {
       if (done[index] !== 1) return;
       if (capped) counts.capped += 1;

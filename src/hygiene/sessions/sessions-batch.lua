@@ -1,21 +1,21 @@
--- One page of the sessions pass: SCAN, look at each session's TTL, and give or cap it, in one call.
--- Runs on one node, over keys it finds itself: for open-source servers, not for a proxy that spreads SCAN over several.
+-- One batch of the sessions sweep: SCAN, read each session's TTL, and set or cap it, in one call.
+-- Runs on one node, over keys that it finds itself: for open-source servers, not for a proxy that spreads SCAN over several.
 -- KEYS   none
 -- ARGV   2 cursor
 --        3 COUNT
---        4 what the sessions' keys begin with; empty where a glob says which they are
---        5 what belongs to users, indexes and generations: keys that begin so, or with a glob hold it anywhere
---        6 life of a session that does not say its own, in ms
---        7 longest life there may be, in ms
+--        4 beginning of the sessions' keys; empty if a glob says which keys are sessions
+--        5 beginning of the keys that belong to users (indexes and login generations); with a glob, anywhere in the key
+--        6 life of a session that does not state its own, in ms
+--        7 longest allowed life, in ms
 --        8 '1': change nothing
---        9 look into every n-th record; 0: into none
+--        9 check every n-th record; 0: none
 --       10 largest record that is not reported, in bytes
---       11 hashes of changed keys wanted at most
---       12 members of an index removed at most in one go
---       13 and on: pieces of the glob as Lua patterns, see glob.ts; none: no glob
--- Result one text, which a client reads faster than a list of numbers: cursor, keys examined, µs spent, and counts in
---        the order of COUNTS in kind.ts, separated by spaces. Where there are such keys, a list of that text,
---        { keys that live elsewhere by now } and { SHA-1 of some changed keys }
+--       11 most hashes of changed keys to return
+--       12 most members of an index to remove at once
+--       13 and on: pieces of the glob as Lua patterns (redis/glob.ts); none: no glob
+-- Result one text, which a client reads faster than a list of numbers: cursor, keys examined, µs spent, and the counts
+--        in the order of COUNTS in sessions-sweep.ts, separated by spaces. If there are such keys, a list of that text,
+--        { keys that have moved to another node } and { SHA-1 of some changed keys }
 local cursor, count, prefix, users, has_glob = ARGV[2], ARGV[3], ARGV[4], ARGV[5], #ARGV > 12
 local life, longest, dry = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 local nth, largest, wanted, members = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
@@ -25,8 +25,8 @@ local matched, missing, over, given, capped = 0, 0, 0, 0, 0
 local inspected, malformed, oversized, other_types, indexes, pruned = 0, 0, 0, 0, 0, 0
 local elsewhere, changed = {}, {}
 
--- What is left of the life that a record claims for itself, in ms, or nil. One of ours says when it was last seen, how
--- long it may idle (0: no limit) and when it ends at the latest (docs/sessions.md); one kept as JSON has a cookie.
+-- The remaining life that a record itself states, in ms, or nil. A record of ours holds when it was last seen, how long
+-- it may be idle (0: no limit) and its latest end (docs/sessions.md); a record in JSON has a cookie.
 local function own_life(head)
   if sub(head, 1, 4) == 'cs1 ' then
     local ends, seen, idle = tonumber(sub(head, 38, 50)), tonumber(sub(head, 52, 64)), tonumber(sub(head, 66, 78))
@@ -57,7 +57,7 @@ local function inspect(key)
   end
 end
 
--- A number given to a command is written out with 17 digits, which costs as much as the command; lives are few.
+-- Lua formats a number argument with 17 digits, which costs as much as the command; there are few different lives.
 local texts = {}
 local function text_of(ms)
   local text = texts[ms]
@@ -69,18 +69,18 @@ local function text_of(ms)
 end
 
 local function set_life(key, ms)
-  if not dry then redis.call('PEXPIRE', key, text_of(ms)) end -- not pcall: a node that may not write ends the page
+  if not dry then redis.call('PEXPIRE', key, text_of(ms)) end -- not pcall: on a node that may not write, the batch fails
   if #changed < wanted then changed[#changed + 1] = redis.sha1hex(key) end
 end
 
--- Members whose sessions have expired go, a bounded number at a time; the index lives as long as its last member. A
--- generation outlives every session by design, so what belongs to a user is never capped.
+-- Removes members whose sessions have expired, a bounded number at a time; the index lives as long as its last member.
+-- A login generation outlives every session by design, so keys of a user are never capped.
 local function heal_user(key, ttl)
   local stale = sub(key, -9) == ':sessions' and call('ZCOUNT', key, '-inf', string.format('(%.0f', now_ms))
   if type(stale) == 'number' then
     indexes = indexes + 1
     if stale > 0 and not dry then
-      -- Not pcall: who may not do it has to be told.
+      -- Not pcall: a user without this right must see the error.
       pruned = pruned + redis.call('ZREMRANGEBYRANK', key, 0, math.min(stale, members) - 1)
     end
   end
@@ -99,8 +99,8 @@ local function give(key)
   set_life(key, ms < longest and ms or longest)
 end
 
--- What a key is: false none of ours, 1 a session, 2 perhaps a user's. The byte after the prefix tells most of them, and
--- beginnings are few, so they are looked up: this is done for every key there is.
+-- What a key is: false not ours, 1 a session, 2 perhaps a user's. The prefix and one more byte decide most keys. This
+-- runs for every key, and there are few beginnings, so they are looked up in a table.
 local kinds = {}
 local beginning = #prefix + 1
 local function learn(first)
@@ -115,8 +115,8 @@ local function is_users(key)
   return sub(key, 1, #users) == users
 end
 
-local page = redis.call('SCAN', cursor, 'COUNT', count)
-local keys = page[2]
+local batch = redis.call('SCAN', cursor, 'COUNT', count)
+local keys = batch[2]
 local due = nth > 0 and 1 + now_us % nth or 0
 for i = 1, #keys do
   local key = keys[i]
@@ -149,7 +149,7 @@ if not dry then
   given, capped = missing, over
 end
 local text = table.concat({
-  page[1], #keys, spent,
+  batch[1], #keys, spent,
   matched, missing, over, inspected, malformed, oversized, other_types, indexes, given, capped, pruned,
 }, ' ')
 if #elsewhere == 0 and #changed == 0 then return text end

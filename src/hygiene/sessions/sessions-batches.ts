@@ -1,38 +1,35 @@
-import type { LogicalStore, RedisHandle, RedisNode } from '../../redis';
-import { defineScript } from '../../redis';
-import { globArguments } from '../../redis/glob';
-import globLua from '../../redis/scripts/glob.lua';
-import type { Pager } from '../engine/pager';
-import type { Batch, Command } from '../engine/send-commands';
-import type { UntimedPager } from '../throttle/server-work-time';
+import { defineScript, globArguments, globLua, type LogicalStore, type RedisHandle, type RedisNode } from '../../redis';
+import { type SendCommands, scan } from '../engine/send-commands';
+import type { BatchReader } from '../ports';
+import type { UntimedBatchReader } from '../throttle/server-work-time';
 import { fixSessions } from './fix-sessions';
-import { MAX_PRUNED, type SessionsPassOptions, usersPrefix } from './session-rules';
-import pageLua from './sessions-batch.lua';
-import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsPage } from './sessions-sweep';
+import { MAX_PRUNED, type SessionsSweepOptions, usersPrefix } from './session-rules';
+import batchLua from './sessions-batch.lua';
+import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsBatch } from './sessions-sweep';
 
 type Reply = Buffer | readonly [text: Buffer, elsewhere: Buffer[], sample: Buffer[]];
 
-const pageScript = defineScript<Reply>('sessions-page', {
+const batchScript = defineScript<Reply>('sessions-batch', {
   keys: 0,
-  lua: `${globLua}\n${pageLua}`,
+  lua: `${globLua}\n${batchLua}`,
   writes: true,
 });
 
-interface PagerOptions {
+interface BatchOptions {
   readonly redis: RedisHandle;
   readonly store: LogicalStore;
   readonly node: RedisNode;
-  readonly sessions: SessionsPassOptions;
+  readonly sessions: SessionsSweepOptions;
   readonly dryRun: boolean;
-  /** `PEXPIRE` takes NX and LT. */
+  /** The server knows `PEXPIRE` with NX and LT. */
   readonly conditional: boolean;
   readonly deadlineMs: number;
-  /** For keys that live elsewhere by now. */
-  readonly routed: Batch;
+  /** For keys that have moved to another node. */
+  readonly toOwners: SendCommands;
 }
 
-/** One call a page: for open-source servers. */
-export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> {
+/** One call per batch: for open-source servers. */
+export function sessionsByScript(options: BatchOptions): BatchReader<SessionsBatch> {
   const { redis, store, node, sessions, dryRun, deadlineMs } = options;
   const fixed = [
     sessions.only ? '' : sessions.prefix,
@@ -47,7 +44,7 @@ export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> 
   let wanted = SAMPLE_SIZE;
   return async (cursor, count) => {
     const args = [cursor, count, ...fixed, wanted, MAX_PRUNED, ...pieces];
-    const reply = await redis.run(store, pageScript, [], args, { node, deadlineMs, buffers: true });
+    const reply = await redis.run(store, batchScript, [], args, { node, deadlineMs, buffers: true });
     const [text, elsewhere, hashes] = Buffer.isBuffer(reply) ? [reply, [], []] : reply;
     const [next = '0', examined, micros, ...numbers] = text.toString('latin1').split(' ');
     const counts = noCounts();
@@ -57,28 +54,25 @@ export function sessionsScriptPager(options: PagerOptions): Pager<SessionsPage> 
     const sample = hashes.map(String);
     wanted -= sample.length;
     if (elsewhere.length > 0) {
-      // Each was matched once already, on this node.
+      // The script has already counted each of them as matched.
       counts.matched -= elsewhere.length;
-      const moved = await fixSessions(elsewhere, options.routed, fixOptions(options));
+      const moved = await fixSessions(elsewhere, options.toOwners, fixOptions(options));
       for (const name of COUNTS) counts[name] += moved.counts[name];
     }
     return { cursor: next, examined: Number(examined), micros: Number(micros), found: { counts, sample } };
   };
 }
 
-/** A few round trips a page: where no script may look at keys it finds itself. */
-export function sessionsCommandPager(options: PagerOptions, batch: Batch): UntimedPager<SessionsPage> {
+/** A few round trips per batch: for servers that do not let a script use keys that it found itself. */
+export function sessionsByCommands(options: BatchOptions, send: SendCommands): UntimedBatchReader<SessionsBatch> {
   return async (cursor, count) => {
-    const scan: Command = ['SCAN', cursor, 'COUNT', count];
-    const [reply] = await batch([scan]);
-    if (reply instanceof Error) throw reply;
-    const [next, keys] = reply as [Buffer, Buffer[]];
-    const found = await fixSessions(keys, batch, fixOptions(options));
-    return { cursor: String(next), examined: keys.length, found };
+    const [next, keys] = await scan(send, cursor, count);
+    const found = await fixSessions(keys, send, fixOptions(options));
+    return { cursor: next, examined: keys.length, found };
   };
 }
 
-function fixOptions({ redis, sessions, dryRun, conditional }: PagerOptions) {
+function fixOptions({ redis, sessions, dryRun, conditional }: BatchOptions) {
   const server = redis.serverMicros();
   const nowMs = server ? Math.floor(server.micros / 1_000) : Date.now();
   return { ...sessions, dryRun, conditional, nowMs };

@@ -1,37 +1,37 @@
-import type { PassKind } from '../ports';
+import type { SweepKind } from '../ports';
 
-/** What a page counts, in the order in which the page script answers. */
+/** The counts of a batch, in the order in which the script returns them. */
 export const COUNTS = [
-  /** Keys with the sessions' prefix. */
+  /** Keys of sessions, and of what belongs to users. */
   'matched',
   /** Without a TTL. */
   'missing',
   /** With a TTL beyond the absolute lifetime. */
   'over',
-  /** Records looked into. */
+  /** Records that were checked. */
   'inspected',
   'malformed',
   'oversized',
-  /** Not strings, where a session should be one. */
+  /** Keys of sessions that are not strings. */
   'otherTypes',
   /** Users' indexes. */
   'indexes',
   /** Given a TTL. */
   'given',
   'capped',
-  /** Members taken out of users' indexes, because their session has expired. */
+  /** Members removed from users' indexes because their session has expired. */
   'pruned',
 ] as const;
 
 export type SessionCount = (typeof COUNTS)[number];
 export type SessionCounts = Record<SessionCount, number>;
 
-/** What of it was done, not only seen. */
+/** The counts of what was changed; the others are only seen. */
 const DONE = ['given', 'capped', 'pruned'] as const satisfies readonly SessionCount[];
 
-export interface SessionsPage {
+export interface SessionsBatch {
   readonly counts: SessionCounts;
-  /** SHA-1 of some of the keys that were, or in a dry run would be, changed. */
+  /** SHA-1 of some of the keys that were changed, or would be in a dry run. */
   readonly sample: readonly string[];
 }
 
@@ -45,12 +45,12 @@ const NONE = Object.freeze(Object.fromEntries(COUNTS.map((name) => [name, 0]))) 
 
 export const noCounts = (): SessionCounts => ({ ...NONE });
 
-export const sessionsKind: PassKind<SessionsFindings, SessionsPage> = {
+export const sessionsKind: SweepKind<SessionsFindings, SessionsBatch> = {
   name: 'sessions',
   empty: () => ({ ...noCounts(), sample: [] }),
-  add(findings, page) {
-    for (const name of COUNTS) findings[name] += page.counts[name];
-    keepSample(findings, page.sample);
+  add(findings, batch) {
+    for (const name of COUNTS) findings[name] += batch.counts[name];
+    keepSample(findings, batch.sample);
   },
   merge(findings, other) {
     for (const name of COUNTS) findings[name] += other[name];

@@ -1,8 +1,8 @@
 import { StewardError } from '../../errors';
 
-/** Hours of the day, by the clock of a place, in which no pass runs. */
+/** Hours of the day, by the clock of a time zone, in which no sweep runs. */
 export interface QuietHours {
-  /** Milliseconds until the quiet hours that hold `at` end; 0 when none do. */
+  /** Milliseconds until the quiet hours around `at` end; 0 if `at` is in none. */
   leftMs(at: number): number;
 }
 
@@ -15,7 +15,7 @@ const DAY_MINUTES = 24 * 60;
 
 /**
  * `ranges` like `07:00-09:30`; one that ends before it begins passes midnight. `timeZone` is an IANA name. Throws
- * `E_QUIET_HOURS` where either can't be read.
+ * `E_QUIET_HOURS` if either cannot be read.
  */
 export function quietHours(ranges: readonly string[], timeZone: string): QuietHours {
   const spans = ranges.map(toSpan);
@@ -25,7 +25,7 @@ export function quietHours(ranges: readonly string[], timeZone: string): QuietHo
   return {
     leftMs(at) {
       if (spans.length === 0 || !isQuiet(clock(at))) return 0;
-      // Minute by minute on the real time line, so that a change of the clocks needs no case of its own.
+      // Minute by minute in real time, so that a change of the clocks needs no case of its own.
       const minuteStart = at - (at % MINUTE_MS);
       for (let ahead = 1; ahead <= DAY_MINUTES; ahead += 1) {
         const then = minuteStart + ahead * MINUTE_MS;
@@ -50,7 +50,7 @@ function toSpan(range: string): { from: number; to: number } {
   return { from: fromHour * 60 + fromMinute, to: toHour * 60 + toMinute };
 }
 
-/** Minute of the day in a zone. */
+/** The minute of the day in a zone. */
 function zoneClock(timeZone: string): (at: number) => number {
   try {
     const format = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });

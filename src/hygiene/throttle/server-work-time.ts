@@ -1,21 +1,20 @@
 import type { Redis } from 'ioredis';
 import type { RedisHandle } from '../../redis';
-import type { Pager } from '../engine/pager';
-import type { Page } from '../ports';
+import type { BatchReader, KeyBatch } from '../ports';
 
-/** Before so many pages of a connection a PING is sent: the fastest of them met neither a queue nor a busy network. */
+/** PINGs sent before the first batches of a connection: the fastest one met neither a queue nor a busy network. */
 const PINGS = 8;
-/** Zones of a region are less than this apart, in ms: what an answer takes beyond it is the server's doing. */
-const LONGEST_WAY_MS = 5;
+/** Zones of a region are closer than this, in ms. An answer that takes longer is slow because of the server. */
+const MAX_ROUND_TRIP_MS = 5;
 
-/** A page of plain commands: what the server worked on it is known only to who asked. */
-export type UntimedPager<P> = (...page: Parameters<Pager<P>>) => Promise<Omit<Page<P>, 'micros'>>;
+/** A batch of plain commands: the server does not say how long it worked on it. */
+export type UntimedBatchReader<P> = (...batch: Parameters<BatchReader<P>>) => Promise<Omit<KeyBatch<P>, 'micros'>>;
 
 /**
- * The time that a server works on a page, measured from here: how long each answer took since its commands were sent,
- * less the way to the server and back. The way is the fastest PING of the same connection, for a PING is no work; it
- * is taken for 5 ms at most, so that a server which answers nothing sooner counts as slow and not as far. What of an
- * answer grows with the page, work or waiting, is never subtracted.
+ * Estimates the time that a server works on a batch: how long each answer took since its commands were sent, less the
+ * network round trip. The round trip is the fastest PING of the same connection, since a PING is no work. It is capped
+ * at 5 ms, so that a server which answers everything later counts as slow, not as far away. The time that grows with
+ * the batch, for work or for waiting, is never subtracted.
  */
 export class ServerWorkTime {
   readonly #redis: RedisHandle;
@@ -23,7 +22,7 @@ export class ServerWorkTime {
   readonly #deadlineMs: number;
   #stream: Redis['stream'] | undefined;
   #pings = 0;
-  #wayMs = LONGEST_WAY_MS;
+  #roundTripMs = MAX_ROUND_TRIP_MS;
   #spentMs = 0;
 
   constructor(redis: RedisHandle, client: Redis, deadlineMs: number) {
@@ -32,35 +31,35 @@ export class ServerWorkTime {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Counts the time until `answer`, which was asked for just now in one go. */
+  /** Counts the time until `answer`, whose commands were sent just now in one go. */
   async of<T>(answer: Promise<T>): Promise<T> {
     const sent = performance.now();
     const result = await answer;
-    this.#spentMs += Math.max(0, performance.now() - sent - this.#wayMs);
+    this.#spentMs += Math.max(0, performance.now() - sent - this.#roundTripMs);
     return result;
   }
 
-  /** The same pages, with the time of what they counted. */
-  pager<P>(untimed: UntimedPager<P>): Pager<P> {
+  /** The same batches, with the time that their commands took. */
+  timed<P>(untimed: UntimedBatchReader<P>): BatchReader<P> {
     return async (cursor, count) => {
-      await this.#learnWay();
+      await this.#measureRoundTrip();
       this.#spentMs = 0;
-      const page = await untimed(cursor, count);
-      return { ...page, micros: Math.round(this.#spentMs * 1_000) };
+      const batch = await untimed(cursor, count);
+      return { ...batch, micros: Math.round(this.#spentMs * 1_000) };
     };
   }
 
-  async #learnWay(): Promise<void> {
+  async #measureRoundTrip(): Promise<void> {
     if (this.#client.stream !== this.#stream) {
       this.#stream = this.#client.stream;
       this.#pings = 0;
-      this.#wayMs = LONGEST_WAY_MS;
+      this.#roundTripMs = MAX_ROUND_TRIP_MS;
     }
     if (this.#pings === PINGS) return;
     this.#pings += 1;
     const answer = this.#client.ping();
     const sent = performance.now();
     await this.#redis.within(answer, { deadlineMs: this.#deadlineMs });
-    this.#wayMs = Math.min(this.#wayMs, performance.now() - sent);
+    this.#roundTripMs = Math.min(this.#roundTripMs, performance.now() - sent);
   }
 }

@@ -1,26 +1,26 @@
-import type { NodeVitals } from '../ports';
+import type { ServerLoad } from './server-load';
 
-export interface GentleLimits {
-  /** Largest share of a server's time that pages may take, above 0 up to 1. */
+export interface ThrottleLimits {
+  /** Largest share of a server's time that batches may take, above 0 up to 1. */
   readonly maxDuty: number;
-  /** Keys evicted a second, by whomever, above which the slice ends. */
+  /** Keys evicted a second, whatever the cause; above it the work item ends. */
   readonly maxEvictionsPerSecond: number;
-  /** Answer time of a server above which, seen twice in a row, the slice ends. ms. */
+  /** If a server takes longer than this to answer twice in a row, the work item ends. In ms. */
   readonly maxLatencyMs: number;
 }
 
 export type StopReason = 'evictions' | 'latency' | 'failover';
 
-/** Others' share of the server's time from which on ours is made smaller. */
+/** If others use more than this share of the server's time, the sweep's share is reduced. */
 const BUSY = 0.5;
 const MIN_DUTY_SHARE = 0.02;
 
-/** Why the slice must end now, if it must. `before` and `after` are vitals of the same server. */
+/** Why the work item must end now, if it must. `before` and `after` are loads of the same server. */
 export function stopReason(
-  before: NodeVitals,
-  after: NodeVitals,
+  before: ServerLoad,
+  after: ServerLoad,
   elapsedMs: number,
-  limits: GentleLimits,
+  limits: ThrottleLimits,
 ): StopReason | undefined {
   if (after.failingOver || after.role !== 'master') return 'failover';
   const evicted = after.evicted - before.evicted;
@@ -30,12 +30,12 @@ export function stopReason(
 }
 
 /**
- * The share of the server's time that pages may take from here on: the ceiling while others use less than half of a
- * core, then in proportion to what they leave.
+ * The share of the server's time that batches may take now: the maximum while others use less than half of a core,
+ * above that in proportion to what they leave.
  */
-export function temperedDuty(
-  before: NodeVitals,
-  after: NodeVitals,
+export function allowedDuty(
+  before: ServerLoad,
+  after: ServerLoad,
   elapsedMs: number,
   ownMicros: number,
   maxDuty: number,

@@ -1,5 +1,5 @@
--- Stands before the page scripts. Whether a key matches a glob: ARGV holds its pieces from `first` on, as Lua patterns
--- (glob.ts). Each is taken where it is first found; where there are none, every key matches.
+-- Stands before scripts that match keys. True if a key matches a glob: ARGV holds its pieces from `first` on, as Lua
+-- patterns (glob.ts). Each is taken at the first place where it is found; without pieces, every key matches.
 local function matches(key, first)
   local at = 1
   for n = first, #ARGV do
