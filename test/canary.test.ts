@@ -193,7 +193,7 @@ test('nothing that is cached, written, signed in with or kept in a session is in
   const said = lines.map(({ message }) => message);
   expect(said).toEqual(
     expect.arrayContaining([
-      'write put aside as a dead letter',
+      'a write became a dead letter; list it with `cache-steward dead-letters list`',
       'an entry that cannot be read counts as a miss',
       'a session record is damaged and counts as absent',
     ]),

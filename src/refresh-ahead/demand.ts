@@ -29,36 +29,36 @@ export interface DemandOptions {
 }
 
 export interface RunningDemand extends Demand {
-  /** Tells Redis what was read since the last time. Happens by itself; never throws. */
+  /** Sends the reads since the last flush to Redis. A timer calls it as well. Never throws. */
   flush(): Promise<void>;
-  /** Flushes, and waits for refreshes under way. */
+  /** Flushes, and waits for running refreshes. */
   close(): Promise<void>;
 }
 
-/** Reads of an entry that Redis is told of before its refresh point: the second says that it is no passing visitor. */
-const TOLD_READS = 2;
-/** Keys a flush tells of; those beyond it are told by their next read, or expire. */
-const MOST_TOLD = 5_000;
+/** Reads of an entry that are sent to Redis before its refresh point. The second shows that the entry is in demand. */
+const SENT_READS = 2;
+/** The most keys of one flush. Further keys are sent after their next read, or expire. */
+const MAX_OFFERS = 5_000;
 
-/** The demand signal of a web app's process: counts reads, asks for refreshes, and never makes a reader wait. */
+/** The demand signal of a web app's process: counts reads and requests refreshes. A reader never waits for it. */
 export function createDemand(options: DemandOptions): RunningDemand {
   const { redis, entities, settings, counters, logger, clock } = options;
   const latencyMs = settings.REFRESH_QUEUE_LATENCY_SECONDS * SECOND;
   const dueSet = createDueSet({ redis, maxKeys: settings.REFRESH_MAX_KEYS });
   const local = new LocalRefresher({ ...options, dueSet });
-  const sketch = new ReadSketch(TOLD_READS);
+  const sketch = new ReadSketch(SENT_READS);
   const rulesByName = new Map<string, RefreshRules | undefined>(
     entities.all().map((entity) => [entity.name, refreshRules(entity)]),
   );
-  let untold = new Map<string, Offer>();
+  let offersByKey = new Map<string, Offer>();
   let timer: NodeJS.Timeout | undefined;
 
-  /** `dueAt` undefined asks for the refresh. Of two entries of a key only the newer matters. */
+  /** `dueAt` undefined requests the refresh now. If a key had two entries, only the newer one counts. */
   function note(key: string, dueAt: number | undefined, expiresAt: number): void {
-    const known = untold.get(key);
-    if (known === undefined ? untold.size >= MOST_TOLD : known.expiresAt > expiresAt) return;
+    const known = offersByKey.get(key);
+    if (known === undefined ? offersByKey.size >= MAX_OFFERS : known.expiresAt > expiresAt) return;
     const reads = known?.expiresAt === expiresAt ? known.reads + 1 : 1;
-    untold.set(key, { key, dueAt, expiresAt, reads });
+    offersByKey.set(key, { key, dueAt, expiresAt, reads });
     timer ??= setTimeout(() => {
       timer = undefined;
       void flush();
@@ -67,17 +67,20 @@ export function createDemand(options: DemandOptions): RunningDemand {
 
   async function flush(): Promise<void> {
     local.countWasted();
-    if (untold.size === 0) return;
-    const offers = [...untold.values()];
-    untold = new Map();
+    if (offersByKey.size === 0) return;
+    const offers = [...offersByKey.values()];
+    offersByKey = new Map();
     try {
       const { used, wasted, forgotten } = await dueSet.offer(offers);
       if (used > 0) counters.add('refresh_used', {}, used);
       if (wasted > 0) counters.add('refresh_wasted', {}, wasted);
       if (forgotten > 0) counters.add('refresh_forgotten', {}, forgotten);
     } catch (error) {
-      // What is not told is not refreshed: the entries expire, and are loaded by a reader.
-      logger.debug({ keys: offers.length, error: coerceError(error).name }, 'demand not told');
+      // These entries are not refreshed: they expire, and a reader loads them.
+      logger.debug(
+        { keys: offers.length, error: coerceError(error).name },
+        'could not send the demand; the entries expire and are loaded on the next read',
+      );
     }
   }
 
@@ -85,15 +88,15 @@ export function createDemand(options: DemandOptions): RunningDemand {
     read(key, dueAt, expiresAt) {
       if (rulesByName.get(entityOf(key)) === undefined) return;
       local.read(key, expiresAt);
-      // What is left of its life after the refresh point is too short for the planner and its queue.
+      // The rest of its life after the refresh point is too short for the planner and its queue.
       if (expiresAt - dueAt < latencyMs) return;
-      if (sketch.add(key, expiresAt) <= TOLD_READS) note(key, dueAt, expiresAt);
+      if (sketch.add(key, expiresAt) <= SENT_READS) note(key, dueAt, expiresAt);
     },
     refreshNeeded(key, expiresAt) {
       const rules = rulesByName.get(entityOf(key));
       if (rules === undefined) return;
       local.read(key, expiresAt);
-      if (expiresAt - clock.now() < latencyMs) local.ask(rules, key, expiresAt);
+      if (expiresAt - clock.now() < latencyMs) local.request(rules, key, expiresAt);
       else note(key, undefined, expiresAt);
     },
     flush,

@@ -6,7 +6,7 @@ import claimLua from './lua/claim-7.lua';
 import doneLua from './lua/done-3.lua';
 import offerLua from './lua/offer-6.lua';
 
-/** One slot, so that a script may touch them all: what waits for a refresh is small and bounded. */
+/** All keys are in one slot, so that one script may use them all. The due set is small and bounded. */
 const KEYS = {
   later: 'work:{refresh}:later',
   due: 'work:{refresh}:due',
@@ -28,10 +28,10 @@ const claimScript = defineScript<(number | string)[]>('claim-7', { keys: 7, lua:
 const doneScript = defineScript<number>('done-3', { keys: 3, lua: doneLua, writes: true });
 const breakerScript = defineScript<string>('breaker-1', { keys: 1, lua: breakerLua, writes: true });
 
-/** What a process says of an entry it read. Times in ms since 1970. */
+/** What a process reports about an entry that it read. Times in ms since 1970. */
 export interface Offer {
   readonly key: string;
-  /** The refresh point; undefined where a read found it passed and so asks for the refresh. */
+  /** The refresh point; undefined if it has passed, which requests the refresh now. */
   readonly dueAt: number | undefined;
   readonly expiresAt: number;
   readonly reads: number;
@@ -40,19 +40,19 @@ export interface Offer {
 export interface Offered {
   /** Refreshed entries that were read. */
   readonly used: number;
-  /** Refreshed and forgotten before anybody read them. */
+  /** Refreshed entries that were forgotten before a read. */
   readonly wasted: number;
-  /** Keys forgotten as the coldest. */
+  /** The coldest keys, which were forgotten. */
   readonly forgotten: number;
 }
 
 export interface ClaimOptions {
-  /** Keys at this call. */
+  /** Keys of this call. */
   readonly most: number;
-  /** Keys of all calls in one minute of the clock. */
+  /** Keys of all calls in one clock minute. */
   readonly budgetPerMinute: number;
   readonly holdMs: number;
-  /** Entities whose breaker is open, and until when. */
+  /** Entities whose breaker is open, and until when, in ms since 1970. */
   readonly leaveAlone: ReadonlyMap<string, number>;
 }
 
@@ -63,36 +63,36 @@ export interface ClaimedKey {
 
 export interface Claims {
   readonly keys: readonly ClaimedKey[];
-  /** Expired while due or claimed: each is a miss that a refresh would have spared. */
+  /** Entries that expired while due or claimed: each is a miss that a refresh would have prevented. */
   readonly missed: number;
-  /** Refreshed, then expired without a read. */
+  /** Refreshed entries that expired without a read. */
   readonly wasted: number;
-  /** Due and not claimed. */
+  /** Keys that are due and were not claimed. */
   readonly left: number;
-  /** There was more to do than one call does. */
+  /** There is more work than one call does. */
   readonly more: boolean;
 }
 
-/** The bounded set of keys that wait for a refresh, in the work store; all processes share it. */
+/** The bounded set of keys that wait for a refresh. It is in the work store, and all processes share it. */
 export interface DueSet {
   offer(offers: readonly Offer[]): Promise<Offered>;
   claim(options: ClaimOptions): Promise<Claims>;
   /**
-   * Ends claims; `expiresAt` is that of the new entry, 0 where the key was not refreshed. Answers how many were still
+   * Ends claims. `expiresAt` belongs to the new entry; 0 if the key was not refreshed. Returns how many keys were still
    * claimed.
    */
   done(ended: readonly { readonly key: string; readonly expiresAt: number }[]): Promise<number>;
-  /** Entities whose breaker is open, and until when. */
+  /** Entities whose breaker is open, and until when, in ms since 1970. */
   openBreakers(now: number): Promise<ReadonlyMap<string, number>>;
-  /** Tells how loads of an entity went; answers until when its breaker is open, 0 while it is closed. */
+  /** Records the result of loads of an entity. Returns until when its breaker is open; 0 if it is closed. */
   noteLoads(entity: string, well: number, failed: number): Promise<number>;
 }
 
-/** Two reads within three minutes: from this heat an entry is refreshed without being asked for. */
+/** From this heat, two reads within three minutes, an entry is refreshed without a request. */
 const HOT = 1.5;
-/** Heat is the number of reads told, halved each three minutes. */
+/** Heat is the number of reported reads, halved every three minutes. */
 const COOLING_MS = Math.round((3 * MINUTE) / Math.LN2);
-/** Keys a script call handles: Redis answers nobody else meanwhile. */
+/** Keys of one script call. Redis answers nobody else while the script runs. */
 const PAGE = 100;
 const BREAKER = { failures: 5, firstPauseMs: 5_000, longestPauseMs: 300_000 } as const;
 
@@ -105,13 +105,11 @@ export function createDueSet(options: { readonly redis: RedisHandle; readonly ma
     async offer(offers) {
       const sum = { used: 0, wasted: 0, forgotten: 0 };
       for (const page of pages(offers)) {
-        const args = page.flatMap(({ key, dueAt = 0, expiresAt, reads }) => [
-          ...[key, Math.round(dueAt), Math.round(expiresAt), reads],
-        ]);
-        const [used, unread, forgotten] = await redis.run('work', offerScript, ALL, [
-          ...[maxKeys, HOT, COOLING_MS],
-          ...args,
-        ]);
+        const args = page.flatMap(({ key, dueAt = 0, expiresAt, reads }) => {
+          return [key, Math.round(dueAt), Math.round(expiresAt), reads];
+        });
+        const limits = [maxKeys, HOT, COOLING_MS];
+        const [used, unread, forgotten] = await redis.run('work', offerScript, ALL, [...limits, ...args]);
         sum.used += used;
         sum.wasted += unread;
         sum.forgotten += forgotten;

@@ -11,7 +11,7 @@ import type { RefreshRules } from './refresh-rules';
 
 export interface LocalRefresherOptions {
   readonly redis: RedisHandle;
-  /** Its breakers are those of all processes. */
+  /** All processes share its breakers. */
   readonly dueSet: Pick<DueSet, 'noteLoads'>;
   /** `Cache.refresh` of this process. */
   readonly refresh: Cache['refresh'];
@@ -20,50 +20,50 @@ export interface LocalRefresherOptions {
   readonly clock: Clock;
 }
 
-/** Per entity: what waits, how many refreshes run, and until when a failing source is left alone. */
-interface Lane {
+/** Per entity: the keys that wait, the running refreshes, and until when a failing source is left alone. */
+interface EntityQueue {
   readonly rules: RefreshRules;
-  /** Key to the end of the entry's life. */
+  /** From the key to the end of the entry's life. */
   readonly waiting: Map<string, number>;
   running: number;
   failing: boolean;
   pausedUntil: number;
 }
 
-/** Entries remembered as asked for, and as refreshed and not yet read. */
+/** Entries remembered as requested, and as refreshed but not yet read. */
 const REMEMBERED = 10_000;
-/** Keys that may wait; beyond it an entry simply expires. */
+/** Keys that may wait. Further entries expire. */
 const WAITING = 1_000;
 
-/** Refreshes entries in the process that read them, where they live too short for the way through the queue. */
+/** Refreshes entries in the process that read them, if their life is too short for the queue. */
 export class LocalRefresher {
-  readonly #lanes = new Map<string, Lane>();
-  /** The end of life of the entry of a key that this process asked for last: each is asked for once, as a mark holds. */
-  readonly #asked = new LRUCache<string, number>({ max: REMEMBERED });
-  /** The same of those it refreshed and did not read since. */
+  readonly #queues = new Map<string, EntityQueue>();
+  /** The entry that this process requested last, per key, by the end of its life: each entry is requested once. */
+  readonly #requested = new LRUCache<string, number>({ max: REMEMBERED });
+  /** The entries that this process refreshed and has not read since, by the end of their life. */
   readonly #unread = new Map<string, number>();
   readonly #work = new Set<Promise<void>>();
 
   constructor(private readonly options: LocalRefresherOptions) {}
 
   /** Returns at once and never throws. */
-  ask(rules: RefreshRules, key: string, expiresAt: number): void {
-    if ((this.#asked.get(key) ?? 0) >= expiresAt) return;
-    const lane = this.#lane(rules);
-    if (lane.waiting.size >= WAITING || this.options.clock.now() < lane.pausedUntil) return;
-    this.#asked.set(key, expiresAt, { ttl: holdMs(rules) });
-    lane.waiting.set(key, expiresAt);
-    this.#pump(lane);
+  request(rules: RefreshRules, key: string, expiresAt: number): void {
+    if ((this.#requested.get(key) ?? 0) >= expiresAt) return;
+    const queue = this.#queueOf(rules);
+    if (queue.waiting.size >= WAITING || this.options.clock.now() < queue.pausedUntil) return;
+    this.#requested.set(key, expiresAt, { ttl: holdMs(rules) });
+    queue.waiting.set(key, expiresAt);
+    this.#pump(queue);
   }
 
-  /** A read: where it is of an entry that was refreshed here, the refresh was of use. */
+  /** Counts a read. If the entry was refreshed here, the refresh was useful. */
   read(key: string, expiresAt: number): void {
     if (this.#unread.size === 0 || expiresAt < (this.#unread.get(key) ?? Number.POSITIVE_INFINITY)) return;
     this.#unread.delete(key);
     this.options.counters.add('refresh_used');
   }
 
-  /** Refreshed entries that have expired unread. */
+  /** Counts refreshed entries that expired unread. */
   countWasted(): void {
     const now = this.options.clock.now();
     for (const [key, expiresAt] of this.#unread) {
@@ -73,62 +73,65 @@ export class LocalRefresher {
     }
   }
 
-  /** Resolves when what was begun has ended. */
+  /** Resolves when the running refreshes have ended. */
   async close(): Promise<void> {
-    for (const lane of this.#lanes.values()) lane.waiting.clear();
+    for (const queue of this.#queues.values()) queue.waiting.clear();
     await Promise.all(this.#work);
     this.countWasted();
   }
 
-  #lane(rules: RefreshRules): Lane {
+  #queueOf(rules: RefreshRules): EntityQueue {
     const { name } = rules.entity;
-    const lane = this.#lanes.get(name) ?? { rules, waiting: new Map(), running: 0, failing: false, pausedUntil: 0 };
-    this.#lanes.set(name, lane);
-    return lane;
+    const queue = this.#queues.get(name) ?? { rules, waiting: new Map(), running: 0, failing: false, pausedUntil: 0 };
+    this.#queues.set(name, queue);
+    return queue;
   }
 
-  #pump(lane: Lane): void {
-    for (const [key, expiresAt] of lane.waiting) {
-      if (lane.running >= lane.rules.concurrency) return;
-      lane.waiting.delete(key);
-      lane.running += 1;
-      const work = this.#run(lane, key, expiresAt).finally(() => {
-        lane.running -= 1;
+  #pump(queue: EntityQueue): void {
+    for (const [key, expiresAt] of queue.waiting) {
+      if (queue.running >= queue.rules.concurrency) return;
+      queue.waiting.delete(key);
+      queue.running += 1;
+      const work = this.#run(queue, key, expiresAt).finally(() => {
+        queue.running -= 1;
         this.#work.delete(work);
-        this.#pump(lane);
+        this.#pump(queue);
       });
       this.#work.add(work);
     }
   }
 
-  async #run(lane: Lane, key: string, expiresAt: number): Promise<void> {
+  async #run(queue: EntityQueue, key: string, expiresAt: number): Promise<void> {
     const { redis, refresh, counters, logger } = this.options;
-    const entity = lane.rules.entity.name;
+    const entity = queue.rules.entity.name;
     try {
-      const answer = await mark(redis, lane.rules, key, expiresAt);
+      const answer = await mark(redis, queue.rules, key, expiresAt);
       if (answer === 'over') counters.add('refresh_capped');
       if (answer !== 'granted') return;
       const [result] = (await refresh([key], { replaces: new Map([[key, expiresAt]]) })) as [RefreshOutcome];
       noteOutcome(this.options, { entity, way: 'process' }, result, expiresAt);
-      await this.#noteLoad(lane, result);
+      await this.#noteLoad(queue, result);
       if (result.outcome === 'refreshed' && this.#unread.size < REMEMBERED) {
         this.#unread.set(key, result.expiresAt ?? 0);
       }
     } catch (error) {
-      logger.debug({ entity, error: coerceError(error).name }, 'refresh in process given up');
+      logger.debug(
+        { entity, error: coerceError(error).name },
+        'a refresh in this process failed; the entry expires or is refreshed later',
+      );
     }
   }
 
-  /** A source that fails for one process is left alone by all that find it failing. */
-  async #noteLoad(lane: Lane, { outcome }: RefreshOutcome): Promise<void> {
+  /** Records the load, so that every process leaves a failing source alone. */
+  async #noteLoad(queue: EntityQueue, { outcome }: RefreshOutcome): Promise<void> {
     const { dueSet } = this.options;
-    const { name } = lane.rules.entity;
+    const { name } = queue.rules.entity;
     if (outcome === 'failed') {
-      lane.failing = true;
-      lane.pausedUntil = await dueSet.noteLoads(name, 0, 1);
-      if (lane.pausedUntil > 0) lane.waiting.clear();
-    } else if (lane.failing && (outcome === 'refreshed' || outcome === 'gone')) {
-      lane.failing = false;
+      queue.failing = true;
+      queue.pausedUntil = await dueSet.noteLoads(name, 0, 1);
+      if (queue.pausedUntil > 0) queue.waiting.clear();
+    } else if (queue.failing && (outcome === 'refreshed' || outcome === 'gone')) {
+      queue.failing = false;
       await dueSet.noteLoads(name, 1, 0);
     }
   }

@@ -7,15 +7,15 @@ import type { RefreshRules } from './refresh-rules';
 
 const markScript = defineScript<Mark>('mark-1', { keys: 1, lua: markLua, writes: true });
 
-/** `asked`: somebody is at it; `over`: at the end of its whole lifetime, to be let go. */
+/** `asked`: somebody is refreshing it. `over`: its whole lifetime has ended, so it may expire. */
 export type Mark = 'granted' | 'asked' | 'over';
 
-/** How long a mark holds others off, in ms: no load of the entity runs longer. */
+/** How long a mark keeps others away, in ms. No load of the entity runs longer. */
 export const holdMs = ({ hardTimeoutMs }: RefreshRules): number => hardTimeoutMs + SECOND;
 
 /**
- * Marks an entry as being refreshed, for all processes. Readers never look at it. A mark whose process died gives way
- * when its load can't be running any more; a lost one costs a look at the entry, since the lease decides who loads.
+ * Marks an entry as being refreshed, for all processes. Readers never read the mark. The mark of a dead process ends when
+ * its load cannot be running any more. A lost mark costs one look at the entry, because the lease decides who loads.
  */
 export function mark(redis: RedisHandle, rules: RefreshRules, key: string, endsAt: number): Promise<Mark> {
   const { maxLifetimeMs, hardTimeoutMs, ttlMs } = rules;

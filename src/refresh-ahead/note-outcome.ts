@@ -2,15 +2,15 @@ import type { RefreshOutcome } from '../cache/types';
 import type { Clock } from '../clock';
 import type { Counters } from '../redis';
 
-/** By the queue and its job, or in the process that read the entry. */
+/** Whether the job refreshed the entry, or the process that read it. */
 export interface RefreshedBy {
   readonly entity: string;
   readonly way: 'queue' | 'process';
 }
 
 /**
- * Counts how a refresh ended, and how long before its entry would have expired, in ms, which it answers; one that came
- * too late is a miss at expiry.
+ * Counts the outcome of a refresh. Returns how long before the expiry it ended, in ms. A refresh after the expiry counts
+ * as a miss.
  */
 export function noteOutcome(
   { counters, clock }: { readonly counters: Counters; readonly clock: Clock },

@@ -1,12 +1,12 @@
 /** Cells of the table; an entry has two. */
 const CELLS = 1_048_576;
-/** After so many increments the table is emptied: until then one entry in a hundred at most shares both of its cells. */
+/** The table is cleared after this many increments. Until then at most one entry in a hundred shares both its cells. */
 const RENEW_AFTER = CELLS / 8;
 
 /**
- * Counts how often each entry was read, up to a few times, in a fixed 1 MB however many entries there are: a
- * count-min sketch with conservative update. It may count too much, rarely; entries that were counted when the table is
- * emptied are counted anew. An entry is a key with the end of its life, so a refreshed one begins at zero.
+ * Counts the reads of each entry, up to a few, in 1 MB for any number of entries: a count-min sketch with conservative
+ * update. It rarely counts too much. When the table is cleared, counting starts again. An entry is a key and the end of
+ * its life, so a refreshed entry starts at zero.
  */
 export class ReadSketch {
   readonly #cells = new Uint8Array(CELLS);
@@ -14,7 +14,7 @@ export class ReadSketch {
 
   constructor(private readonly upTo: number) {}
 
-  /** Reads of the entry so far, this one included; one more than `upTo` stands for all that are more. */
+  /** Reads of the entry so far, this one included. One more than `upTo` means "more than `upTo`". */
   add(key: string, endsAt: number): number {
     let hash = endsAt | 0;
     for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);

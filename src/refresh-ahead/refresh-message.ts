@@ -1,5 +1,5 @@
 /**
- * What the planner queues: keys of one entity with the ends of their entries' lives. No field has a name that the
+ * A message of the planner: keys of one entity, each with the end of its entry's life. No field has a name that the
  * functions host uses for its own metadata (`id`, `dequeueCount`, ...).
  */
 export interface RefreshMessage {
@@ -8,13 +8,13 @@ export interface RefreshMessage {
   readonly keys: readonly (readonly [key: string, expiresAt: number])[];
 }
 
-/** Keys a message holds: one bulk load. */
+/** Keys of one message: one bulk load. */
 export const MESSAGE_KEYS = 50;
 
 export const encodeRefresh = (message: RefreshMessage): string =>
   Buffer.from(JSON.stringify(message), 'utf8').toString('base64');
 
-/** Undefined where it is no refresh message that this version knows. */
+/** Undefined if it is not a refresh message of a format that this version knows. */
 export function decodeRefresh(given: unknown): RefreshMessage | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
   const { format, entity, keys } = given as Partial<Record<keyof RefreshMessage, unknown>>;

@@ -37,7 +37,7 @@ export function createRefreshPlanner(options: RefreshPlannerOptions): { plan(at:
     for (const [entity, own] of Map.groupBy(keys, ({ key }) => entityOf(key))) {
       for (let from = 0; from < own.length; from += MESSAGE_KEYS) {
         const page = own.slice(from, from + MESSAGE_KEYS).map(({ key, expiresAt }) => [key, expiresAt] as const);
-        // After the claim has lapsed the key is claimed anew: a message older than that is worth nothing.
+        // When the claim ends, the key is claimed again, so an older message is useless.
         await client.sendMessage(encodeRefresh({ format: 1, entity, keys: page }), {
           messageTimeToLive: settings.REFRESH_VISIBILITY_SECONDS,
         });

@@ -2,10 +2,10 @@ import { DEFAULT_POLICY } from '../cache/call-options';
 import { SECOND } from '../clock';
 import type { Entity } from '../entities/define-entity';
 
-/** How entries of an entity are refreshed, the defaults filled in. */
+/** How entries of an entity are refreshed, with the defaults filled in. */
 export interface RefreshRules {
   readonly entity: Entity;
-  /** One call loads many keys. */
+  /** True if one call loads many keys. */
   readonly isBulk: boolean;
   readonly concurrency: number;
   readonly maxLifetimeMs: number;
@@ -14,14 +14,16 @@ export interface RefreshRules {
   readonly hardTimeoutMs: number;
 }
 
-/** Undefined where the entity is not refreshed ahead, or can't be loaded by its key alone. */
+/** Undefined if the entity is not refreshed ahead, or if its key alone is not enough to load it. */
 export function refreshRules(entity: Entity | undefined): RefreshRules | undefined {
   if (!entity?.refreshAhead) return undefined;
   if (!entity.store && !entity.load && !entity.loadMany) return undefined;
   const { concurrency = 8, maxLifetimeSeconds = 86_400 } = entity.refreshAhead;
   const { ttlSeconds = DEFAULT_POLICY.ttlSeconds, hardTimeoutMs = DEFAULT_POLICY.hardTimeoutMs } = entity;
   return {
-    ...{ entity, concurrency, hardTimeoutMs },
+    entity,
+    concurrency,
+    hardTimeoutMs,
     isBulk: entity.store !== undefined || entity.loadMany !== undefined,
     maxLifetimeMs: maxLifetimeSeconds * SECOND,
     ttlMs: ttlSeconds * SECOND,

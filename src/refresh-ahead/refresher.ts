@@ -21,27 +21,27 @@ export interface RefresherOptions {
   readonly clock: Clock;
 }
 
-/** Loads and fills again what the planner queued. A failing source opens the entity's breaker, for all processes. */
+/** Loads and fills the entries that the planner queued. A failing source opens the entity's breaker for all processes. */
 export function createRefresher(options: RefresherOptions): { refresh(message: unknown): Promise<JobReport> } {
   const { cache, redis, entities, settings, counters, logger, clock } = options;
   const dueSet = createDueSet({ redis, maxKeys: settings.REFRESH_MAX_KEYS });
 
-  /** In one bulk load where the entity has one; else one by one, some at once, until the breaker opens. */
+  /** Uses one bulk load if the entity has one. Else several workers load key by key, until the breaker opens. */
   async function load(rules: RefreshRules, entries: ReadonlyMap<string, number>): Promise<RefreshOutcome[]> {
     const { entity, isBulk, concurrency } = rules;
     const outcomes: RefreshOutcome[] = [];
     const waiting = [...entries.keys()];
-    const lane = async () => {
+    const worker = async () => {
       for (let openUntil = 0; waiting.length > 0 && openUntil === 0; ) {
         const results = await cache.refresh(waiting.splice(0, isBulk ? waiting.length : 1), { replaces: entries });
         outcomes.push(...results);
         const answered = results.some(({ outcome }) => outcome === 'refreshed' || outcome === 'gone');
         const failed = results.some(({ outcome }) => outcome === 'failed');
-        // One load, however many keys it was for.
+        // One load counts once, for any number of keys.
         if (failed && !answered) openUntil = await dueSet.noteLoads(entity.name, 0, 1);
       }
     };
-    await Promise.all(Array.from({ length: isBulk ? 1 : Math.min(concurrency, waiting.length) }, lane));
+    await Promise.all(Array.from({ length: isBulk ? 1 : Math.min(concurrency, waiting.length) }, worker));
     if (outcomes.some(({ outcome }) => outcome === 'refreshed')) await dueSet.noteLoads(entity.name, 1, 0);
     return outcomes;
   }
@@ -50,10 +50,10 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
     async refresh(given) {
       const message = decodeRefresh(given);
       if (!message) {
-        // Nothing is lost: what it asked for is claimed again, or expires and is loaded by a reader.
+        // Nothing is lost: its keys are claimed again, or they expire and a reader loads them.
         counters.add('refresh_dropped', { why: 'undecodable' });
-        logger.warn({}, 'refresh message dropped: not one of this version');
-        return { summary: 'dropped a message that is no refresh', figures: { keys: 0, dropped: 1 } };
+        logger.warn({}, 'dropped an invalid refresh-ahead message');
+        return { summary: 'dropped an invalid refresh-ahead message', figures: { keys: 0, dropped: 1 } };
       }
       const { entity, keys } = message;
       const rules = refreshRules(entities.get(entity));
@@ -68,7 +68,7 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
       }
 
       const now = clock.now();
-      // What has expired meanwhile is nobody's business any more: no refresh without somebody who reads.
+      // An expired entry is not refreshed, because nobody reads it.
       const late = keys.filter(([, expiresAt]) => expiresAt <= now);
       const alive = keys.filter(([, expiresAt]) => expiresAt > now);
       const marks = await Promise.all(alive.map(([key, expiresAt]) => mark(redis, rules, key, expiresAt)));
@@ -76,7 +76,7 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
       const outcomes = await load(rules, granted);
 
       const missed = await dueSet.done(late.map(([key]) => ({ key, expiresAt: 0 })));
-      // A failed one, or one that the breaker spared, is claimed again when its claim lapses.
+      // A failed key, or one that the open breaker skipped, is claimed again when its claim ends.
       const ended = outcomes.filter(({ outcome }) => outcome !== 'failed');
       const notOurs = alive.filter(([key]) => !granted.has(key));
       await dueSet.done([

@@ -9,7 +9,7 @@ import type { Counters } from '../redis/counters';
 import type { Settings } from '../settings';
 import type { StorageClients } from '../storage/clients';
 import { createDeadLetters, type DeadLetters } from './dead-letters/dead-letter-store';
-import { drain, type FlushAllOptions, type FlushAllReport } from './flush/flush-all';
+import { type FlushAllOptions, type FlushAllReport, flushAll } from './flush/flush-all';
 import { type FlushKeyOptions, flushKey } from './flush/flush-key';
 import { createFlusher, type Flusher } from './flush/flusher';
 import { type JournalBacklog, readBacklog } from './journal/backlog';
@@ -26,19 +26,19 @@ export interface WriteBehindOptions {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Default: on a Storage Queue. */
+  /** Default: a Storage Queue. */
   readonly journal?: Journal & JournalConsumer;
 }
 
-/** How a process leaves write-behind. Nothing of it is lost. */
+/** The state of write-behind when a process ends. No write is lost. */
 export interface WriteBehindEnd {
-  /** Flushes that had not ended: their messages are delivered again. */
+  /** Flushes that did not end in time. Their messages are delivered again. */
   readonly flushesUnderWay: number;
-  /** What is in the journal for the jobs. Undefined where this process had no part in it, or storage did not say. */
+  /** The writes left for the jobs. Undefined if this process used no journal, or if storage did not answer. */
   readonly left: JournalBacklog | undefined;
 }
 
-/** Both sides of write-behind in one process: the writers' and the jobs'. */
+/** Write-behind of one process, for writers and for jobs. */
 export interface WriteBehind {
   readonly journal: Journal & JournalConsumer;
   readonly deadLetters: DeadLetters;
@@ -46,8 +46,8 @@ export interface WriteBehind {
   flush(key: string, options?: FlushKeyOptions): Promise<Version | undefined>;
   flushAll(options?: FlushAllOptions): Promise<FlushAllReport>;
   /**
-   * Lets flushes under way end (for at most 10 s), sends what callers of the journal wait for, and says what is left.
-   * Never rejects.
+   * Waits up to 10 s for running flushes, sends the appends that callers wait for, and reports what is left. Never
+   * rejects.
    */
   close(): Promise<WriteBehindEnd>;
 }
@@ -57,14 +57,14 @@ const LOOK_MS = 2 * SECOND;
 
 export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
   const { logger, clock } = options;
-  let hasPart = false;
-  const underWay = new Set<Promise<unknown>>();
+  let used = false;
+  const running = new Set<Promise<unknown>>();
 
   const limited = createLimitedJournal({ ...options, journal: options.journal ?? createStorageQueueJournal(options) });
   const journal: Journal & JournalConsumer = {
     ...limited,
     append(write) {
-      hasPart = true;
+      used = true;
       return limited.append(write);
     },
   };
@@ -72,25 +72,30 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
   const inner = createFlusher({ ...options, journal, deadLetters });
   const flusher: Flusher = {
     flush(message, delivery) {
-      hasPart = true;
-      const flushing = inner.flush(message, delivery).finally(() => underWay.delete(flushing));
-      underWay.add(flushing);
+      used = true;
+      const flushing = inner.flush(message, delivery).finally(() => running.delete(flushing));
+      running.add(flushing);
       return flushing;
     },
   };
 
   return {
-    ...{ journal, deadLetters, flusher },
+    journal,
+    deadLetters,
+    flusher,
     flush: (key, flushOptions) => flushKey(options, key, flushOptions),
-    flushAll: (flushOptions) => drain({ journal, flusher, clock }, flushOptions),
+    flushAll: (flushOptions) => flushAll({ journal, flusher, clock }, flushOptions),
     async close() {
-      await inTime(Promise.allSettled(underWay), FLUSHES_END_MS).catch(() => {});
-      const flushesUnderWay = underWay.size;
+      await inTime(Promise.allSettled(running), FLUSHES_END_MS).catch(() => {});
+      const flushesUnderWay = running.size;
       await journal.close();
-      const left = hasPart ? await look() : undefined;
-      if (hasPart) {
+      const left = used ? await look() : undefined;
+      if (used) {
         const { messages, oldestSeconds } = left ?? {};
-        logger.info({ flushesUnderWay, messages, oldestSeconds }, 'write-behind ended; what is left is in the journal');
+        logger.info(
+          { flushesUnderWay, messages, oldestSeconds },
+          'write-behind closed; the journal keeps the remaining writes',
+        );
       }
       return { flushesUnderWay, left };
     },
@@ -98,7 +103,7 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
 
   function look(): Promise<JournalBacklog | undefined> {
     return inTime(readBacklog(journal, clock), LOOK_MS).catch((error: unknown) => {
-      logger.debug({ error: errorCode(error) }, 'backlog not seen');
+      logger.debug({ error: errorCode(error) }, 'could not read the journal backlog');
       return undefined;
     });
   }

@@ -168,7 +168,7 @@ describe('the poison drain', () => {
       { format: 1, attempts: 4, drained: 1, rows: [row(1)] },
       { format: 1, attempts: 4, drained: 1, rows: [row(2)] },
     ]);
-    expect((await poison.drain()).summary).toBe('no poison');
+    expect((await poison.drain()).summary).toBe('no poison messages');
     expect(await deadLetters.list()).toEqual([]);
   });
 

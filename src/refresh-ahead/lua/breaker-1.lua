@@ -1,4 +1,4 @@
--- Notes how loads of an entity went, for all processes; opens its breaker when they keep failing.
+-- Records the results of loads of an entity for all processes. Opens its breaker when loads keep failing.
 -- KEYS: breakers (hash: entity -> failures in a row, a colon, open until in ms)
 -- ARGV: 1 deadline, 2 entity, 3 loads that went well, 4 loads that failed, 5 failures that open it, 6 first pause in
 --   ms, 7 longest pause in ms

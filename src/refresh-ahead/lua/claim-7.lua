@@ -1,9 +1,9 @@
--- Claims what is due, the hottest first, for a while: what is not reported done by then is due again.
+-- Claims due keys, the hottest first, for a while. A key that is not reported done by then is due again.
 -- KEYS: later, due, claimed, ends, heat, fresh (see offer-6.lua), spent (hash: minute since 1970, keys claimed in it)
 -- ARGV: 1 deadline, 2 most keys to claim now, 3 in a minute, 4 how long a claim holds in ms; then two an entity to leave
 --   alone: prefix of its keys, until when in ms
--- Result: { missed (expired while due or claimed), wasted (refreshed and expired unread), still due, 1 where there is
---   more to do at once, then two a claimed key: key, end of the entry's life }
+-- Result: { missed (expired while due or claimed), wasted (refreshed and expired unread), still due, 1 if there is
+--   more work now, then two a claimed key: key, end of the entry's life }
 local later, due, claimed, ends, heat, fresh = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local now = math.floor(now_us / 1000)
 local page = 500

@@ -1,6 +1,6 @@
 -- Ends claims.
 -- KEYS: claimed, ends, fresh (see offer-6.lua)
--- ARGV: 1 deadline, then two a key: key, end of the refreshed entry's life in ms, or 0 where it was not refreshed
+-- ARGV: 1 deadline, then two a key: key, end of the refreshed entry's life in ms, or 0 if it was not refreshed
 -- Result: keys that were claimed
 local claimed, ends, fresh = KEYS[1], KEYS[2], KEYS[3]
 local ended = 0

@@ -1,9 +1,9 @@
--- Takes in what a process read: entries it found past their refresh point, and others read before it.
+-- Adds the reads of a process: entries past their refresh point, and entries read before it.
 -- KEYS: sorted sets by key, all of times in ms. What is in one of them is in `heat` too, and all but that in `ends`:
 --   later (the refresh point of a hot entry), due (as heat: the hottest is refreshed first), claimed (when a claim
 --   lapses), ends (end of the entry's life), heat (when the key will have cooled down to one read), fresh (end of a
 --   refreshed entry's life, until it is read)
--- ARGV: 1 deadline, 2 most keys to keep, 3 heat from which an entry is refreshed unasked, 4 time in which heat falls to
+-- ARGV: 1 deadline, 2 most keys to keep, 3 heat from which an entry is refreshed without a request, 4 time in which heat falls to
 --   its e-th part, in ms; then four a key: key, refresh point (0: the read found it passed), end of life, reads
 -- Result: { refreshed entries that were read, refreshed ones forgotten unread, keys whose entry still lives, forgotten as the coldest }
 local later, due, claimed, ends, heat, fresh = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -23,7 +23,7 @@ for i = 5, #ARGV, 4 do
   cold_at = now + cooling * math.log(warmth)
   redis.call('ZADD', heat, cold_at, key)
 
-  -- A read of an entry that was replaced since asks for nothing: the new one has a life of its own.
+  -- A read of an entry that has been replaced requests nothing: the new entry has its own life.
   if not known or ends_at >= known then
     if known and ends_at > known then
       for _, set in ipairs({ later, due, claimed }) do redis.call('ZREM', set, key) end

@@ -1,8 +1,8 @@
 import type { Version } from '../../entities/version';
 import type { DeadLetter, DeadLetterReason, NewDeadLetter } from './dead-letter';
 
-/** A dead letter as Table Storage keeps it: flat, with nothing nested. */
-export interface LetterRow {
+/** A dead letter as a row of Table Storage. */
+export interface DeadLetterRow {
   readonly partitionKey: string;
   readonly rowKey: string;
   readonly kind: 'write' | 'message';
@@ -19,17 +19,28 @@ export interface LetterRow {
   readonly isLost: boolean;
   readonly payload: string;
   readonly payloadBytes: number;
-  /** Where the payload is when it is too large for here; else empty. */
+  /** The blob with the payload if it is too large for the row; else empty. */
   readonly blob: string;
 }
 
-/** All but the payload. */
-export const SUMMARY_COLUMNS: (keyof LetterRow)[] = [
-  ...(['partitionKey', 'rowKey', 'kind', 'entity', 'key', 'version', 'acceptedAt'] as const),
-  ...(['reason', 'error', 'attempts', 'firstAt', 'lastAt', 'payloadBytes'] as const),
+/** All columns except the payload. */
+export const SUMMARY_COLUMNS: (keyof DeadLetterRow)[] = [
+  'partitionKey',
+  'rowKey',
+  'kind',
+  'entity',
+  'key',
+  'version',
+  'acceptedAt',
+  'reason',
+  'error',
+  'attempts',
+  'firstAt',
+  'lastAt',
+  'payloadBytes',
 ];
 
-export interface LetterPlace {
+export interface DeadLetterPlace {
   readonly partition: string;
   readonly row: string;
   readonly blob: string;
@@ -38,7 +49,7 @@ export interface LetterPlace {
   readonly attempts: number;
 }
 
-export function toRow(letter: NewDeadLetter, place: LetterPlace): LetterRow {
+export function toRow(letter: NewDeadLetter, place: DeadLetterPlace): DeadLetterRow {
   const write = letter.kind === 'write' ? letter : undefined;
   return {
     partitionKey: place.partition,
@@ -61,7 +72,7 @@ export function toRow(letter: NewDeadLetter, place: LetterPlace): LetterRow {
   };
 }
 
-export function fromRow(row: LetterRow, payload: string | null | undefined): DeadLetter {
+export function fromRow(row: DeadLetterRow, payload: string | null | undefined): DeadLetter {
   const { reason, error, attempts, firstAt, lastAt, payloadBytes } = row;
   const facts = {
     letterId: `${row.partitionKey}/${row.rowKey}`,
@@ -75,7 +86,11 @@ export function fromRow(row: LetterRow, payload: string | null | undefined): Dea
   if (row.kind === 'message') return { ...facts, kind: 'message', payload: payload ?? '' };
   return {
     ...facts,
-    ...{ kind: 'write', entity: row.entity, key: row.key, version: row.version as Version, payload },
+    kind: 'write',
+    entity: row.entity,
+    key: row.key,
+    version: row.version as Version,
+    payload,
     acceptedAt: Date.parse(row.acceptedAt),
   };
 }

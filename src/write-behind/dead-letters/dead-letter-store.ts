@@ -8,25 +8,25 @@ import type { Counters } from '../../redis/counters';
 import type { StorageClients } from '../../storage/clients';
 import type { JournalConsumer } from '../journal/journal';
 import type { DeadLetter, DeadLetterSummary, NewDeadLetter } from './dead-letter';
-import { fromRow, type LetterRow, SUMMARY_COLUMNS, toRow } from './dead-letter-row';
+import { type DeadLetterRow, fromRow, SUMMARY_COLUMNS, toRow } from './dead-letter-row';
 
 export interface DeadLetters {
-  /** Puts one aside. Idempotent by key and version, or by the message's text: a repeat only adds to its attempts. */
+  /** Stores one. Idempotent by key and version, or by the message's text: a repeat only adds to its attempts. */
   put(letter: NewDeadLetter): Promise<void>;
-  /** Of all entities or one, by entity and key. Default limit: 100. */
+  /** Lists those of all entities, or of one, sorted by entity and key. Default limit: 100. */
   list(filter?: { readonly entity?: string; readonly limit?: number }): Promise<readonly DeadLetterSummary[]>;
   show(letterId: string): Promise<DeadLetter | undefined>;
   /**
-   * Puts it back into the journal as it was, version included, and takes it from here: the same fence decides, so a
-   * replay never overwrites what is newer. False where there is none of that id. Throws `E_DEAD_LETTER` where its value
-   * is gone, and what the journal throws.
+   * Puts it back into the journal with its own version, and deletes it here. The fence decides as always, so a replay
+   * never overwrites a newer value. Returns false if there is none with that id. Throws `E_DEAD_LETTER` if its value is
+   * gone, and the journal's errors.
    */
   replay(letterId: string, journal: Pick<Journal, 'append'> & Pick<JournalConsumer, 'put'>): Promise<boolean>;
-  /** Deletes it for good. False where there is none of that id. */
+  /** Deletes it. Returns false if there is none with that id. */
   discard(letterId: string): Promise<boolean>;
 }
 
-/** The dead letter can not be replayed. */
+/** The dead letter cannot be replayed. */
 export class DeadLetterError extends StewardError {
   readonly code = 'E_DEAD_LETTER';
 }
@@ -40,7 +40,7 @@ export interface DeadLettersOptions {
 
 export const DEAD_LETTERS_TABLE = 'deadletters';
 export const DEAD_LETTERS_CONTAINER = 'dead-letters';
-/** A string property holds 32 Ki characters; longer payloads lie in a blob. */
+/** A string property holds 32 Ki characters; longer payloads go to a blob. */
 const INLINE_CHARACTERS = 30_000;
 const UNDECODED = 'message';
 
@@ -63,7 +63,10 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       }
       await table.upsertEntity(
         toRow(letter, {
-          ...{ partition, row, blob, lastAt: now },
+          partition,
+          row,
+          blob,
+          lastAt: now,
           firstAt: known?.firstAt ?? now,
           attempts: Math.max(letter.attempts, (known?.attempts ?? 0) + 1),
         }),
@@ -76,7 +79,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
           reason: letter.reason,
           attempts: letter.attempts,
         },
-        'write put aside as a dead letter',
+        'a write became a dead letter; list it with `cache-steward dead-letters list`',
       );
     },
 
@@ -84,8 +87,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       const table = await storage.table(DEAD_LETTERS_TABLE);
       const filter = entity && { filter: `PartitionKey eq '${partitionOf(entity).replaceAll("'", "''")}'` };
       const letters: DeadLetterSummary[] = [];
-      // A page is 1,000 rows, however few are wanted: their payloads stay where they are.
-      const found = table.listEntities<LetterRow>({ queryOptions: { ...filter, select: SUMMARY_COLUMNS } });
+      // Table Storage always returns pages of 1,000 rows, so the payloads are not selected.
+      const found = table.listEntities<DeadLetterRow>({ queryOptions: { ...filter, select: SUMMARY_COLUMNS } });
       for await (const row of found) {
         if (letters.length >= limit) break;
         const { payload: _private, ...summary } = fromRow(row, null);
@@ -109,7 +112,9 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       if (letter.kind === 'write') {
         const { entity, key, version, payload, acceptedAt } = letter;
         if (payload === undefined) {
-          throw new DeadLetterError('Expected a dead letter with its value, got one whose blob is gone; discard it');
+          throw new DeadLetterError(
+            'The blob with the value of this dead letter is gone, so it cannot be replayed. Discard it.',
+          );
         }
         await journal.append({ entity, key, version, value: payload, acceptedAt });
       } else {
@@ -134,9 +139,9 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
   };
 }
 
-async function find(table: TableClient, partition: string, row: string): Promise<LetterRow | undefined> {
+async function find(table: TableClient, partition: string, row: string): Promise<DeadLetterRow | undefined> {
   try {
-    return await table.getEntity<LetterRow>(partition, row);
+    return await table.getEntity<DeadLetterRow>(partition, row);
   } catch (error) {
     if ((error as { statusCode?: unknown }).statusCode === 404) return undefined;
     throw error;
@@ -145,7 +150,7 @@ async function find(table: TableClient, partition: string, row: string): Promise
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
-/** Table keys can't hold `/ \ # ?` and control characters; an entity's name may. */
+/** Table keys cannot contain `/ \ # ?` and control characters; the name of an entity can. */
 const partitionOf = (entity: string): string => encodeURIComponent(entity).replaceAll('%', '=');
 
 function idOf(letter: NewDeadLetter): { partition: string; row: string } {

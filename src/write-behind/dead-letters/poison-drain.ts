@@ -14,10 +14,10 @@ export interface PoisonDrainOptions {
   readonly journal: JournalConsumer;
   readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly fence: Pick<Fence, 'discard'>;
-  /** Names without `-poison`. */
+  /** Queue names without `-poison`. */
   readonly queues: {
     readonly writeBehind: string;
-    /** Queues whose messages a timer makes again: what poison they have is logged, counted and deleted. */
+    /** Queues whose messages a timer makes again. Their poison messages are logged, counted and deleted. */
     readonly others: readonly string[];
   };
   readonly counters: Counters;
@@ -26,22 +26,22 @@ export interface PoisonDrainOptions {
 
 const POISON = '-poison';
 const PAGE = 32;
-/** Long enough for a page; what a killed run had taken is back after it. */
+/** Long enough for a page. After a killed run its messages are visible again after this time. */
 const VISIBILITY_SECONDS = 120;
-/** Messages a run takes of a queue, so that it ends well before the host's time-out. */
+/** The most messages that a run takes from one queue, so that it ends well before the host's time-out. */
 const RUN_MESSAGES = 2_000;
 
 /**
- * Empties the poison queues: a function bound to one has no second chance, and what lies there expires after 7 days.
- * A journal message is appended again once, one row a message, since five killed invocations prove nothing against its
- * rows; what comes back, or can't be decoded, becomes dead letters. Only then is it deleted there.
+ * Empties the poison queues. A function bound to a poison queue gets no retries, and messages expire there after 7 days.
+ * A journal message is appended again once, with one row per message, because five killed invocations do not prove that
+ * its rows are bad. If it comes back, or cannot be decoded, it becomes dead letters. Only then is it deleted.
  */
 export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promise<JobReport> } {
   const { storage, journal, deadLetters, fence, queues, counters, logger } = options;
 
   async function writeBehind(text: string, dequeued: number): Promise<'again' | 'dead'> {
     const decoded = decodeMessage(text);
-    const error = 'Invocations were killed on it, or could not put it back, as often as the host allows';
+    const error = 'The host gave up on it after five deliveries: each one was killed or could not put it back';
     if (decoded.kind === 'newer') {
       await journal.put(Buffer.from(text, 'utf8').toString('base64'), 0);
       return 'again';
@@ -49,7 +49,10 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
     const undecodable = decoded.kind === 'undecodable' ? [decoded.undecodable] : decoded.undecodable;
     for (const { raw, reason } of undecodable) {
       await deadLetters.put({
-        ...{ kind: 'message', reason: 'undecodable', attempts: dequeued, payload: raw },
+        kind: 'message',
+        reason: 'undecodable',
+        attempts: dequeued,
+        payload: raw,
         error: `Expected a journal message, got ${reason}`,
       });
     }
@@ -64,8 +67,15 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
       const { key, version, acceptedAt, value } = row;
       const payload = typeof value === 'object' && value !== null ? await journal.readClaim(value) : value;
       await deadLetters.put({
-        ...{ kind: 'write', entity: entityOf(key), key, version, acceptedAt, payload },
-        ...{ reason: 'poison', error, attempts: header.attempts + 1 },
+        kind: 'write',
+        entity: entityOf(key),
+        key,
+        version,
+        acceptedAt,
+        payload,
+        reason: 'poison',
+        error,
+        attempts: header.attempts + 1,
       });
       await fence.discard(key, version);
     }
@@ -83,7 +93,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
           await queue.deleteMessage(item.messageId, item.popReceipt);
           counters.add('poison_drained', { queue: name });
         } catch (error) {
-          // It stays for the next run; those behind it need not wait for that.
+          // It stays for the next run. The messages behind it are still handled in this one.
           failure ??= { error };
         }
       }
@@ -103,7 +113,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
         await drainQueue(name, async ({ insertedOn }) => {
           logger.warn(
             { queue: name, insertedOn: insertedOn.toISOString() },
-            'poison message dropped: its timer makes another',
+            'dropped a poison message; its timer makes a new one',
           );
           figures.dropped++;
         });
@@ -111,7 +121,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
       const { again, dead, dropped } = figures;
       const summary =
         again + dead + dropped === 0
-          ? 'no poison'
+          ? 'no poison messages'
           : `${again} poison messages journalled again, ${dead} put aside, ${dropped} of other queues dropped`;
       return { summary, figures };
     },

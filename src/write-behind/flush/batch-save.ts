@@ -12,72 +12,72 @@ import { type Claim, isJson, type JournalRow } from '../journal/journal-message'
 import { type Coalesced, coalesce } from './coalesce';
 import { type RowFate, saveRows } from './save-rows';
 
-export interface CommitPorts {
+export interface BatchSavePorts {
   readonly fence: Pick<Fence, 'settle' | 'discard'>;
   readonly journal: Pick<JournalConsumer, 'readClaim' | 'dropClaims'>;
   readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly clock: Clock;
-  /** How far ahead of the clock a version may be, in ms. */
+  /** How far a version may be ahead of the clock, in ms. */
   readonly clockBoundMs: number;
 }
 
-/** Rows of a message, with how often they were tried before. */
-export interface Attempted {
+/** The rows of a message, and how often they were tried before. */
+export interface AttemptedRows {
   readonly rows: readonly JournalRow[];
   readonly attempts: number;
 }
 
-export interface CommitReport {
-  /** Rows to try again later, and why; the rest are done. */
+export interface BatchSaveReport {
+  /** Rows to try again later; `error` says why. All other rows are done. */
   readonly later: readonly JournalRow[];
   readonly error: Error | undefined;
   readonly saved: readonly JournalRow[];
-  /** The store had them or newer. */
+  /** Rows that the store already had, or had in a newer version. */
   readonly fenced: number;
-  /** Older than another write of their key in the same statement. */
+  /** Rows that were older than another write of their key in the same statement. */
   readonly superseded: number;
   readonly deadLetters: number;
 }
 
 export const DEFAULT_TTL_SECONDS = 3_600;
 
-/** Names a row across the messages that hold it. */
+/** Identifies a row across the messages that contain it. */
 export const rowName = (row: Pick<JournalRow, 'key' | 'version'>): string => `${row.version} ${row.key}`;
 
 /**
- * Carries rows of one entity into its store, to the end: coalesced, saved in one statement, the cache converged after
- * the commit, what can never be saved put aside with the next older write of its key in its place. A row is done only
- * when all of that is.
+ * Saves rows of one entity: coalesces them, saves them in one statement, and settles the cache after the commit. A row
+ * that can never be saved becomes a dead letter, and the next older write of its key takes its place. A row is done only
+ * when all of this has happened.
  *
- * Nearly every row is plain and gets saved: it stays the one object that it was in the message, since each further one
- * would live as long as the statement and cost the garbage collector more than all else here.
+ * Almost every row has a plain value and is saved. It stays the object that it was in the message: a second object per
+ * row would live as long as the statement, and collecting those costs more than everything else here.
  */
-export class Commit {
+export class BatchSave {
   readonly #later: JournalRow[] = [];
   readonly #saved: JournalRow[] = [];
-  /** Of the rows that are done. */
+  /** Claim checks of the finished rows. */
   readonly #claims: Claim[] = [];
-  /** By key, newest first: what the newest write of the key supersedes once it is decided. */
+  /** By key, newest first: the writes that the newest write of the key supersedes. */
   #older: Coalesced['older'] = new Map();
-  /** Writes that are up next, since the newer one of their key was put aside. */
+  /** Writes to save next, because the newer write of their key became a dead letter. */
   #next: JournalRow[] = [];
   #error: Error | undefined;
   #fenced = 0;
   #superseded = 0;
   #deadLetters = 0;
-  #batch: readonly Attempted[] = [];
-  /** Versions beyond this come from a clock that is wrong. */
+  #batch: readonly AttemptedRows[] = [];
+  /** A greater version comes from a wrong clock. */
   readonly #newest: Version;
 
   constructor(
     private readonly entity: StoredEntity<unknown>,
-    private readonly ports: CommitPorts,
+    private readonly ports: BatchSavePorts,
   ) {
     this.#newest = newestBy(ports.clock.now(), ports.clockBoundMs);
   }
 
   /** Never throws. */
-  async run(batch: readonly Attempted[]): Promise<CommitReport> {
+  async run(batch: readonly AttemptedRows[]): Promise<BatchSaveReport> {
     this.#batch = batch;
     const { newest, older } = coalesce(batch.flatMap(({ rows }) => rows));
     this.#older = older;
@@ -103,30 +103,35 @@ export class Commit {
     };
   }
 
-  /** Of a write that is not plain: fetches its value from the blob, or puts it aside and gives nothing. */
+  /** Fetches the value of a claim check. Returns nothing if the write became a dead letter or must be tried again. */
   async #prepare(write: JournalRow): Promise<WriteRow | undefined> {
     const { key, version } = write;
     try {
       const value = isPlain(write) ? write.value : await this.ports.journal.readClaim(write.value as Claim);
       if (version > this.#newest) {
-        await this.#putAside(write, 'clock', 'The version of the write lies in the future', value);
+        await this.#toDeadLetter(
+          write,
+          'clock',
+          'The version of the write is in the future; check the clock of Redis',
+          value,
+        );
         return undefined;
       }
       if (typeof value === 'string' && isJson(value)) return { key, version, value };
-      // The blob goes when its write is done: so this is most likely a repeat, and the store knows.
+      // A blob is deleted when its write is done, so this is probably a repeat: ask the store.
       const stored = (await this.entity.store.loadMany([key])).get(key)?.version ?? NO_VERSION;
       if (isNewer(version, stored)) {
-        await this.#putAside(write, 'claim', 'The blob that held the value is gone or not JSON', value);
+        await this.#toDeadLetter(write, 'claim', 'The blob with the value is gone or is not JSON', value);
       } else {
         await this.#settle([write], [{ key, version: stored }]);
       }
     } catch (thrown) {
-      this.#again(write, thrown);
+      this.#tryLater(write, thrown);
     }
     return undefined;
   }
 
-  /** `rows[i]` is what `writes[i]` says. */
+  /** `rows[i]` is the row of `writes[i]`. */
   async #save(writes: readonly JournalRow[], rows: readonly WriteRow[]): Promise<void> {
     const fates = await saveRows(this.entity.store, rows);
     const decided: JournalRow[] = [];
@@ -143,14 +148,14 @@ export class Commit {
     if (decided.length > 0) await this.#settle(decided, stored);
   }
 
-  /** `stored[i]` is what the store has of `writes[i]`: the write itself where it was saved. */
+  /** `stored[i]` is the stored version of `writes[i]`: the write itself if it was saved. */
   async #settle(writes: readonly JournalRow[], stored: readonly StoredVersion[]): Promise<void> {
     const { ttlSeconds = DEFAULT_TTL_SECONDS, graceSeconds = 0 } = this.entity;
     try {
       await this.ports.fence.settle(stored, { ttlSeconds, graceSeconds });
     } catch (thrown) {
-      // In the store, but the cache was not told: saving again will be refused by the fence, and settle again.
-      for (const write of writes) this.#again(write, thrown);
+      // Saved, but not settled in the cache. The next try is refused by the fence and settles it.
+      for (const write of writes) this.#tryLater(write, thrown);
       return;
     }
     for (let i = 0; i < writes.length; i++) {
@@ -162,17 +167,17 @@ export class Commit {
   }
 
   async #fail(write: JournalRow, value: string | null, error: Error): Promise<void> {
-    // Whatever a store says of text that is no JSON: it will never take it.
-    if (!(isPermanentStoreError(error) || (value !== null && !isJson(value)))) return this.#again(write, error);
+    // No store will ever take text that is not JSON.
+    if (!(isPermanentStoreError(error) || (value !== null && !isJson(value)))) return this.#tryLater(write, error);
     try {
-      await this.#putAside(write, 'refused', error.message, value);
+      await this.#toDeadLetter(write, 'refused', error.message, value);
     } catch (thrown) {
-      this.#again(write, thrown);
+      this.#tryLater(write, thrown);
     }
   }
 
-  /** Makes a dead letter of the newest write of a key; the next older one takes its place. */
-  async #putAside(
+  /** Turns the newest write of a key into a dead letter; the next older write takes its place. */
+  async #toDeadLetter(
     write: JournalRow,
     reason: DeadLetterReason,
     error: string,
@@ -181,8 +186,15 @@ export class Commit {
     const { key, version, acceptedAt } = write;
     const tries = this.#batch.find(({ rows }) => rows.some((row) => rowName(row) === rowName(write)))?.attempts ?? 0;
     await this.ports.deadLetters.put({
-      ...{ kind: 'write', entity: this.entity.name, key, version, acceptedAt },
-      ...{ reason, error, payload, attempts: tries + 1 },
+      kind: 'write',
+      entity: this.entity.name,
+      key,
+      version,
+      acceptedAt,
+      reason,
+      error,
+      payload,
+      attempts: tries + 1,
     });
     await this.ports.fence.discard(key, version);
     this.#deadLetters++;
@@ -193,7 +205,7 @@ export class Commit {
     this.#next.push(next);
   }
 
-  /** The write is decided, and with it the older ones of its key. */
+  /** Finishes the write and the older writes of its key. */
   #finish(write: JournalRow): void {
     this.#done(write);
     const older = this.#older.get(write.key);
@@ -206,7 +218,7 @@ export class Commit {
     if (isClaim(value)) this.#claims.push(value);
   }
 
-  #again(write: JournalRow, thrown: unknown): void {
+  #tryLater(write: JournalRow, thrown: unknown): void {
     this.#later.push(write, ...(this.#older.get(write.key) ?? []));
     this.#error ??= coerceError(thrown);
   }

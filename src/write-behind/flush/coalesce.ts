@@ -1,14 +1,14 @@
 import type { JournalRow } from '../journal/journal-message';
 
-/** Writes that came together, by key. */
+/** Writes of one batch, by key. */
 export interface Coalesced {
-  /** Of each key, in the order of the keys: every flush locks rows in that order, so no two can deadlock. */
+  /** The newest write of each key, sorted by key. Every flush locks rows in this order, so no two can deadlock. */
   readonly newest: readonly JournalRow[];
-  /** The others of the keys that came more than once, newest first: kept until the newest is decided. */
+  /** Older writes of the same keys, newest first. They are kept until the newest write is saved or refused. */
   readonly older: Map<string, readonly JournalRow[]>;
 }
 
-/** Without repeats: a message delivered twice brings a write twice. */
+/** Removes repeats: a message that is delivered twice contains each write twice. */
 export function coalesce(rows: readonly JournalRow[]): Coalesced {
   const newest: JournalRow[] = [];
   const older = new Map<string, JournalRow[]>();

@@ -5,41 +5,41 @@ import type { JournalConsumer } from '../journal/journal';
 import type { Flusher } from './flusher';
 
 export interface FlushAllOptions {
-  /** No message is taken later than this, in ms; what was taken is carried to its end. Default: 30,000. */
+  /** No message is received after this time, in ms. Received messages are finished. Default: 30,000. */
   readonly deadlineMs?: number;
 }
 
 export interface FlushAllReport {
-  /** Writes this call saved. */
+  /** Writes that this call saved. */
   readonly saved: number;
-  /** Writes it did not have to save: a newer one was with them, or in the store already. */
+  /** Writes that were not needed: a newer one was in the same batch or already in the store. */
   readonly superseded: number;
-  /** Writes it put aside. */
+  /** Writes that became dead letters. */
   readonly deadLetters: number;
-  /** What is still in the journal, for later. Nothing is dropped. */
+  /** The writes that are still in the journal. No write is dropped. */
   readonly left: JournalBacklog;
 }
 
-export interface DrainOptions {
+export interface FlushAllPorts {
   readonly journal: Pick<JournalConsumer, 'receive' | 'depth' | 'oldest'>;
   readonly flusher: Flusher;
   readonly clock: Clock;
 }
 
-/** As many as storage gives at once. */
+/** The most that Storage Queue returns at once. */
 const PAGE = 32;
-/** Longer than a page takes, time-outs of the store included; a process that dies leaves its page for that long. */
+/** Longer than a page takes, store time-outs included. If the process dies, its page is visible again after this time. */
 const HIDDEN_SECONDS = 60;
-/** Before looking again at a journal that shows nothing and is not empty: others have it, or it waits for its time. */
+/** The pause before the next look at a journal that is not empty and shows no message. */
 const LOOK_EVERY_MS = 100;
 
 /**
- * The flush job without its host: takes what the journal shows and carries it to its end, until the journal is empty or
- * time is up. May run beside the job and beside itself. Rejects where the journal can't be read, or where a write could
- * neither be saved nor put back: it is then delivered again.
+ * The flush job without its host: receives and flushes messages until the journal is empty or the time is up. It may
+ * run beside the job and beside itself. Rejects if the journal cannot be read, or if a write could neither be saved nor
+ * put back; that write is delivered again.
  */
-export async function drain(
-  { journal, flusher, clock }: DrainOptions,
+export async function flushAll(
+  { journal, flusher, clock }: FlushAllPorts,
   { deadlineMs = 30 * SECOND }: FlushAllOptions = {},
 ): Promise<FlushAllReport> {
   const deadline = performance.now() + deadlineMs;

@@ -15,13 +15,13 @@ import { inTime } from '../journal/in-time';
 import { DEFAULT_TTL_SECONDS } from './batch-save';
 
 export interface FlushKeyOptions {
-  /** What `writeBehind` gave: resolves once the store has this version or a newer one. Default: no wait. */
+  /** The version that `writeBehind` returned. Resolves when the store has it or a newer one. Default: no wait. */
   readonly version?: Version;
   /** How long to wait for the store, in ms. Default: 10,000. */
   readonly deadlineMs?: number;
 }
 
-export interface KeyFlushPorts {
+export interface FlushKeyPorts {
   readonly entities: Entities;
   readonly fence: Pick<Fence, 'unsaved' | 'settle'>;
   readonly settings: Pick<Settings, 'WRITE_BEHIND_CLOCK_BOUND_SECONDS'>;
@@ -29,14 +29,14 @@ export interface KeyFlushPorts {
   readonly clock: Clock;
 }
 
-/** Between two looks at the store for a write that the cache no longer shows. */
-const LOOK_EVERY_MS = 100;
+/** The pause between two looks at the store for a write that the cache no longer shows. */
+const POLL_EVERY_MS = 100;
 
 /**
- * Saves the write that the cache shows as not yet saved, by the statement the job would use; the journal's copy is
- * refused by the fence when its turn comes. Where the cache shows none, it waits for the job to save `version`.
+ * Saves the dirty write that the cache shows, with the same statement as the job. The fence then refuses the journal's
+ * copy. If the cache shows no dirty write, waits until the job has saved `version`.
  */
-export async function flushKey(ports: KeyFlushPorts, key: string, options: FlushKeyOptions = {}) {
+export async function flushKey(ports: FlushKeyPorts, key: string, options: FlushKeyOptions = {}) {
   const { version, deadlineMs = 10 * SECOND } = options;
   parseKey(key);
   const entity = ports.entities.of(key);
@@ -44,7 +44,9 @@ export async function flushKey(ports: KeyFlushPorts, key: string, options: Flush
   const { store } = entity;
   const deadline = performance.now() + deadlineMs;
   const late = () =>
-    new FlushTimeoutError(`Expected the store to have the write within ${deadlineMs} ms; it is still in the journal`);
+    new FlushTimeoutError(
+      `The store does not have the write after ${deadlineMs} ms. The write is safe in the journal; the flush job will save it.`,
+    );
   const timely = <T>(work: Promise<T>) => inTime(work, deadline - performance.now(), late);
 
   if (version === undefined) return timely(saveShown(ports, entity, key, false));
@@ -54,13 +56,13 @@ export async function flushKey(ports: KeyFlushPorts, key: string, options: Flush
     if (stored !== undefined && !isNewer(version, stored)) return stored;
     const saved = await timely(saveShown(ports, entity, key, true));
     if (saved !== undefined && !isNewer(version, saved)) return saved;
-    await timely(pause(LOOK_EVERY_MS));
+    await timely(pause(POLL_EVERY_MS));
   }
 }
 
 /** What the store has after it; undefined where the cache shows no such write, or is away and `mayBeAway`. */
 async function saveShown(
-  ports: KeyFlushPorts,
+  ports: FlushKeyPorts,
   entity: StoredEntity<unknown>,
   key: string,
   mayBeAway: boolean,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock';
 import type { JobReport } from '../../job';
 import type { Counters } from '../../redis/counters';
-import type { CommitReport } from './batch-save';
+import type { BatchSaveReport } from './batch-save';
 
 /** Bounds of the lag histogram, in ms: `write_behind_lag_bucket|le=...` counts rows up to it and beyond the one below. */
 export const LAG_BUCKETS_MS = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000];
@@ -12,7 +12,7 @@ export function createFlushTally(counters: Counters, clock: Clock) {
   let lagMs = 0;
 
   return {
-    statement(entity: string, report: CommitReport): void {
+    statement(entity: string, report: BatchSaveReport): void {
       const now = clock.now();
       let lagSum = 0;
       const buckets = new Array<number>(LAG_BUCKETS_MS.length + 1).fill(0);
@@ -45,7 +45,7 @@ export function createFlushTally(counters: Counters, clock: Clock) {
       sums.deadLetters += count;
     },
 
-    /** Rows or messages that wait for a deployment that knows them. */
+    /** Counts rows or messages that wait for a deployment that knows them. */
     held(what: 'entity' | 'format', count: number): void {
       counters.add('write_behind_held', { what }, count);
       sums.held += count;

@@ -11,10 +11,9 @@ import type { Settings } from '../../settings';
 import type { DeadLetters } from '../dead-letters/dead-letter-store';
 import { type JournalConsumer, putRows } from '../journal/journal';
 import { decodeMessage, encodeHeld, type JournalHeader, type JournalRow } from '../journal/journal-message';
-import type { CommitPorts } from './batch-save';
+import type { BatchSavePorts } from './batch-save';
 import { createFlushTally } from './flush-tally';
-import { retryDelayMs } from './retry-delay';
-import { SharedCommits } from './statement-batcher';
+import { StatementBatcher } from './statement-batcher';
 
 export type FlushSettings = Pick<
   Settings,
@@ -32,7 +31,7 @@ export interface FlusherOptions {
   readonly clock: Clock;
 }
 
-/** What the host says of the delivery. */
+/** The host's metadata of a delivery. */
 export interface Delivery {
   /** 1 on the first delivery. */
   readonly dequeueCount: number;
@@ -41,30 +40,33 @@ export interface Delivery {
 
 export interface Flusher {
   /**
-   * Carries one journal message to its end. Resolves when each of its rows is saved, superseded, put aside as a dead
-   * letter or back in the journal; rejects where not even that could be done, and the host then delivers it again.
+   * Flushes one journal message. Resolves when each row is saved, superseded, a dead letter, or back in the journal.
+   * Rejects if even that failed; the host then delivers the message again.
    */
   flush(message: unknown, delivery: Delivery): Promise<JobReport>;
 }
 
 export function createFlusher(options: FlusherOptions): Flusher {
   const { entities, fence, journal, deadLetters, settings, counters, logger, clock } = options;
-  const ports: CommitPorts = {
-    ...{ fence, journal, deadLetters, clock },
+  const ports: BatchSavePorts = {
+    fence,
+    journal,
+    deadLetters,
+    clock,
     clockBoundMs: settings.WRITE_BEHIND_CLOCK_BOUND_SECONDS * SECOND,
   };
   const capMs = settings.WRITE_BEHIND_RETRY_CAP_SECONDS * SECOND;
-  const patienceMs = settings.WRITE_BEHIND_UNKNOWN_ENTITY_HOURS * HOUR;
-  const shared = new Map<string, SharedCommits>();
+  const unknownWaitMs = settings.WRITE_BEHIND_UNKNOWN_ENTITY_HOURS * HOUR;
+  const batchers = new Map<string, StatementBatcher>();
 
-  const sharedOf = (entity: StoredEntity<unknown>): SharedCommits => {
-    const known = shared.get(entity.name) ?? new SharedCommits(entity, ports);
-    shared.set(entity.name, known);
+  const batcherOf = (entity: StoredEntity<unknown>): StatementBatcher => {
+    const known = batchers.get(entity.name) ?? new StatementBatcher(entity, ports);
+    batchers.set(entity.name, known);
     return known;
   };
 
-  /** True where what this deployment does not know is still waited for. */
-  const isPatient = (header: JournalHeader): boolean => clock.now() - (header.heldSince ?? clock.now()) < patienceMs;
+  /** True while an entity or format that this deployment does not know may still be deployed. */
+  const mayWait = (header: JournalHeader): boolean => clock.now() - (header.heldSince ?? clock.now()) < unknownWaitMs;
   const held = (header: JournalHeader): JournalHeader => ({
     ...header,
     attempts: header.attempts + 1,
@@ -79,13 +81,16 @@ export function createFlusher(options: FlusherOptions): Flusher {
 
       if (decoded.kind === 'newer') {
         const again = encodeHeld(held(decoded.header), decoded.body);
-        if (again !== undefined && isPatient(decoded.header)) {
+        if (again !== undefined && mayWait(decoded.header)) {
           await journal.put(again, delay(decoded.header));
           tally.held('format', 1);
         } else {
           const error = `Expected a journal message of format 1, got ${decoded.format}`;
           await deadLetters.put({
-            ...{ kind: 'message', reason: 'format', error, attempts: decoded.header.attempts + 1 },
+            kind: 'message',
+            reason: 'format',
+            error,
+            attempts: decoded.header.attempts + 1,
             payload: JSON.stringify(decoded.body),
           });
           tally.deadLetters(1);
@@ -97,7 +102,11 @@ export function createFlusher(options: FlusherOptions): Flusher {
       for (const { raw, reason } of undecodable) {
         const error = `Expected a journal message, got ${reason}`;
         await deadLetters.put({
-          ...{ kind: 'message', reason: 'undecodable', error, attempts: delivery.dequeueCount, payload: raw },
+          kind: 'message',
+          reason: 'undecodable',
+          error,
+          attempts: delivery.dequeueCount,
+          payload: raw,
         });
         tally.deadLetters(1);
       }
@@ -107,7 +116,7 @@ export function createFlusher(options: FlusherOptions): Flusher {
       const { stored, unknown } = byEntity(entities, rows);
 
       if (unknown.length > 0) {
-        if (isPatient(header)) {
+        if (mayWait(header)) {
           await putRows(journal, held(header), unknown, delay(header));
           tally.held('entity', unknown.length);
         } else {
@@ -120,7 +129,7 @@ export function createFlusher(options: FlusherOptions): Flusher {
       let error: Error | undefined;
       await Promise.all(
         [...stored].map(async ([entity, own]) => {
-          const report = await sharedOf(entity).commit(own, header.attempts);
+          const report = await batcherOf(entity).save(own, header.attempts);
           if (report.statement) tally.statement(entity.name, report.statement);
           later.push(...report.later);
           error ??= report.later.length > 0 ? report.error : undefined;
@@ -131,7 +140,7 @@ export function createFlusher(options: FlusherOptions): Flusher {
         await putRows(journal, { ...rest, attempts: header.attempts + 1 }, later, delay(header));
         logger.warn(
           { rows: later.length, attempts: header.attempts, error: errorCode(error) },
-          'writes put back in the journal',
+          'put writes back in the journal; they are tried again later',
         );
       }
       return tally.report(rows.length, later.length);
@@ -142,20 +151,33 @@ export function createFlusher(options: FlusherOptions): Flusher {
     const { key, version, acceptedAt } = row;
     const payload =
       typeof row.value === 'object' && row.value !== null ? await journal.readClaim(row.value) : row.value;
-    const error = 'Expected an entity that has a store in this deployment, got another';
+    const error = 'This deployment has no store for the entity';
     await deadLetters.put({
-      ...{ kind: 'write', entity: entityOf(key), key, version, acceptedAt, payload },
-      ...{ reason: 'entity', error, attempts: header.attempts + 1 },
+      kind: 'write',
+      entity: entityOf(key),
+      key,
+      version,
+      acceptedAt,
+      payload,
+      reason: 'entity',
+      error,
+      attempts: header.attempts + 1,
     });
     await fence.discard(key, version);
   }
 }
 
-/** Rows by their entity, and those of entities that are not here or have no store. */
+/** The pause before the next try, in ms: doubles from 2 s up to the cap; the second half of it is random. */
+function retryDelayMs(attempts: number, capMs: number): number {
+  const full = Math.min(capMs, 2 * SECOND * 2 ** Math.min(attempts, 20));
+  return Math.max(SECOND, full * (0.5 + Math.random() / 2));
+}
+
+/** Groups rows by entity. `unknown` holds the rows whose entity this deployment does not know or has no store for. */
 function byEntity(entities: Entities, rows: readonly JournalRow[]) {
   const stored = new Map<StoredEntity<unknown>, JournalRow[]>();
   const unknown: JournalRow[] = [];
-  // A row is most often of the same entity as the one before it.
+  // Most rows have the same entity as the row before.
   let prefix = '';
   let own: JournalRow[] = [];
   for (const row of rows) {

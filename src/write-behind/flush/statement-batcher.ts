@@ -1,47 +1,46 @@
 import type { StoredEntity } from '../../entities/define-entity';
 import type { JournalRow } from '../journal/journal-message';
-import { type Attempted, Commit, type CommitPorts, type CommitReport, rowName } from './batch-save';
+import { type AttemptedRows, BatchSave, type BatchSavePorts, type BatchSaveReport, rowName } from './batch-save';
 
-/** Rows and bytes of one statement. Beyond 2,000 rows a statement is hardly faster, only longer. */
+/** Rows and bytes of one statement. Above 2,000 rows a statement takes longer and is hardly faster per row. */
 const STATEMENT_ROWS = 1_600;
 const STATEMENT_BYTES = 8 * 1024 * 1024;
-/** Statements of an entity under way at once: while the database works on one, the next is written. */
+/** Statements of an entity that run at once: Node prepares the next while the database works. */
 const STATEMENTS = 3;
 
-interface Share extends Attempted {
+interface Share extends AttemptedRows {
   readonly bytes: number;
-  readonly resolve: (report: SharedReport) => void;
+  readonly resolve: (report: BatchedReport) => void;
 }
 
-/** What became of one invocation's rows. */
-export interface SharedReport {
+/** The result of one invocation's rows. */
+export interface BatchedReport {
   readonly later: readonly JournalRow[];
   readonly error: Error | undefined;
-  /** Of the statement, and only for the first of those that shared it, so that sums are right. */
-  readonly statement: CommitReport | undefined;
+  /** The statement's report. Only the first invocation of a statement gets it, so that sums are correct. */
+  readonly statement: BatchSaveReport | undefined;
 }
 
 /**
- * Lets the invocations of a process share statements: rows that come while statements are under way gather for the
- * next. The host runs two dozen invocations at once, and one statement of all their rows costs little more than one
- * of theirs.
+ * The invocations of a process share statements: rows that arrive while statements run gather for the next one. The host
+ * runs up to 24 invocations at once, and one statement with all their rows costs little more than one with a few.
  */
-export class SharedCommits {
+export class StatementBatcher {
   #shares: Share[] = [];
   #running = 0;
   #scheduled = false;
 
   constructor(
     private readonly entity: StoredEntity<unknown>,
-    private readonly ports: CommitPorts,
+    private readonly ports: BatchSavePorts,
   ) {}
 
-  commit(rows: readonly JournalRow[], attempts: number): Promise<SharedReport> {
+  save(rows: readonly JournalRow[], attempts: number): Promise<BatchedReport> {
     return new Promise((resolve) => {
       this.#shares.push({ rows, attempts, bytes: rows.reduce((sum, row) => sum + bytesOf(row), 0), resolve });
       if (this.#scheduled) return;
       this.#scheduled = true;
-      // Invocations that arrive together are started in turn: let them all come first.
+      // The host starts invocations one after the other: wait until all of this turn have arrived.
       setImmediate(() => {
         this.#scheduled = false;
         this.#start();
@@ -68,7 +67,7 @@ export class SharedCommits {
 
   async #run(shares: readonly Share[]): Promise<void> {
     this.#running++;
-    const report = await new Commit(this.entity, this.ports).run(shares);
+    const report = await new BatchSave(this.entity, this.ports).run(shares);
     const later = new Set(report.later.map(rowName));
     for (const [at, share] of shares.entries()) {
       share.resolve({

@@ -7,11 +7,11 @@ import type { JournalConsumer } from './journal';
 
 export type BacklogLevel = 'fine' | 'soft' | 'hard';
 
-/** What waits in a journal. */
+/** The writes that wait in a journal. */
 export interface JournalBacklog {
-  /** Those hidden for now included; approximately, as storage counts. */
+  /** Hidden messages included. Storage gives an approximate count. */
   readonly messages: number;
-  /** Since the oldest visible write was accepted; undefined where none is visible. */
+  /** Age of the oldest visible write, counted from its acceptance. Undefined if no message is visible. */
   readonly oldestSeconds: number | undefined;
 }
 
@@ -40,19 +40,19 @@ export interface BacklogOptions {
   readonly clock: Clock;
 }
 
-/** A look costs two requests to storage, so it serves for this long, and only writers look. */
-const LOOK_EVERY_MS = 5 * SECOND;
+/** One reading costs two requests to storage, so it is used for this long. Only writers read it. */
+const READ_EVERY_MS = 5 * SECOND;
 
-/** How far the journal is behind, as last seen. A write never waits for a look: it goes by the one before. */
+/** How far the journal is behind. A write never waits for a reading: it uses the previous one. */
 export function createBacklog(options: BacklogOptions) {
   const { journal, settings, counters, logger, clock } = options;
   let level: BacklogLevel = 'fine';
-  /** When the oldest write was accepted, as last seen: while the store is away, all of them may be hidden at a time. */
+  /** When the oldest write was accepted. Kept, because all messages may be hidden while the store is unavailable. */
   let oldestAt: number | undefined;
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  let looking: Promise<void> | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<void> | undefined;
 
-  async function look(): Promise<void> {
+  async function read(): Promise<void> {
     const { messages, oldestSeconds: visible } = await readBacklog(journal, clock);
     if (visible !== undefined) oldestAt = clock.now() - visible * SECOND;
     else if (messages === 0) oldestAt = undefined;
@@ -76,20 +76,20 @@ export function createBacklog(options: BacklogOptions) {
   }
 
   return {
-    /** At once. */
+    /** Returns at once. */
     level(): BacklogLevel {
-      if (looking === undefined && clock.now() - lookedAt >= LOOK_EVERY_MS) {
-        lookedAt = clock.now();
-        looking = look()
-          // Storage that does not answer says nothing of the backlog; the append itself will tell.
-          .catch((error: unknown) => logger.debug({ error: errorCode(error) }, 'backlog not seen'))
+      if (reading === undefined && clock.now() - readAt >= READ_EVERY_MS) {
+        readAt = clock.now();
+        reading = read()
+          // Storage did not answer. The append itself will fail with a clear error.
+          .catch((error: unknown) => logger.debug({ error: errorCode(error) }, 'could not read the journal backlog'))
           .finally(() => {
-            looking = undefined;
+            reading = undefined;
           });
       }
       return level;
     },
-    /** Resolves when a look under way has ended. */
-    settled: () => looking ?? Promise.resolve(),
+    /** Resolves when the current reading has ended. */
+    settled: () => reading ?? Promise.resolve(),
   };
 }

@@ -6,13 +6,13 @@ import type { StorageClients } from '../../storage/clients';
 import type { Claim } from './journal-message';
 
 export interface ClaimStore {
-  /** Keeps the value and gives its claim check. A repeat of the same write gives the same. */
+  /** Stores the value and returns its claim check. The same write always returns the same claim check. */
   keep(key: string, version: Version, value: string, signal: AbortSignal): Promise<Claim>;
   read(claim: Claim): Promise<string | undefined>;
   drop(claims: readonly Claim[]): Promise<void>;
 }
 
-/** Container, after the prefix, of values too large for a message. */
+/** Container for values that are too large for a message; the prefix comes before it. */
 export const CLAIMS_CONTAINER = 'claims';
 
 export function createClaimStore(options: { readonly storage: StorageClients; readonly logger: Logger }): ClaimStore {
@@ -42,7 +42,10 @@ export function createClaimStore(options: { readonly storage: StorageClients; re
         const container = await storage.container(CLAIMS_CONTAINER);
         for (const claim of claims) await container.getBlobClient(claim.blob).deleteIfExists();
       } catch (error) {
-        logger.warn({ claims: claims.length, error: coerceError(error).name }, 'claim blobs not deleted');
+        logger.warn(
+          { claims: claims.length, error: coerceError(error).name },
+          'could not delete claim blobs; they expire after 365 days',
+        );
       }
     },
   };

@@ -2,12 +2,12 @@ import { WriteRefusedError } from '../errors';
 import { createLinger } from './linger';
 
 export interface GroupCommitOptions {
-  /** Bytes of rows that fit one message. */
+  /** Bytes of rows that fit in one message. */
   readonly messageBytes: number;
-  /** Bytes that may wait; beyond it `add` refuses. */
+  /** Bytes that may wait; above it `add` refuses. */
   readonly bufferBytes: number;
   readonly messagesPerSecond: number;
-  /** How long a row may wait to be sent before it is refused, in ms. */
+  /** How long a row may wait before it is refused, in ms. */
   readonly timeoutMs: number;
   /** Sends one message; must settle by `deadline` (of `performance.now()`). */
   readonly send: (rows: readonly string[], deadline: number) => Promise<void>;
@@ -21,12 +21,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Two messages under way keep the queue busy; more would only split batches. */
+/** Messages sent at the same time. Two keep the queue busy; more would only make batches smaller. */
 const SLOTS = 2;
 
 /**
- * Lets callers share messages: a message leaves when it is full, or when its first row has lingered and a slot is free.
- * Under load nothing lingers, since rows gather while the slots are taken.
+ * Several callers share one message. A message is sent when it is full, or when its first row has lingered and a slot
+ * is free. Under load no row lingers, because rows gather while both slots are busy.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -44,14 +44,16 @@ export class GroupCommit {
     this.#linger = createLinger(options.messagesPerSecond);
   }
 
-  /** Resolves when the message that holds the row was taken; rejects as `send` did, or with `E_WRITE_REFUSED`. */
+  /** Resolves when the message with the row is queued. Rejects as `send` does, or with `E_WRITE_REFUSED`. */
   add(text: string, bytes: number): Promise<void> {
     if (this.#closing)
-      return Promise.reject(new WriteRefusedError('Expected a journal that is open, got a closed one'));
+      return Promise.reject(
+        new WriteRefusedError('The journal is closed, so the write was not queued. Write before close() is called.'),
+      );
     if (this.#heldBytes + bytes > this.#options.bufferBytes) {
       return Promise.reject(
         new WriteRefusedError(
-          `Expected at most ${this.#options.bufferBytes} bytes waiting for the journal, got more; it is slower than its callers`,
+          `More than ${this.#options.bufferBytes} bytes wait for the journal, so the write was not queued. Slow the callers down, or raise WRITE_BEHIND_BUFFER_BYTES.`,
         ),
       );
     }
@@ -64,7 +66,7 @@ export class GroupCommit {
     });
   }
 
-  /** Sends what waits, without lingering, and resolves when nothing is under way. */
+  /** Sends every waiting row without lingering. Resolves when all messages are sent. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#pump();
@@ -87,7 +89,7 @@ export class GroupCommit {
       void this.#send(this.#take());
     }
     const first = this.#waiting[0];
-    // Both slots are taken: the next to look is whichever frees one, or this, when the first has waited too long.
+    // Both slots are busy. The next check runs when one is free, or when the first row has waited too long.
     if (first) {
       this.#timer = setTimeout(
         () => this.#pump(),
@@ -129,7 +131,7 @@ export class GroupCommit {
   }
 
   #refuseLate(): void {
-    // With hardly any time left a send could only end as unknown, which is worse than a plain refusal.
+    // A send with almost no time left would end as unknown, which is worse than a refusal.
     const before = performance.now() - this.#options.timeoutMs * 0.9;
     const late = this.#waiting.findIndex((row) => row.since > before);
     const rows = this.#waiting.splice(0, late < 0 ? this.#waiting.length : late);
@@ -138,7 +140,7 @@ export class GroupCommit {
       this.#heldBytes -= row.bytes;
       row.reject(
         new WriteRefusedError(
-          `Expected the journal to take a write within ${this.#options.timeoutMs} ms, got no free slot; it was not sent`,
+          `The journal had no free slot within ${this.#options.timeoutMs} ms, so the write was not queued. Try again, or raise WRITE_BEHIND_APPEND_TIMEOUT_MS.`,
         ),
       );
     }

@@ -4,7 +4,7 @@ import type { Version } from '../../entities/version';
 import { coerceError } from '../../errors';
 
 /**
- * What travels in the queue. On the wire: one JSON object
+ * The wire format of a queue message: one JSON object
  *
  *     { "format": 1, "attempts": 0, "rows": [[key, version, value, acceptedAt], ...] }
  *
@@ -20,7 +20,7 @@ export const FORMAT = 1;
 
 /** Raw bytes that a queue message holds: 64 KiB after base64. */
 export const MESSAGE_BYTES = 49_152;
-/** Of those, kept for the fields beside the rows. */
+/** Bytes of a message that are reserved for the fields beside the rows. */
 export const HEADER_BYTES = 192;
 
 /** The claim check of a value that lies in a blob. */
@@ -47,7 +47,7 @@ export interface JournalMessage extends JournalHeader {
   readonly rows: readonly JournalRow[];
 }
 
-/** A part of a message that is not what it should be: kept as text, for a dead letter. */
+/** A part of a message that cannot be decoded. It is kept as text for a dead letter. */
 export interface Undecodable {
   readonly raw: string;
   readonly reason: string;
@@ -67,7 +67,7 @@ const encodeHeader = ({ attempts, heldSince, drained }: JournalHeader): string =
 export const encodeMessage = (header: JournalHeader, rows: readonly string[]): string =>
   toBase64(`${encodeHeader(header)},"rows":[${rows.join(',')}]}`);
 
-/** A message of a newer format, kept whole for a deployment that knows it; undefined where the two don't fit one. */
+/** A message of a newer format, kept whole for a deployment that knows it. Undefined if it does not fit in one message. */
 export function encodeHeld(header: JournalHeader, body: unknown): string | undefined {
   const text = `${encodeHeader(header)},"body":${JSON.stringify(body)}}`;
   return Buffer.byteLength(text) <= MESSAGE_BYTES ? toBase64(text) : undefined;
@@ -75,14 +75,14 @@ export function encodeHeld(header: JournalHeader, body: unknown): string | undef
 
 const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 
-/** The text of a message; as it stands where it is not the base64 we write, or is that of no text. */
+/** Decodes the text of a message. Returns the input if it is not valid base64 of UTF-8 text. */
 export function fromBase64(text: string): string {
   const decoded = Buffer.from(text, 'base64');
   const isOurs = decoded.toString('base64') === text && isUtf8(decoded);
   return isOurs ? decoded.toString('utf8') : text;
 }
 
-/** What the host hands to a function: JSON is parsed already, whatever else is a string. Never throws. */
+/** Decodes what the host passes to a function: parsed JSON, or a string. Never throws. */
 export function decodeMessage(given: unknown): Decoded {
   let message = given;
   if (typeof given === 'string') {
@@ -120,7 +120,7 @@ export function decodeMessage(given: unknown): Decoded {
   return { kind: 'rows', message: { ...header, rows }, undecodable };
 }
 
-/** The row, or what is wrong with it. That a value is JSON is for the store to see, which parses it anyway. */
+/** The row, or what is wrong with it. The store checks that the value is JSON, because it parses it anyway. */
 function decodeRow(raw: unknown): JournalRow | string {
   if (!Array.isArray(raw)) return 'a row that is no list';
   const [key, version, value, acceptedAt] = raw as unknown[];

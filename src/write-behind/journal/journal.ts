@@ -8,36 +8,36 @@ import {
   MESSAGE_BYTES,
 } from './journal-message';
 
-/** A message that was taken out of the journal for a while. */
+/** A message that was received from the journal and is hidden for a while. */
 export interface ReceivedMessage {
-  /** As it was put in, decoded; what is no text of ours stands as it came. */
+  /** The decoded text. Text that is not in our encoding is returned unchanged. */
   readonly text: string;
-  /** 1 the first time. */
+  /** 1 on the first delivery. */
   readonly dequeueCount: number;
-  /** Removes it for good. Without, it is delivered again when its time is over. */
+  /** Deletes the message. Without it, the message is delivered again when its hidden time ends. */
   done(): Promise<void>;
 }
 
-/** The side of a journal that the jobs use; `Journal` of the cache is the side of the writers. */
+/** The part of a journal that the jobs use. Writers use `Journal` of the cache. */
 export interface JournalConsumer {
-  /** Adds a message (base64, see message.ts) that is delivered after `delayMs`. Rejects where it may not be in. */
+  /** Adds a message (base64, see journal-message.ts) that is delivered after `delayMs`. Rejects if it may be missing. */
   put(body: string, delayMs: number): Promise<void>;
-  /** Up to `most` (at most 32) visible messages, hidden from everybody else for `hiddenSeconds`. */
+  /** Receives up to `most` (at most 32) visible messages and hides them from others for `hiddenSeconds`. */
   receive(most: number, hiddenSeconds: number): Promise<readonly ReceivedMessage[]>;
-  /** The value behind a claim check; undefined where its blob is gone. */
+  /** The value of a claim check; undefined if its blob is gone. */
   readClaim(claim: Claim): Promise<string | undefined>;
-  /** Deletes blobs whose rows are done for good. Never rejects: one left over is only space. */
+  /** Deletes the blobs of finished rows. Never rejects: a leftover blob only costs space. */
   dropClaims(claims: readonly Claim[]): Promise<void>;
-  /** Messages in the journal, those not yet visible included; approximately, as storage counts. */
+  /** Messages in the journal, hidden ones included. Storage gives an approximate count. */
   depth(): Promise<number>;
-  /** When the oldest of the writes at its head was accepted, in ms since 1970; undefined where nothing is visible. */
+  /** When the oldest write at the head was accepted, in ms since 1970; undefined if no message is visible. */
   oldest(): Promise<number | undefined>;
 }
 
-/** Bytes of rows, commas included, that fit a message. */
+/** Bytes of rows, commas included, that fit in a message. */
 export const ROW_BYTES = MESSAGE_BYTES - HEADER_BYTES;
 
-/** Puts rows back, in as many messages as they need. */
+/** Puts rows back, in as many messages as needed. */
 export async function putRows(
   journal: Pick<JournalConsumer, 'put'>,
   header: JournalHeader,

@@ -14,7 +14,7 @@ export interface LimitedJournalOptions extends Omit<BacklogOptions, 'journal' | 
   readonly settings: BacklogSettings & Pick<Settings, 'WRITE_BEHIND_WHEN_FULL' | 'WRITE_BEHIND_CLOCK_BOUND_SECONDS'>;
 }
 
-/** A journal that beyond its hard limit refuses writes, or saves each at once through the same fence. */
+/** A journal with a hard limit. Above it, a write is refused, or saved at once through the same fence. */
 export function createLimitedJournal(options: LimitedJournalOptions): Journal & JournalConsumer {
   const { journal, entities, settings, counters, clock } = options;
   const backlog = createBacklog(options);
@@ -26,13 +26,17 @@ export function createLimitedJournal(options: LimitedJournalOptions): Journal & 
       const store = entities.get(write.entity)?.store;
       if (settings.WRITE_BEHIND_WHEN_FULL === 'reject' || store === undefined) {
         counters.add('journal_refused');
-        throw new WriteRefusedError('Expected the journal to be within its hard limit, got a backlog beyond it');
+        throw new WriteRefusedError(
+          'The journal backlog is above its hard limit, so the write was not queued. Check the flush job and the database.',
+        );
       }
       const { key, version, value } = write;
-      // As a flush would: in the store it would outrank every right write of its key.
+      // A flush refuses such a version too: in the store it would win over every correct write of its key.
       if (isNewer(version, newestBy(clock.now(), settings.WRITE_BEHIND_CLOCK_BOUND_SECONDS * SECOND))) {
         counters.add('journal_refused');
-        throw new WriteRefusedError('Expected a version of now, got one from the future; the clock of Redis is ahead');
+        throw new WriteRefusedError(
+          'The version of the write is in the future, so it was refused. Check the clock of Redis.',
+        );
       }
       try {
         const [outcome] = await store.saveMany([{ key, version, value }]);
@@ -40,11 +44,14 @@ export function createLimitedJournal(options: LimitedJournalOptions): Journal & 
         return outcome;
       } catch (error) {
         if (isPermanentStoreError(error)) {
-          throw new WriteRefusedError('Expected the store to take the write, got a refusal for good', { cause: error });
+          throw new WriteRefusedError('The store refused the write and will always refuse it.', { cause: error });
         }
-        throw new WriteUnknownError('Expected the store to answer, got none: the write may be in it or not', {
-          cause: error,
-        });
+        throw new WriteUnknownError(
+          'The store did not answer, so the write may have been saved. Retry with the same version.',
+          {
+            cause: error,
+          },
+        );
       }
     },
     async close() {

@@ -1,16 +1,16 @@
-/** How long a write waits for others to share its message, in ms. */
+/** How long a write may wait for others to share its message, in ms. */
 export const LINGER_MS = { least: 2, most: 20 } as const;
 
 export interface Linger {
-  /** As of now. */
+  /** The current linger, in ms. */
   ms(): number;
-  /** A message was sent. */
+  /** Counts a sent message. */
   sent(): void;
 }
 
 /**
- * A bucket of messages that refills at the wanted rate: full, nobody waits for long; empty, everybody waits the most,
- * which is 50 messages a second. Latency is given up only where it would cost more than it is worth.
+ * A token bucket that refills at the wanted message rate. With a full bucket the linger is short; with an empty one it
+ * is the longest, which gives 50 messages a second. So latency grows only under load.
  */
 export function createLinger(messagesPerSecond: number, nowMs: () => number = () => performance.now()): Linger {
   const capacity = Math.max(2, messagesPerSecond / 5);

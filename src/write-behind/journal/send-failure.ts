@@ -1,20 +1,20 @@
 import { errorCode } from '../../errors';
 import { NotInTimeError } from './in-time';
 
-/** What a failed request says of the message it carried. */
+/** What a failed request says about its message. */
 export interface SendFailure {
-  /** The message is certainly not in the queue. */
+  /** True if the message is certainly not in the queue. */
   readonly certain: boolean;
-  /** The same request may succeed later. */
+  /** True if the same request may succeed later. */
   readonly repeatable: boolean;
 }
 
-/** Of Node, before a byte of the request was sent. */
+/** Node's error codes before the first byte was sent. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /**
- * Reads a failure of a request that was sent once. An answer of 4xx is a refusal; an answer of 5xx, a lost connection
- * and an abort leave it open whether the service carried it out.
+ * Classifies the failure of a request that was sent once. A 4xx answer is a refusal. After a 5xx answer, a lost
+ * connection or an abort, the service may have carried the request out.
  */
 export function sendFailure(error: unknown): SendFailure {
   const { statusCode, name } = (error ?? {}) as { statusCode?: unknown; name?: unknown };

@@ -31,10 +31,13 @@ export interface StorageQueueJournalOptions {
   readonly counters: Counters;
 }
 
-/** The queue's own default would expire a message after seven days. */
+/** Without it, a message expires after seven days. */
 const NEVER_EXPIRES = -1;
 
-/** The journal on an Azure Storage Queue: at least once, in no order, which the versions make harmless. */
+/**
+ * The journal on an Azure Storage Queue. Messages are delivered at least once and in any order; the versions make both
+ * harmless.
+ */
 export function createStorageQueueJournal(options: StorageQueueJournalOptions): Journal & JournalConsumer {
   const { storage, settings, logger, counters } = options;
   const timeoutMs = settings.WRITE_BEHIND_APPEND_TIMEOUT_MS;
@@ -47,7 +50,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
     send,
   });
 
-  /** Sends one message until it is taken or time is up. Repeating one whose outcome is unknown is safe: versions fence. */
+  /** Sends one message, with retries until the deadline. A repeated row is safe, because the fence compares versions. */
   async function send(rows: readonly string[], deadline: number): Promise<void> {
     const body = encodeMessage({ attempts: 0 }, rows);
     let everUnknown = false;
@@ -73,14 +76,14 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
         counters.add(everUnknown ? 'journal_unknown' : 'journal_refused', {}, rows.length);
         logger.warn(
           { rows: rows.length, unknown: everUnknown, error: errorCode(error) },
-          'journal did not take a message',
+          'the journal did not take a message',
         );
         throw everUnknown
           ? new WriteUnknownError(
-              'Expected the journal to answer, got none: the write may be in it or not; repeat it with the same version',
+              `Storage Queue did not answer within ${timeoutMs} ms; the write may have been queued. Retry with the same version.`,
               { cause: error },
             )
-          : new WriteRefusedError('Expected the journal to take the write, got a refusal; it is not in it', {
+          : new WriteRefusedError('Storage Queue refused the write; it was not queued. The cause says why.', {
               cause: error,
             });
       }
@@ -89,14 +92,14 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
 
   let uploading = 0;
 
-  /** The row with its value in a blob instead. A failure here is certain: the queue has not heard of it. */
+  /** Moves the row's value to a blob. After a failure here the write is certainly not in the queue. */
   async function claimed(row: JournalRow & { value: string }, bytes: number): Promise<string> {
-    // Room for the largest value is always left, however small the buffer.
+    // There is always room for one value of the largest size.
     const most = settings.WRITE_BEHIND_BUFFER_BYTES + settings.WRITE_BEHIND_MAX_VALUE_BYTES;
     if (uploading + bytes > most) {
       counters.add('journal_refused');
       throw new WriteRefusedError(
-        `Expected at most ${most} bytes of large values on their way, got more; storage is slower than its callers`,
+        `More than ${most} bytes of large values are being uploaded, so the write was not queued. Slow the callers down.`,
       );
     }
     uploading += bytes;
@@ -107,10 +110,8 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
     } catch (error) {
       counters.add('journal_refused');
       throw new WriteRefusedError(
-        'Expected storage to keep a large value, got a failure; the write is not in the journal',
-        {
-          cause: error,
-        },
+        'Blob Storage did not store the large value, so the write was not queued. The cause says why.',
+        { cause: error },
       );
     } finally {
       uploading -= bytes;
@@ -123,7 +124,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
       const size = value === null ? 0 : Buffer.byteLength(value);
       if (size > settings.WRITE_BEHIND_MAX_VALUE_BYTES) {
         throw new WriteRefusedError(
-          `Expected a value of at most ${settings.WRITE_BEHIND_MAX_VALUE_BYTES} bytes, got ${size} (WRITE_BEHIND_MAX_VALUE_BYTES)`,
+          `Expected a value of at most ${settings.WRITE_BEHIND_MAX_VALUE_BYTES} bytes (WRITE_BEHIND_MAX_VALUE_BYTES), got ${size}`,
         );
       }
       const row = { key, version, value, acceptedAt };
@@ -149,7 +150,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
       return page.receivedMessageItems.map(({ messageText, dequeueCount, messageId, popReceipt }) => ({
         text: fromBase64(messageText),
         dequeueCount,
-        done: () => queue.deleteMessage(messageId, popReceipt).then(() => {}, unlessTakenAgain),
+        done: () => queue.deleteMessage(messageId, popReceipt).then(() => {}, ignoreIfTakenAgain),
       }));
     },
 
@@ -173,8 +174,8 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
   };
 }
 
-/** Its time was over and somebody else has it, or is done with it: theirs to end. */
-function unlessTakenAgain(error: unknown): void {
+/** The hidden time is over and another receiver has the message, or has deleted it. That receiver finishes it. */
+function ignoreIfTakenAgain(error: unknown): void {
   const { code } = error as { code?: unknown };
   if (code !== 'MessageNotFound' && code !== 'PopReceiptMismatch') throw error;
 }
