@@ -1,0 +1,3 @@
+import { describeOnce } from '../once';
+
+describeOnce('managed');
