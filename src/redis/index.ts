@@ -1,39 +1,49 @@
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import { CredentialKeeper, type CredentialSource } from './auth/credential-refresher';
+import { CredentialRefresher, type CredentialSource } from './auth/credential-refresher';
 import { azureTokens, entraCredentials } from './auth/entra';
 import { keyCredentials, keyVaultSecrets } from './auth/secrets';
 import { Connector } from './connection/connector';
 import { type RedisSettings, toTarget } from './connection/target';
 import { RedisModeError } from './errors';
-import { makeStringsFast } from './fast-strings';
-import { Handle } from './redis-facade';
+import { RedisFacade } from './redis-facade';
 import { steadyClock } from './server-clock';
 import type { RedisHandle } from './types';
 
 export interface RedisOptions {
   readonly settings: RedisSettings;
   readonly logger: Logger;
-  /** What this process is to Redis, shown in CLIENT LIST: `cache-steward:<role>:<store>`. */
+  /** Names the connections of this process in CLIENT LIST: `cache-steward:<role>:<store>`. */
   readonly role: string;
-  /** Signs in with these instead of what the settings say. */
+  /** Signs in with these instead of those that the settings name. */
   readonly credentials?: CredentialSource;
   /** Local time for deadlines. Default: one that no change of the wall clock moves. */
   readonly clock?: Clock;
 }
 
 /**
- * The way to Redis for one process. Nothing connects before the first use; a lost connection is made anew for as long
- * as the process lives.
+ * One process' access to Redis. Nothing connects before the first use; a lost connection is remade for as long as the
+ * process lives.
  */
 export function createRedis(options: RedisOptions): RedisHandle {
   makeStringsFast();
   const { settings, logger, role, clock = steadyClock } = options;
   const target = toTarget(settings);
   const source = options.credentials ?? credentialsOf(settings);
-  const keeper = source && new CredentialKeeper(source, logger);
-  const connector = new Connector({ target, settings, role, keeper });
-  return new Handle({ target, settings, logger, connector, clock });
+  const refresher = source && new CredentialRefresher(source, logger);
+  const connector = new Connector({ target, settings, role, refresher });
+  return new RedisFacade({ target, settings, logger, connector, clock });
+}
+
+/**
+ * ioredis has a class that extends String, and V8 keeps the prototype of a class that was just extended in a slow form
+ * until it is used through an object. A string is not an object, so in a process that never makes a String object every
+ * string method stays slow for good, `charCodeAt` by a factor of four. Some reads through one end that.
+ */
+export function makeStringsFast(): void {
+  const text = new String('');
+  // Enough of them for the engine to optimise what the loop reads.
+  for (let n = 0; n < 1_000; n += 1) text.charCodeAt;
 }
 
 function credentialsOf(settings: RedisSettings): CredentialSource | undefined {
@@ -43,8 +53,9 @@ function credentialsOf(settings: RedisSettings): CredentialSource | undefined {
   }
   if (settings.REDIS_AUTH === 'url') return undefined;
   const vaultUrl = settings.KEY_VAULT_URL;
-  if (vaultUrl === undefined)
-    throw new RedisModeError('KEY_VAULT_URL: expected the vault that REDIS_AUTH=key-vault reads');
+  if (vaultUrl === undefined) {
+    throw new RedisModeError('KEY_VAULT_URL is not set: REDIS_AUTH=key-vault reads the access key from that vault');
+  }
   const names = settings.REDIS_KEY_SECRETS.split(',').map((name) => name.trim());
   return keyCredentials({ store: keyVaultSecrets({ vaultUrl, clientId }), names });
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import { type EventCounts, Link } from './connection/connection';
+import { Connection, type EventCounts } from './connection/connection';
 import type { Connector } from './connection/connector';
 import { toRedisError } from './connection/map-error';
 import { addressOf, isCluster, nodesOf } from './connection/nodes';
@@ -8,15 +8,15 @@ import { ReplicaClients } from './connection/replica-clients';
 import type { SharedCluster, SharedRedis } from './connection/shared-client';
 import type { RedisSettings, Target } from './connection/target';
 import { withDeadline } from './deadline';
-import { runScript } from './scripts/run-script';
+import { runScript, type ScriptArguments } from './scripts/run-script';
 import type { Script } from './scripts/script';
 import { ServerClocks } from './server-clock';
 import type { LogicalStore, RedisClient, RedisHandle, RedisNode, RunOptions, ScriptOptions } from './types';
 
-/** How long `close` waits for commands under way. */
+/** How long `close` waits for answers to commands that were sent. */
 const CLOSE_MS = 1_000;
 
-interface HandleOptions {
+interface FacadeOptions {
   readonly target: Target;
   readonly settings: RedisSettings;
   readonly logger: Logger;
@@ -24,11 +24,12 @@ interface HandleOptions {
   readonly clock: Clock;
 }
 
-export class Handle implements RedisHandle {
+/** Implements `RedisHandle` on one shared connection a database. */
+export class RedisFacade implements RedisHandle {
   readonly mode: Target['mode'];
   readonly events: EventCounts = { error: 0, reconnecting: 0, ready: 0, end: 0 };
-  readonly #options: HandleOptions;
-  readonly #links = new Map<string, Link>();
+  readonly #options: FacadeOptions;
+  readonly #connections = new Map<string, Connection>();
   readonly #dedicated = new Set<SharedRedis | SharedCluster>();
   readonly #clocks: ServerClocks;
   readonly #replicas = new ReplicaClients((address) => {
@@ -39,20 +40,20 @@ export class Handle implements RedisHandle {
     return client;
   });
 
-  constructor(options: HandleOptions) {
+  constructor(options: FacadeOptions) {
     this.#options = options;
     this.mode = options.target.mode;
     this.#clocks = new ServerClocks(options.clock);
   }
 
   client(store: LogicalStore): RedisClient {
-    return this.#link(store).client;
+    return this.#connection(store).client;
   }
 
   dedicated(store: LogicalStore, purpose: string): RedisClient {
     const client = this.#options.connector.store(this.#database(store), `${store}:${purpose}`, false);
     client.on('error', () => {
-      this.events.error += 1; // the shared connection to the same server tells the same story
+      this.events.error += 1; // not logged: the shared connection to the same server logs the same
     });
     this.#dedicated.add(client);
     client.on('end', () => this.#dedicated.delete(client));
@@ -61,18 +62,18 @@ export class Handle implements RedisHandle {
 
   async ready(timeoutMs = this.#options.settings.REDIS_DEADLINE_MS): Promise<void> {
     const stores: readonly LogicalStore[] = ['sessions', 'cache', 'work'];
-    await Promise.all(stores.map((store) => this.#link(store).ready(timeoutMs)));
+    await Promise.all(stores.map((store) => this.#connection(store).ready(timeoutMs)));
   }
 
   async run<T>(
     store: LogicalStore,
     script: Script<T>,
     keys: readonly string[],
-    args: readonly (string | number | Buffer)[],
+    args: ScriptArguments,
     options: ScriptOptions = {},
   ): Promise<T> {
     const { deadlineMs = this.#options.settings.REDIS_DEADLINE_MS } = options;
-    return runScript(this.#link(store), this.#clocks, script, keys, args, { ...options, deadlineMs });
+    return runScript(this.#connection(store), this.#clocks, script, keys, args, { ...options, deadlineMs });
   }
 
   async within<T>(command: Promise<T>, options: RunOptions = {}): Promise<T> {
@@ -84,12 +85,13 @@ export class Handle implements RedisHandle {
   }
 
   async nodes(which: 'masters' | 'all', store: LogicalStore = 'cache'): Promise<readonly RedisNode[]> {
-    const link = this.#link(store);
-    await link.ready(this.#options.settings.REDIS_DEADLINE_MS);
+    const connection = this.#connection(store);
+    await connection.ready(this.#options.settings.REDIS_DEADLINE_MS);
+    const { client } = connection;
     const found = async () => {
-      const nodes = await nodesOf(link.client, which);
-      if (this.mode !== 'sentinel' || which === 'masters' || isCluster(link.client)) return nodes;
-      return [...nodes, ...(await this.#replicas.of(link.client))];
+      const nodes = await nodesOf(client, which);
+      if (this.mode !== 'sentinel' || which === 'masters' || isCluster(client)) return nodes;
+      return [...nodes, ...(await this.#replicas.of(client))];
     };
     return this.within(found(), { deadlineMs: this.#options.settings.REDIS_SOCKET_TIMEOUT_MS });
   }
@@ -105,39 +107,45 @@ export class Handle implements RedisHandle {
       client.disconnect();
       client.giveUp();
     }
-    await Promise.all([...this.#links.values()].map((link) => link.close(CLOSE_MS)));
+    await Promise.all([...this.#connections.values()].map((connection) => connection.close(CLOSE_MS)));
   }
 
   #lastError(): Error | undefined {
-    for (const link of this.#links.values()) if (link.lastError) return link.lastError;
+    for (const { lastError } of this.#connections.values()) if (lastError) return lastError;
     return undefined;
   }
 
-  /** One connection a database: stores that share a database share it too. */
-  #link(store: LogicalStore): Link {
-    const { logger, target, connector } = this.#options;
+  /** One a database: stores that share a database share the connection too. */
+  #connection(store: LogicalStore): Connection {
     const key = this.mode === 'cluster' ? 'all' : String(this.#database(store));
-    let link = this.#links.get(key);
-    if (link === undefined) {
-      const stores = (['sessions', 'cache', 'work'] as const).filter(
-        (each) => this.mode === 'cluster' || this.#database(each) === this.#database(store),
-      );
-      const client = connector.store(this.#database(store), stores.length === 1 ? store : 'all', true);
-      link = new Link({
-        client,
-        where: target.seeds.map(({ host, port }) => `${host}:${port}`).join(','),
-        logger,
-        counts: this.events,
-        onReady: () => this.#arrived(client),
-        ...(this.mode === 'cluster' && { diagnose: () => connector.diagnose() }),
-      });
-      this.#links.set(key, link);
+    let connection = this.#connections.get(key);
+    if (connection === undefined) {
+      connection = this.#connect(store);
+      this.#connections.set(key, connection);
     }
-    return link;
+    return connection;
+  }
+
+  #connect(store: LogicalStore): Connection {
+    const { logger, target, connector } = this.#options;
+    const isShared =
+      this.mode === 'cluster' ||
+      (['sessions', 'cache', 'work'] as const).some(
+        (other) => other !== store && this.#database(other) === this.#database(store),
+      );
+    const client = connector.store(this.#database(store), isShared ? 'all' : store, true);
+    return new Connection({
+      client,
+      where: target.seeds.map(({ host, port }) => `${host}:${port}`).join(','),
+      logger,
+      counts: this.events,
+      onReady: () => this.#connected(client),
+      diagnose: this.mode === 'cluster' ? () => connector.diagnose() : undefined,
+    });
   }
 
   /** After a (re)connect there may be another machine behind the address, with a clock of its own. */
-  #arrived(client: RedisClient): void {
+  #connected(client: RedisClient): void {
     for (const node of isCluster(client) ? client.nodes('master') : [client]) this.#clocks.doubt(addressOf(node));
   }
 

@@ -83,7 +83,7 @@ describe('Entra', () => {
 
   test('without an object id the message names the setting', () => {
     expect(() => entraCredentials({ objectId: undefined, tokens: azureTokens(undefined) })).toThrow(
-      /^REDIS_ENTRA_USER:/,
+      /^REDIS_ENTRA_USER is not set:/,
     );
   });
 });

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { makeStringsFast } from '../../src/redis/fast-strings';
+import { makeStringsFast } from '../../src/redis';
 
 test('methods of texts are as fast as before ioredis was there', () => {
   setFlagsFromString('--allow-natives-syntax');

@@ -52,10 +52,13 @@ describe('where to connect', () => {
   test.each([
     [{}, /No Redis to connect to: set REDIS_URL/],
     [{ REDIS_NODES: 'nohost' }, /REDIS_NODES: expected host:port, got "nohost"/],
-    [{ REDIS_NODES: 'a:1', REDIS_MODE: 'standalone' }, /the mode is standalone: give the one or the other/],
-    [{ REDIS_SENTINELS: 'a:1', REDIS_MODE: 'cluster' }, /REDIS_SENTINELS is given, but REDIS_MODE is cluster/],
-    [{ REDIS_URL: 'rediss://a:1', REDIS_TLS_CA_FILE: '/nowhere/ca.pem' }, /REDIS_TLS_CA_FILE: expected a file/],
-    [{ REDIS_URL: 'redis://a:1/3' }, /expected no database in it: REDIS_SESSIONS_DB/],
+    [{ REDIS_NODES: 'a:1', REDIS_MODE: 'standalone' }, /the mode is standalone: unset it, or set REDIS_MODE=cluster/],
+    [{ REDIS_SENTINELS: 'a:1', REDIS_MODE: 'cluster' }, /REDIS_SENTINELS is set, but REDIS_MODE is cluster: unset it/],
+    [
+      { REDIS_URL: 'rediss://a:1', REDIS_TLS_CA_FILE: '/nowhere/ca.pem' },
+      /REDIS_TLS_CA_FILE: the file "\/nowhere\/ca.pem" can't be read/,
+    ],
+    [{ REDIS_URL: 'redis://a:1/3' }, /names a database: remove it, and set REDIS_SESSIONS_DB/],
   ])('%j is refused, and the message says what to do', (environment, message) => {
     expect(() => targetOf(environment as Record<string, string>)).toThrow(message);
   });

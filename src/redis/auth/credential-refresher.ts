@@ -2,7 +2,7 @@ import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import { RedisUnavailableError } from '../errors';
 
-/** What a connection signs in with. Never logged. */
+/** User and password of a connection. Never logged. */
 export interface Credentials {
   /** Undefined: the server's default user. */
   readonly username: string | undefined;
@@ -11,9 +11,9 @@ export interface Credentials {
   readonly renewAt: number;
 }
 
-/** Where credentials come from: Entra's tokens, a key in Key Vault, or what a web app has of its own. */
+/** Where credentials come from: Entra's tokens, a key in Key Vault, or a web app's own source. */
 export interface CredentialSource {
-  /** The newest there are. `refused`: the password that the server has just turned down, if one was. */
+  /** The newest credentials. `refused`: the password that the server has just refused, if there is one. */
   read(refused?: string): Promise<Credentials>;
 }
 
@@ -21,15 +21,15 @@ export interface CredentialSource {
 export interface Authenticated {
   /** For connections made from now on. */
   use(credentials: Credentials): void;
-  /** Signs in again on every connection there is; rejects where the server refuses. */
+  /** Signs in again on every open connection; rejects if the server refuses. */
   reauthenticate(credentials: Credentials): Promise<void>;
-  /** Makes the connections anew, what is under way first. */
+  /** Replaces the connections, once they have answered what was sent on them. */
   drain(): Promise<void>;
 }
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
-/** Many connections are refused at once; the source is asked once. */
+/** If many connections are refused at once, the source is read once. */
 const REFUSAL_PAUSE_MS = 500;
 
 const refusal = /WRONGPASS|NOAUTH|invalid username-password|Authentication required/i;
@@ -38,8 +38,8 @@ export function isRefusal(error: Error): boolean {
   return refusal.test(error.message);
 }
 
-/** Keeps every connection of a process signed in: reads the source at first use, ahead of expiry and when refused. */
-export class CredentialKeeper {
+/** Keeps every connection of a process signed in: reads the source at first use, ahead of expiry and after a refusal. */
+export class CredentialRefresher {
   current: Credentials | undefined;
   readonly #clients = new Set<Authenticated>();
   #reading: Promise<Credentials> | undefined;
@@ -53,14 +53,14 @@ export class CredentialKeeper {
     private readonly logger: Logger,
   ) {}
 
-  /** Gives `client` the credentials there are, and all that follow. Returns how to stop that. */
-  adopt(client: Authenticated): () => void {
+  /** Gives `client` the current credentials and all later ones. The function it returns ends that. */
+  register(client: Authenticated): () => void {
     this.#clients.add(client);
     if (this.current) client.use(this.current);
     return () => this.#clients.delete(client);
   }
 
-  /** The credentials, read if they never were. Rejects with `E_REDIS_UNAVAILABLE`. */
+  /** The current credentials, read if there are none yet. Rejects with `E_REDIS_UNAVAILABLE`. */
   async first(): Promise<Credentials> {
     if (this.current) return this.current;
     try {
@@ -71,7 +71,7 @@ export class CredentialKeeper {
     }
   }
 
-  /** The server has turned the present credentials down: reads them afresh. */
+  /** The server has refused the current credentials: reads newer ones. */
   refused(): void {
     const now = performance.now();
     if (this.#ended || this.current === undefined || now - this.#refusedAt < REFUSAL_PAUSE_MS) return;
@@ -103,7 +103,7 @@ export class CredentialKeeper {
     clearTimeout(this.#timer);
     if (this.#ended) return;
     this.#timer = setTimeout(() => this.#renew(), Math.min(Math.max(ms, 0), 2 ** 31 - 1));
-    this.#timer.unref(); // staying signed in is no reason to stay alive
+    this.#timer.unref(); // must not keep the process alive
   }
 
   #renew(refused?: string): void {
@@ -128,13 +128,13 @@ export class CredentialKeeper {
   async #signInAgain(credentials: Credentials): Promise<void> {
     const refused = await this.#reauthenticate([...this.#clients], credentials);
     if (refused.length === 0) return;
-    // The connections themselves are still good: they signed in before. Only what comes next is in question.
+    // The open connections still work, since they signed in before. Only new ones would fail.
     const next = await this.#read(credentials.password);
     const again = next.password === credentials.password ? refused : await this.#reauthenticate(refused, next);
     await Promise.all(again.map((client) => client.drain()));
   }
 
-  /** Gives those that the server refused; one whose connection broke meanwhile signs in as it comes back. */
+  /** Returns the clients that the server refused. One whose connection broke meanwhile signs in when it reconnects. */
   async #reauthenticate(clients: readonly Authenticated[], credentials: Credentials): Promise<Authenticated[]> {
     const outcomes = await Promise.allSettled(clients.map((client) => client.reauthenticate(credentials)));
     return clients.filter((_, index) => {

@@ -2,19 +2,19 @@ import { MINUTE, SECOND } from '../../clock';
 import { RedisModeError } from '../errors';
 import type { CredentialSource } from './credential-refresher';
 
-/** Entra's tokens, as `@azure/identity` gives them. */
+/** Gives Entra tokens, as `@azure/identity` does. */
 export interface TokenProvider {
   getToken(): Promise<{ readonly token: string; readonly expiresOnTimestamp: number }>;
 }
 
 export const REDIS_SCOPE = 'https://redis.azure.com/.default';
 
-/** Azure closes a connection whose token has expired; its guide asks for a new one this long before. */
+/** Azure closes a connection whose token has expired; its guide says to send a new one this long before. */
 const AHEAD_MS = 3 * MINUTE;
 
 /**
- * Signs in with a token: the user is the identity's object id. A token is renewed after three quarters of its life,
- * less up to a tenth at random, so that a fleet doesn't ask at once.
+ * Signs in with a token; the user name is the identity's object id. A token is renewed after three quarters of its life,
+ * less up to a tenth at random, so that a fleet does not renew all at once.
  */
 export function entraCredentials(options: {
   readonly objectId: string | undefined;
@@ -24,7 +24,7 @@ export function entraCredentials(options: {
   const { objectId, tokens, random = Math.random } = options;
   if (objectId === undefined) {
     throw new RedisModeError(
-      'REDIS_ENTRA_USER: expected the object id of the identity that REDIS_AUTH=entra signs in with',
+      'REDIS_ENTRA_USER is not set: REDIS_AUTH=entra needs the object id of the identity that signs in',
     );
   }
   let last: string | undefined;
@@ -33,7 +33,7 @@ export function entraCredentials(options: {
       const { token, expiresOnTimestamp } = await tokens.getToken();
       const now = Date.now();
       const life = expiresOnTimestamp - now;
-      // The provider may hand out the token it has until shortly before its end: ask again soon, not never.
+      // The provider may return its cached token until shortly before it expires: ask again soon.
       const again = token === last ? Math.min(30 * SECOND, life / 4) : life * (0.75 - random() * 0.1);
       last = token;
       const latest = life > 2 * AHEAD_MS ? life - AHEAD_MS : life;
@@ -42,7 +42,7 @@ export function entraCredentials(options: {
   };
 }
 
-/** Tokens for Redis by the app's managed identity, or whatever DefaultAzureCredential finds. The SDK loads at first use. */
+/** Tokens for Redis from the app's managed identity, or from what DefaultAzureCredential finds. Loads the SDK at first use. */
 export function azureTokens(clientId: string | undefined): TokenProvider {
   let credential:
     | Promise<{ getToken(scope: string): Promise<{ token: string; expiresOnTimestamp: number } | null> }>
@@ -51,13 +51,13 @@ export function azureTokens(clientId: string | undefined): TokenProvider {
     async getToken() {
       credential ??= azureCredential(clientId);
       const token = await (await credential).getToken(REDIS_SCOPE);
-      if (token === null) throw new Error('Entra gave no token for Redis');
+      if (token === null) throw new Error('Entra returned no token for Redis');
       return token;
     },
   };
 }
 
-/** The identity that Azure's services are reached with; `clientId` for a user-assigned one. */
+/** The identity that signs in to Azure's services; `clientId` names a user-assigned one. */
 export async function azureCredential(clientId: string | undefined) {
   const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
   return clientId ? new ManagedIdentityCredential({ clientId }) : new DefaultAzureCredential();

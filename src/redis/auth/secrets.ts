@@ -3,18 +3,18 @@ import { StewardError } from '../../errors';
 import type { CredentialSource } from './credential-refresher';
 import { azureCredential } from './entra';
 
-/** A secret that can't be read, or isn't there. The name is told, the value never. */
+/** A secret can't be read, or does not exist. The message holds its name, never its value. */
 export class SecretError extends StewardError {
   readonly code = 'E_SECRET';
 }
 
 /** Where secrets are kept. */
 export interface SecretStore {
-  /** The newest value; rejects with `E_SECRET` where there is none. */
+  /** The newest value; rejects with `E_SECRET` if there is none. */
   getSecret(name: string): Promise<string>;
 }
 
-/** What connecting by access key needs, as the story's secret manager gives it. */
+/** What a connection with an access key needs. */
 export interface RedisConfig {
   readonly host: string;
   readonly port: number;
@@ -39,13 +39,13 @@ export function createSecrets(options: {
   };
 }
 
-/** Azure Key Vault. The SDK loads at first use. */
+/** Azure Key Vault. Loads the SDK at first use. */
 export function keyVaultSecrets(options: {
   readonly vaultUrl: string;
   readonly clientId: string | undefined;
   /** Tests sign in to a double. Default: the app's identity. */
   readonly credential?: KeyVaultCredential;
-  /** Passed to the SDK's client: tests speak to a double. */
+  /** Passed to the SDK's client: tests use a double. */
   readonly clientOptions?: KeyVaultClientOptions;
 }): SecretStore {
   const { vaultUrl, clientId, credential, clientOptions } = options;
@@ -73,12 +73,12 @@ export type KeyVaultClientOptions = NonNullable<
   ConstructorParameters<typeof import('@azure/keyvault-secrets').SecretClient>[2]
 >;
 
-/** How often the vault is read without a reason: a key put there is in use this much later at the latest. */
+/** The vault is read this often, so a new key is in use this much later at the latest. */
 const REREAD_MS = 10 * MINUTE;
 
 /**
- * Signs in with an access key: the first of `names`, or, where the server has refused that very key, the next. So the
- * primary key can be made anew while the secondary is in use, and the other way round.
+ * Signs in with an access key: the first of `names`, or the next one if the server has refused that key. So the primary
+ * key can be regenerated while the secondary is in use, and the other way round.
  */
 export function keyCredentials(options: {
   readonly store: SecretStore;
@@ -88,22 +88,22 @@ export function keyCredentials(options: {
   readonly random?: () => number;
 }): CredentialSource {
   const { store, names, username, rereadMs = REREAD_MS, random = Math.random } = options;
-  /** By secret: the value that the server has refused. The secret is passed over until it holds another. */
-  const turnedDown = new Map<string, string>();
+  /** By secret: the value that the server has refused. The secret is skipped until it holds another. */
+  const refusedValues = new Map<string, string>();
   return {
     async read(refused) {
       let last: unknown;
       for (const name of names) {
         try {
           const password = await store.getSecret(name);
-          if (password === refused) turnedDown.set(name, password);
-          if (password === turnedDown.get(name)) continue;
+          if (password === refused) refusedValues.set(name, password);
+          if (password === refusedValues.get(name)) continue;
           return { username, password, renewAt: Date.now() + rereadMs * (0.9 + random() * 0.1) };
         } catch (error) {
           last = error;
         }
       }
-      turnedDown.clear(); // nothing else is left to try: next time from the first again
+      refusedValues.clear(); // every key was refused: the next read starts from the first
       throw last ?? new SecretError(`Redis refuses the access keys in ${names.join(' and ')}`);
     },
   };

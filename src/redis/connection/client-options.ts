@@ -1,14 +1,14 @@
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { RedisSettings, Target } from './target';
 
-/** Attempt × 100 ms, capped, and jittered by a quarter so that a fleet doesn't knock in step. It never gives up. */
+/** Attempt × 100 ms, capped, with a quarter of jitter so that a fleet does not reconnect in step. Attempts never end. */
 export function retryDelayMs(attempt: number, capMs: number, random: () => number = Math.random): number {
   return Math.round(Math.min(attempt * 100, capMs) * (0.75 + random() / 4));
 }
 
 /**
- * Options of one connection. A command whose connection broke is reported, never sent again by ioredis: a write would
- * otherwise happen twice (docs/redis.md). SharedRedis does the reporting.
+ * Options of one connection. If it breaks, SharedRedis rejects the commands that were sent; ioredis never sends them
+ * again, because a write would then happen twice (docs/redis.md).
  */
 export function redisOptions(target: Target, settings: RedisSettings, connectionName: string, shared: boolean) {
   return {
@@ -20,18 +20,18 @@ export function redisOptions(target: Target, settings: RedisSettings, connection
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: false,
     connectTimeout: settings.REDIS_SOCKET_TIMEOUT_MS,
-    // A blocking or subscribed connection may be silent for as long as it likes.
+    // A blocking or subscribed connection may stay silent without limit.
     ...(shared && { socketTimeout: settings.REDIS_SOCKET_TIMEOUT_MS }),
     disconnectTimeout: 200,
     disableClientInfo: true,
-    // The primary we spoke to has become a replica: whoever follows it is found by connecting again.
+    // The primary of this connection has become a replica: connecting again finds the new primary.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt: number) => retryDelayMs(attempt, settings.REDIS_RECONNECT_CAP_MS),
   } satisfies RedisOptions;
 }
 
 /** Where one connection goes to: the server itself, or the primary that the sentinels name. */
-export function whereTo(target: Target, settings: RedisSettings) {
+export function destination(target: Target, settings: RedisSettings) {
   if (!target.sentinel) return { ...target.seeds[0] };
   return {
     sentinels: [...target.seeds],
@@ -44,8 +44,8 @@ export function whereTo(target: Target, settings: RedisSettings) {
 }
 
 /**
- * Options of the cluster client. A lost node isn't reconnected to: the next command learns by MOVED who has its slots
- * now. `retryDelayOnFailover: 0` because ioredis would otherwise send a command under way a second time.
+ * Options of the cluster client. It does not reconnect to a lost node: MOVED, the answer to the next command, names the
+ * new owner of its slots. `retryDelayOnFailover: 0` because ioredis would otherwise repeat a command that was sent.
  */
 export function clusterOptions(target: Target, settings: RedisSettings, connectionName: string, shared: boolean) {
   const { retryStrategy: _, ...node } = redisOptions(target, settings, connectionName, shared);

@@ -1,52 +1,53 @@
 import { errorCode } from '../../errors';
 import type { Logger } from '../../logger';
 import { settledWithin } from '../../timeout';
-import { scrub } from '../auth/scrub';
 import { type RedisModeError, RedisUnavailableError } from '../errors';
-import { modeFault } from './map-error';
+import { modeFault, scrub } from './map-error';
 import type { SharedCluster, SharedRedis } from './shared-client';
 
-/** Callers that may wait for a connection at once; the rest fail at once. */
+/** Callers that may wait for a connection at once; further ones fail at once. */
 const WAITERS_LIMIT = 1_000;
 
 export type EventCounts = Record<'error' | 'reconnecting' | 'ready' | 'end', number>;
 
-interface LinkOptions {
+interface ConnectionOptions {
   readonly client: SharedRedis | SharedCluster;
-  /** Where to, for messages: `host:port`. */
+  /** `host:port`, for messages. */
   readonly where: string;
   readonly logger: Logger;
   readonly counts: EventCounts;
-  /** Connects once more and gives what went wrong, for a client whose own errors don't say it. */
-  readonly diagnose?: () => Promise<Error | undefined>;
-  /** Called on each new connection, before those who wait for it go on. An error here is what they get. */
+  /** Connects once more and returns the error, for a client whose own errors don't say the cause. */
+  readonly diagnose: (() => Promise<Error | undefined>) | undefined;
+  /** Called on each new connection, before its waiters go on. They get what it throws. */
   readonly onReady: () => void;
 }
 
-/** One shared connection: its state, told once a change, and a gate where callers wait until it can be used. */
-export class Link {
+/** One shared connection: logs each change of its state once, and lets callers wait until it can be used. */
+export class Connection {
   readonly client: SharedRedis | SharedCluster;
   lastError: Error | undefined;
-  #told: 'nothing' | 'ready' | 'away' = 'nothing';
-  #toldErrors = new Set<string>();
+  #logged: 'nothing' | 'ready' | 'reconnecting' = 'nothing';
+  #loggedErrors = new Set<string>();
   #diagnosing = false;
   readonly #waiters = new Set<() => void>();
 
-  constructor(private readonly options: LinkOptions) {
+  constructor(private readonly options: ConnectionOptions) {
     this.client = options.client;
     const { client, counts, logger, where } = options;
     client.on('error', (error: Error) => this.#failed(error, where));
     client.on('node error', (error: Error, node: string) => this.#failed(error, node));
     client.on('reconnecting', () => {
       counts.reconnecting += 1;
-      if (this.#told !== 'away') logger.warn({ redis: where, cause: this.lastError?.message }, 'redis reconnecting');
-      this.#told = 'away';
+      if (this.#logged !== 'reconnecting') {
+        logger.warn({ redis: where, cause: this.lastError?.message }, 'redis reconnecting');
+      }
+      this.#logged = 'reconnecting';
     });
     client.on('ready', () => {
       counts.ready += 1;
-      if (this.#told !== 'ready') logger.info({ redis: where }, 'redis ready');
-      this.#told = 'ready';
-      this.#toldErrors.clear();
+      if (this.#logged !== 'ready') logger.info({ redis: where }, 'redis ready');
+      this.#logged = 'ready';
+      this.#loggedErrors.clear();
       this.lastError = undefined;
       options.onReady();
       this.#wake();
@@ -62,24 +63,24 @@ export class Link {
     this.options.counts.error += 1;
     const cause = scrub(causeOf(error));
     const { diagnose } = this.options;
-    if (diagnose === undefined || cause.message !== 'Connection is closed.') this.#tell(cause, where);
+    if (diagnose === undefined || cause.message !== 'Connection is closed.') this.#log(cause, where);
     else if (!this.#diagnosing) {
       this.#diagnosing = true;
       void diagnose()
-        .then((found) => this.isReady || this.#tell(scrub(found ?? cause), where))
+        .then((found) => this.isReady || this.#log(scrub(found ?? cause), where))
         .finally(() => {
           this.#diagnosing = false;
         });
     }
   }
 
-  #tell(error: Error, where: string): void {
+  #log(error: Error, where: string): void {
     this.lastError = error;
-    const message = this.lastError.message || errorCode(this.lastError);
-    const told = `${where} ${message}`;
-    if (this.#toldErrors.has(told)) return;
-    if (this.#toldErrors.size < 100) this.#toldErrors.add(told);
-    this.options.logger.error({ redis: where, code: errorCode(this.lastError), error: message }, 'redis error');
+    const message = error.message || errorCode(error);
+    const line = `${where} ${message}`;
+    if (this.#loggedErrors.has(line)) return;
+    if (this.#loggedErrors.size < 100) this.#loggedErrors.add(line);
+    this.options.logger.error({ redis: where, code: errorCode(error), error: message }, 'redis error');
   }
 
   #wake(): void {
@@ -92,14 +93,15 @@ export class Link {
     return this.client.status === 'ready';
   }
 
-  /** Resolves once commands can be sent; connects if nothing has yet. Rejects after `ms` with what went wrong. */
+  /** Resolves once commands can be sent; connects if nothing has yet. Rejects after `ms` with the last error. */
   async ready(ms: number): Promise<void> {
     const { client, where } = this.options;
     if (this.isReady) return;
     if (client.status === 'end') throw new RedisUnavailableError('the connection to Redis was closed by this process');
-    if (this.#waiters.size >= WAITERS_LIMIT)
+    if (this.#waiters.size >= WAITERS_LIMIT) {
       throw this.#unavailable(`and ${WAITERS_LIMIT} callers wait for one already`);
-    if (client.status === 'wait') client.connect().catch(() => {}); // the `error` event tells
+    }
+    if (client.status === 'wait') client.connect().catch(() => {}); // the `error` event reports it
     await new Promise<void>((resolve, reject) => {
       const wake = () => {
         clearTimeout(timer);
@@ -123,14 +125,14 @@ export class Link {
     });
   }
 
-  /** Lets commands under way end, for at most `ms`, then closes the connection. */
+  /** Lets commands that were sent be answered, for at most `ms`, then closes the connection. */
   async close(ms: number): Promise<void> {
     const { client } = this;
     if (client.status === 'end') return;
     const until = performance.now() + ms;
     const ended = new Promise<void>((resolve) => client.once('end', resolve));
     if (this.isReady) await settledWithin(client.settle(), ms);
-    // Between two attempts there is no socket, and ioredis emits no `end` for it.
+    // Between two attempts there is no socket, and ioredis emits no `end`.
     const hasSocket = client.status !== 'reconnecting' && client.status !== 'wait';
     client.disconnect();
     if (hasSocket) await settledWithin(ended, Math.max(0, until - performance.now()));
@@ -139,7 +141,7 @@ export class Link {
   }
 }
 
-/** ioredis' cluster says only that it failed; the node's own error is inside. */
+/** ioredis' cluster reports only that it failed; the node's own error is inside. */
 function causeOf(error: Error & { lastNodeError?: Error; errors?: readonly Error[] }): Error {
   return error.lastNodeError ?? error.errors?.[0] ?? error;
 }

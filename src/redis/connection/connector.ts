@@ -1,22 +1,22 @@
-import type { CredentialKeeper } from '../auth/credential-refresher';
+import type { CredentialRefresher } from '../auth/credential-refresher';
 import { RedisUnavailableError } from '../errors';
-import { clusterOptions, redisOptions, whereTo } from './client-options';
+import { clusterOptions, destination, redisOptions } from './client-options';
 import { SentinelWatch } from './sentinel-watch';
 import { SharedCluster, SharedRedis } from './shared-client';
 import type { Address, RedisSettings, Target } from './target';
 
-/** Of the deadline: a command that was never sent is told so, before its caller's own time is up. */
-const PATIENCE = 0.9;
+/** Of the deadline: a command that was never sent is rejected as such before its caller's deadline. */
+const QUEUE_SHARE = 0.9;
 
 interface ConnectorOptions {
   readonly target: Target;
   readonly settings: RedisSettings;
   readonly role: string;
-  /** Undefined: user and password stand in the settings. */
-  readonly keeper: CredentialKeeper | undefined;
+  /** Undefined: user and password are in the settings. */
+  readonly refresher: CredentialRefresher | undefined;
 }
 
-/** Makes every connection of a handle, named and bounded alike. None connects before its first command. */
+/** Makes every connection of a facade, with the same naming and limits. None connects before its first command. */
 export class Connector {
   #closed = false;
   readonly #watch: SentinelWatch | undefined;
@@ -27,29 +27,32 @@ export class Connector {
     this.#watch = sentinel && new SentinelWatch({ ...target, sentinel }, settings, this.#name('sentinel'));
   }
 
-  /** To a store's database, or to the cluster. `shared`: for many callers, who don't wait for ever. */
+  /** To a store's database, or to the cluster. `shared`: for many callers, so commands wait in the queue for a bounded time. */
   store(database: number, label: string, shared: boolean): SharedRedis | SharedCluster {
-    const { target, settings, keeper } = this.options;
-    const guard = { keeper, patienceMs: shared ? Math.ceil(settings.REDIS_DEADLINE_MS * PATIENCE) : undefined };
+    const { target, settings, refresher } = this.options;
+    const queueMs = shared ? Math.ceil(settings.REDIS_DEADLINE_MS * QUEUE_SHARE) : undefined;
     const name = this.#name(label);
     if (target.mode === 'cluster') {
-      return SharedCluster.open([...target.seeds], clusterOptions(target, settings, name, shared), guard);
+      const options = clusterOptions(target, settings, name, shared);
+      return SharedCluster.open([...target.seeds], options, { refresher, queueMs });
     }
-    const where = { ...whereTo(target, settings), db: database };
-    const client = SharedRedis.open({ ...redisOptions(target, settings, name, shared), ...where }, guard);
-    this.#watch?.adopt(client);
+    const options = { ...redisOptions(target, settings, name, shared), ...destination(target, settings), db: database };
+    const client = SharedRedis.open(options, { refresher, queueMs });
+    this.#watch?.add(client);
     return client;
   }
 
-  /** To one server by its address. `once`: it isn't made anew when it breaks. */
+  /** To one server by its address. `once`: it does not reconnect. */
   server(address: Address, label: string, once = false): SharedRedis {
-    const { target, settings, keeper } = this.options;
-    const options = redisOptions(target, settings, this.#name(label), true);
-    const where = { ...address, ...(once && { retryStrategy: null }) };
-    return SharedRedis.open({ ...options, ...where }, { keeper, patienceMs: settings.REDIS_DEADLINE_MS });
+    const { target, settings, refresher } = this.options;
+    const options = { ...redisOptions(target, settings, this.#name(label), true), ...address };
+    return SharedRedis.open(once ? { ...options, retryStrategy: null } : options, {
+      refresher,
+      queueMs: settings.REDIS_DEADLINE_MS,
+    });
   }
 
-  /** ioredis' cluster says of a node only that its connection is closed; this asks the first seed why. */
+  /** ioredis' cluster reports of a node only that its connection is closed. This connects to the first seed for the reason. */
   async diagnose(): Promise<Error | undefined> {
     if (this.#closed) return undefined;
     const client = this.server(this.options.target.seeds[0], 'diagnosis', true);
@@ -64,7 +67,7 @@ export class Connector {
 
   close(): void {
     this.#closed = true;
-    this.options.keeper?.end();
+    this.options.refresher?.end();
     this.#watch?.end();
   }
 

@@ -1,7 +1,30 @@
 import { coerceError, errorCode, StewardError } from '../../errors';
 import { isRefusal } from '../auth/credential-refresher';
-import { scrub } from '../auth/scrub';
 import { DeadlineError, RedisModeError, RedisUnavailableError } from '../errors';
+
+/** What ioredis adds to its errors. */
+interface IoredisError extends Error {
+  command?: { readonly name: string; readonly args?: unknown };
+  lastNodeError?: Error;
+}
+
+/**
+ * Removes the command's arguments from an error, in place: ioredis puts them on every one, and whoever prints the error
+ * would print passwords, session ids and values.
+ */
+export function scrub(error: Error): Error {
+  const carrying = error as IoredisError;
+  if (carrying.command?.args !== undefined) carrying.command = { name: carrying.command.name };
+  const { message } = error;
+  const at = message.indexOf(', with args beginning with');
+  if (at >= 0) {
+    error.message = message.slice(0, at);
+    error.stack = `${error.name}: ${error.message}`; // the stack repeats the message
+  }
+  if (carrying.lastNodeError) scrub(carrying.lastNodeError);
+  if (error.cause instanceof Error) scrub(error.cause);
+  return error;
+}
 
 const connectionMessages = [
   'Connection is closed.',
@@ -14,7 +37,7 @@ const connectionMessages = [
   'Too many Cluster redirections',
 ];
 
-/** Redis' own words for "not now": it answered, and did nothing. */
+/** Redis' answers that mean "not now": it did nothing. */
 const notNow = /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|NOREPLICAS)\b/;
 
 const socketCodes = new Set([
@@ -29,8 +52,9 @@ const socketCodes = new Set([
 ]);
 
 /**
- * What ioredis throws, as one of our two errors where it is about time or the connection; any other error stays
- * itself, without the command's arguments. `sent`: whether the command may have reached the server.
+ * Maps what ioredis throws: to `E_DEADLINE` or `E_REDIS_UNAVAILABLE` if it is about time or the connection, to
+ * `E_REDIS_MODE` if the settings name another kind of Redis. Any other error stays the same, without the command's
+ * arguments. `sent`: whether the command may have reached the server.
  */
 export function toRedisError(thrown: unknown, sent: boolean, lastError?: Error): Error {
   const error = scrub(coerceError(thrown));
@@ -58,14 +82,14 @@ export function toRedisError(thrown: unknown, sent: boolean, lastError?: Error):
   return error;
 }
 
-/** What a server answers that is not of the kind the settings say it is; no retry helps against that. */
+/** If the server answers that it is of another kind than the settings say. No retry helps then. */
 export function modeFault(error: Error): RedisModeError | undefined {
   const { message } = error;
   if (message.startsWith('MOVED ') || message.includes('SELECT is not allowed in cluster mode')) {
     return new RedisModeError('this Redis is a node of a cluster: set REDIS_MODE=cluster', { cause: error });
   }
   if (message.includes('cluster support disabled') || message.includes('Cluster mode is not enabled')) {
-    return new RedisModeError('this Redis is no cluster: set REDIS_MODE=standalone and REDIS_URL', { cause: error });
+    return new RedisModeError('this Redis is not a cluster: set REDIS_MODE=standalone and REDIS_URL', { cause: error });
   }
   if (message.includes('DB index is out of range') || /unknown command.*select/i.test(message)) {
     return new RedisModeError('this Redis has fewer databases: set REDIS_SESSIONS_DB, _CACHE_DB and _WORK_DB to 0', {

@@ -5,7 +5,7 @@ import type { RedisClient, RedisNode } from '../types';
 /** `host:port` of a connection, as the client reaches it. */
 export function addressOf(client: Redis): string {
   const { host, port, sentinels } = client.options;
-  // Behind sentinels the options name no server; the socket does.
+  // Behind sentinels the options do not name the server; the socket does.
   if (sentinels && 'remotePort' in client.stream) return `${client.stream.remoteAddress}:${client.stream.remotePort}`;
   return `${host ?? 'localhost'}:${port ?? 6379}`;
 }
@@ -15,7 +15,7 @@ export function isCluster(client: RedisClient): client is Cluster {
   return client.isCluster;
 }
 
-/** The nodes as they are now. A cluster's map of slots is read again first; replicas of it are only read from. */
+/** The present nodes; a cluster's map of slots is read again first. */
 export async function nodesOf(client: RedisClient, which: 'masters' | 'all'): Promise<readonly RedisNode[]> {
   if (!isCluster(client)) {
     const role = await roleOf(client);
@@ -30,7 +30,7 @@ export async function nodesOf(client: RedisClient, which: 'masters' | 'all'): Pr
 export const slotAddress = (client: RedisClient, slot: number): string | undefined =>
   isCluster(client) ? client.slots[slot]?.[0] : undefined;
 
-/** The connection to the master that owns the slot at present, as far as known; a redirect may still follow. */
+/** The connection to the master that owns the slot, as far as this process knows; a redirect may still follow. */
 export function ownerOf(client: RedisClient, slot: number | undefined): Redis | undefined {
   if (!isCluster(client)) return client;
   const address = slot === undefined ? undefined : slotAddress(client, slot);

@@ -4,13 +4,13 @@ import type { RedisNode } from '../types';
 import type { SharedRedis } from './shared-client';
 import type { Address } from './target';
 
-/** Connections to the replicas behind sentinels: only observation reads from them. Kept while a replica is known. */
+/** Connections to the replicas behind sentinels, for observation only. Each is kept while its replica is listed. */
 export class ReplicaClients {
   readonly #clients = new Map<string, SharedRedis>();
 
   constructor(private readonly connect: (address: Address) => SharedRedis) {}
 
-  /** The replicas that the primary has at present. */
+  /** The replicas that the primary lists now. */
   async of(primary: Redis): Promise<readonly RedisNode[]> {
     const listed = replicasIn(await primary.info('replication'));
     const known = new Set(listed.map(({ host, port }) => `${host}:${port}`));
@@ -36,7 +36,7 @@ export class ReplicaClients {
   }
 }
 
-/** `slave0:ip=10.0.0.2,port=6379,state=online,...` of INFO; those that are still copying are left out. */
+/** `slave0:ip=10.0.0.2,port=6379,state=online,...` of INFO; replicas that still copy are left out. */
 export function replicasIn(info: string): readonly Address[] {
   const lines = [...parseInfo(info)].filter(([field]) => /^slave\d+$/.test(field));
   return lines.flatMap(([, value]) => {

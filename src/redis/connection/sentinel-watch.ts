@@ -7,17 +7,17 @@ import type { RedisSettings, SentinelTarget } from './target';
 const CHANNEL = '+switch-master';
 
 /**
- * Hears from every sentinel when it names another primary, and makes the connections to the old one anew. Without it
- * they would stay there for as long as it lives: after a failover by hand it is made a replica only some ten seconds
- * later. One watch a process, and one connection of it to each sentinel, from the first use on.
+ * Subscribes to every sentinel, and when one names another primary, remakes the connections to the old one. Otherwise
+ * they would stay there for as long as it runs: after a manual failover it becomes a replica only some ten seconds
+ * later. There is one watch a process, with one connection to each sentinel, from the first use on.
  *
- * ioredis' own `failoverDetector` ends a connection for good when the word comes while that is being made.
+ * ioredis' own `failoverDetector` ends a connection for good if the message comes while that connection is being made.
  */
 export class SentinelWatch {
   readonly #sentinels: Redis[] = [];
   readonly #connected = new Set<SharedRedis>();
-  /** The last that was said. Compared by identity: the same words said again are another word. */
-  #word: { readonly primary: string } | undefined;
+  /** The latest message. Compared by identity: a repeated message counts as another one. */
+  #latest: { readonly primary: string } | undefined;
 
   constructor(
     private readonly target: SentinelTarget,
@@ -25,16 +25,16 @@ export class SentinelWatch {
     private readonly connectionName: string,
   ) {}
 
-  /** Keeps `client` with the primary that was named last. */
-  adopt(client: SharedRedis): void {
-    let heard = this.#word;
+  /** Keeps `client` connected to the primary that was named last. */
+  add(client: SharedRedis): void {
+    let seen = this.#latest;
     client.on('connecting', () => {
-      heard = this.#word;
+      seen = this.#latest;
       if (this.#sentinels.length === 0) this.#start();
     });
     client.on('ready', () => {
       this.#connected.add(client);
-      if (heard !== this.#word) this.#move(client);
+      if (seen !== this.#latest) this.#move(client);
     });
     client.on('close', () => this.#connected.delete(client));
   }
@@ -64,31 +64,31 @@ export class SentinelWatch {
 
   #listen(sentinel: Redis): void {
     const { name } = this.target.sentinel;
-    /** What this sentinel said last: another word after its connection was lost is one that we missed. */
+    /** The primary that this sentinel named last. If it names another one after a lost connection, we missed a message. */
     let named: string | undefined;
-    const hear = (primary: string) => {
+    const switched = (primary: string) => {
       named = primary;
-      this.#word = { primary };
+      this.#latest = { primary };
       for (const client of this.#connected) this.#move(client);
     };
     const subscribe = async () => {
       await sentinel.subscribe(CHANNEL);
       const answer = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
       const primary = Array.isArray(answer) ? answer.join(':') : undefined;
-      if (named !== undefined && primary !== undefined && primary !== named) hear(primary);
+      if (named !== undefined && primary !== undefined && primary !== named) switched(primary);
       named = primary ?? named;
     };
-    // One sentinel away is nothing to tell: the others speak, and connecting tells where none does.
+    // One unavailable sentinel is not logged: the others answer, and if none does, connecting to the primary fails.
     sentinel.on('error', () => {});
     sentinel.on('ready', () => void subscribe().catch(() => {}));
     sentinel.on('message', (_: string, message: string) => {
       const [set, , , host, port] = message.split(' ');
-      if (set === name) hear(`${host}:${port}`);
+      if (set === name) switched(`${host}:${port}`);
     });
   }
 
-  /** Sentinels that name hosts can't be compared with a socket: then a connection is made anew once too often. */
+  /** If sentinels announce host names, no socket's address equals them, and one connection too many is remade. */
   #move(client: SharedRedis): void {
-    if (addressOf(client) !== this.#word?.primary) void client.drain();
+    if (addressOf(client) !== this.#latest?.primary) void client.drain();
   }
 }

@@ -1,55 +1,59 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Command, Redis, type RedisOptions } from 'ioredis';
 import { coerceError } from '../../errors';
 import { settledWithin } from '../../timeout';
-import { type Authenticated, type CredentialKeeper, type Credentials, isRefusal } from '../auth/credential-refresher';
-import { Patience } from './offline-queue-limit';
+import {
+  type Authenticated,
+  type CredentialRefresher,
+  type Credentials,
+  isRefusal,
+} from '../auth/credential-refresher';
+import { rejectAll, rejectUnanswered, subscriberOf } from './ioredis-private';
+import { OfflineQueueLimit } from './offline-queue-limit';
 
 type Stream = Parameters<Redis['sendCommand']>[1];
 
-export interface Guard {
-  /** Keeps it signed in. Undefined: user and password are in the options. */
-  readonly keeper: CredentialKeeper | undefined;
-  /** How long a command may wait for a connection. Undefined: for ever, as a subscriber wants it. */
-  readonly patienceMs: number | undefined;
+export interface SharedOptions {
+  /** Keeps the client signed in. Undefined: user and password are in ioredis' options. */
+  readonly refresher: CredentialRefresher | undefined;
+  /** How long a command may wait for a connection. Undefined: without limit, as a subscriber needs it. */
+  readonly queueMs: number | undefined;
 }
 
-/** How long a connection may take to end what is under way before it is replaced. */
+/** How long a replaced connection may take to answer what was sent on it. */
 const DRAIN_MS = 1_000;
 
-/** ioredis' Redis with a bounded offline queue, kept signed in, and no command ever left without an answer. */
+/** ioredis' Redis with a limited offline queue, kept signed in, and every command answered or rejected. */
 export class SharedRedis extends Redis implements Authenticated {
   // Declared, not initialised: ioredis' constructor uses the methods below.
-  declare private patience: Patience | undefined;
-  declare private keeper: CredentialKeeper | undefined;
+  declare private queueLimit: OfflineQueueLimit | undefined;
+  declare private refresher: CredentialRefresher | undefined;
 
-  static open(options: RedisOptions & { replyMapping?: 'legacy' }, { keeper, patienceMs }: Guard): SharedRedis {
+  static open(options: RedisOptions & { replyMapping?: 'legacy' }, { refresher, queueMs }: SharedOptions): SharedRedis {
     const client = new SharedRedis(options);
-    // biome-ignore lint/complexity/useLiteralKeys: ioredis declares it private, and has no other way to ask.
-    if (patienceMs !== undefined) client.patience = new Patience(patienceMs, () => client['offlineQueue']);
-    // ioredis would leave what was under way unanswered for ever (maxRetriesPerRequest: null, no resending), or with
-    // any other limit reject what waits too. This rejects the one and keeps the other.
-    client.on('close', () => {
-      // biome-ignore lint/complexity/useLiteralKeys: as above.
-      client['flushQueue'](new Error('Connection is closed.'), { offlineQueue: false });
-    });
-    if (keeper) {
-      client.keeper = keeper;
-      const leave = keeper.adopt(client);
-      client.on('error', (error: Error) => isRefusal(error) && keeper.refused());
-      client.on('end', leave);
+    if (queueMs !== undefined) client.queueLimit = new OfflineQueueLimit(queueMs, client);
+    // By itself ioredis would leave sent commands unanswered for ever (maxRetriesPerRequest: null, no resending), or
+    // with any other limit also reject those that wait.
+    client.on('close', () => rejectUnanswered(client));
+    if (refresher) {
+      client.refresher = refresher;
+      const unregister = refresher.register(client);
+      client.on('error', (error: Error) => isRefusal(error) && refresher.refused());
+      client.on('end', unregister);
     }
     return client;
   }
 
   override async connect(): Promise<void> {
-    if (this.keeper && !this.keeper.current) await this.#credentials(this.keeper);
+    if (this.refresher && !this.refresher.current) await this.#credentials(this.refresher);
     return super.connect();
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
-    if (this.status === 'ready' || !this.patience || this.patience.admits(command)) {
-      if (this.status !== 'wait' || !this.keeper || this.keeper.current) return super.sendCommand(command, stream);
-      this.#credentials(this.keeper).then(
+    if (this.status === 'ready' || !this.queueLimit || this.queueLimit.admits(command)) {
+      if (this.status !== 'wait' || !this.refresher || this.refresher.current) {
+        return super.sendCommand(command, stream);
+      }
+      this.#credentials(this.refresher).then(
         () => super.sendCommand(command, stream),
         (error: unknown) => command.reject(coerceError(error)),
       );
@@ -57,9 +61,9 @@ export class SharedRedis extends Redis implements Authenticated {
     return command.promise;
   }
 
-  async #credentials(keeper: CredentialKeeper): Promise<void> {
+  async #credentials(refresher: CredentialRefresher): Promise<void> {
     try {
-      await keeper.first();
+      await refresher.first();
     } catch (error) {
       this.emit('error', coerceError(error));
       throw error;
@@ -75,7 +79,7 @@ export class SharedRedis extends Redis implements Authenticated {
     await (username === undefined ? this.auth(password) : this.auth(username, password));
   }
 
-  /** Resolves once all that was sent before is answered. Not QUIT: older servers have no right on it, newer ones ask for it. */
+  /** Resolves once everything sent before is answered. Not QUIT: the published rights (auth/acl.ts) leave it out. */
   async settle(): Promise<void> {
     await this.ping();
   }
@@ -84,44 +88,44 @@ export class SharedRedis extends Redis implements Authenticated {
     if (this.status !== 'ready') return;
     const { stream } = this;
     await settledWithin(this.settle(), DRAIN_MS);
-    // Not while another is being made: ioredis would end it for good.
+    // Not while ioredis makes another connection: it would then end the client for good.
     if (this.status === 'ready' && this.stream === stream) this.disconnect(true);
   }
 
   /** Rejects what still waits; for a connection that won't come back. */
   giveUp(): void {
-    this.patience?.end();
-    // biome-ignore lint/complexity/useLiteralKeys: as above.
-    this['flushQueue'](new Error('Connection is closed.'));
+    this.queueLimit?.end();
+    rejectAll(this);
   }
 }
 
-/** ioredis' Cluster with a bounded offline queue, all its nodes kept signed in. */
+/** ioredis' Cluster with a limited offline queue, and all its nodes kept signed in. */
 export class SharedCluster extends Cluster implements Authenticated {
-  declare private patience: Patience | undefined;
-  declare private keeper: CredentialKeeper | undefined;
+  declare private queueLimit: OfflineQueueLimit | undefined;
+  declare private refresher: CredentialRefresher | undefined;
 
   static open(
     nodes: ClusterNode[],
     options: ClusterOptions & { redisOptions?: { replyMapping?: 'legacy' } },
-    { keeper, patienceMs }: Guard,
+    { refresher, queueMs }: SharedOptions,
   ): SharedCluster {
     const client = new SharedCluster(nodes, options);
-    // biome-ignore lint/complexity/useLiteralKeys: ioredis declares it private, and has no other way to ask.
-    if (patienceMs !== undefined) client.patience = new Patience(patienceMs, () => client['offlineQueue']);
-    if (keeper) {
-      client.keeper = keeper;
-      const leave = keeper.adopt(client);
-      client.on('node error', (error: Error) => isRefusal(error) && keeper.refused());
-      client.on('end', leave);
+    if (queueMs !== undefined) client.queueLimit = new OfflineQueueLimit(queueMs, client);
+    if (refresher) {
+      client.refresher = refresher;
+      const unregister = refresher.register(client);
+      // ioredis makes a new node from the options that the cluster began with.
+      client.on('+node', (node: Redis) => refresher.current && signInWith(node, refresher.current));
+      client.on('node error', (error: Error) => isRefusal(error) && refresher.refused());
+      client.on('end', unregister);
     }
     return client;
   }
 
   override async connect(): Promise<void> {
-    if (this.keeper && !this.keeper.current) {
+    if (this.refresher && !this.refresher.current) {
       try {
-        await this.keeper.first();
+        await this.refresher.first();
       } catch (error) {
         this.emit('error', coerceError(error));
         throw error;
@@ -131,15 +135,14 @@ export class SharedCluster extends Cluster implements Authenticated {
   }
 
   override sendCommand(...args: Parameters<Cluster['sendCommand']>): unknown {
-    if (this.status === 'ready' || !this.patience || this.patience.admits(args[0])) return super.sendCommand(...args);
+    if (this.status === 'ready' || !this.queueLimit || this.queueLimit.admits(args[0])) {
+      return super.sendCommand(...args);
+    }
     return args[0].promise;
   }
 
-  use({ username, password }: Credentials): void {
-    // Nodes met from now on are made from the pool's options; those there are reconnect with their own.
-    // biome-ignore lint/complexity/useLiteralKeys: ioredis has no way to change a password.
-    Object.assign(this['connectionPool']['redisOptions'], { username, password });
-    for (const node of this.#connections()) Object.assign(node.options, { username, password });
+  use(credentials: Credentials): void {
+    for (const node of this.#connections()) signInWith(node, credentials);
   }
 
   async reauthenticate({ username, password }: Credentials): Promise<void> {
@@ -148,7 +151,7 @@ export class SharedCluster extends Cluster implements Authenticated {
     );
   }
 
-  /** Resolves once all that was sent before is answered. */
+  /** Resolves once everything sent before is answered. */
   async settle(): Promise<void> {
     await Promise.all(this.#ready().map((node) => node.ping()));
   }
@@ -163,19 +166,22 @@ export class SharedCluster extends Cluster implements Authenticated {
   }
 
   giveUp(): void {
-    this.patience?.end();
-    // biome-ignore lint/complexity/useLiteralKeys: as above.
-    this['flushQueue'](new Error('Connection is closed.'));
+    this.queueLimit?.end();
+    rejectAll(this);
   }
 
   #ready(): Redis[] {
     return this.#connections().filter((node) => node.status === 'ready');
   }
 
-  /** The nodes', and the one that subscribes. */
+  /** Those to the nodes, and the one that subscribes. */
   #connections(): Redis[] {
-    // biome-ignore lint/complexity/useLiteralKeys: as above.
-    const subscriber = this['subscriber'].getInstance() as Redis | null;
-    return [...this.nodes('all'), ...(subscriber ? [subscriber] : [])];
+    const subscriber = subscriberOf(this);
+    return subscriber ? [...this.nodes('all'), subscriber] : this.nodes('all');
   }
+}
+
+/** At the next connect of this node. */
+function signInWith(node: Redis, { username, password }: Credentials): void {
+  Object.assign(node.options, { username, password });
 }

@@ -14,10 +14,10 @@ export interface Address {
   readonly port: number;
 }
 
-/** Where Redis is and how it is spoken to, read from the settings once. */
+/** Where Redis is and how to connect to it, read from the settings once. */
 export interface Target {
   readonly mode: RedisMode;
-  /** The server itself, the sentinels, or the nodes a cluster is discovered from. At least one. */
+  /** The server itself, the sentinels, or the nodes that a cluster is discovered from. At least one. */
   readonly seeds: readonly [Address, ...Address[]];
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -32,8 +32,8 @@ export type RedisMode = 'standalone' | 'sentinel' | 'cluster';
 
 export interface Tls {
   /**
-   * The name every node's certificate must carry; left out where only addresses are known. One name for all nodes,
-   * since Azure's clusters announce theirs by address while the certificate names the cache.
+   * The name that every node's certificate must carry; left out if only addresses are known. One name for all nodes,
+   * because Azure's clusters announce nodes by address while the certificate names the cache.
    */
   readonly servername?: string;
   /** Certificates of the authority, PEM. */
@@ -57,7 +57,7 @@ export function toTarget(settings: RedisSettings): Target {
   };
 }
 
-/** The host of the settings: what a client's name for the cache is, whatever its nodes announce. */
+/** The host in the settings, which is the cache's name whatever its nodes announce. */
 export const redisHost = (settings: RedisSettings): string => toTarget(settings).seeds[0].host;
 
 function impliedMode(settings: RedisSettings): RedisMode {
@@ -68,11 +68,11 @@ function impliedMode(settings: RedisSettings): RedisMode {
 function seedsOf(mode: RedisMode, settings: RedisSettings, url: Address | undefined): Target['seeds'] {
   if (mode !== 'cluster' && settings.REDIS_NODES.length > 0) {
     throw new RedisModeError(
-      `REDIS_NODES names the nodes of a cluster, but the mode is ${mode}: give the one or the other`,
+      `REDIS_NODES names the nodes of a cluster, but the mode is ${mode}: unset it, or set REDIS_MODE=cluster`,
     );
   }
   if (mode !== 'sentinel' && settings.REDIS_SENTINELS.length > 0) {
-    throw new RedisModeError(`REDIS_SENTINELS is given, but REDIS_MODE is ${mode}: give the one or the other`);
+    throw new RedisModeError(`REDIS_SENTINELS is set, but REDIS_MODE is ${mode}: unset it, or set REDIS_MODE=sentinel`);
   }
   const nodes = settings.REDIS_NODES.map((text) => parseAddress('REDIS_NODES', text));
   const sentinels = settings.REDIS_SENTINELS.map((text) => parseAddress('REDIS_SENTINELS', text));
@@ -98,7 +98,7 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new RedisModeError(`REDIS_TLS_CA_FILE: expected a file that can be read, got ${JSON.stringify(file)}`, {
+    throw new RedisModeError(`REDIS_TLS_CA_FILE: the file ${JSON.stringify(file)} can't be read`, {
       cause: error,
     });
   }
@@ -110,12 +110,12 @@ function parseUrl(text: string) {
     url = new URL(text);
   } catch {
     throw new RedisModeError(
-      'REDIS_URL: expected redis://[user:password@]host:port, got something that is no URL (masked)',
+      'REDIS_URL: expected redis://[user:password@]host:port, got something that is not a URL (not shown)',
     );
   }
   if (!['', '/', '/0'].includes(url.pathname)) {
     throw new RedisModeError(
-      'REDIS_URL: expected no database in it: REDIS_SESSIONS_DB, REDIS_CACHE_DB and REDIS_WORK_DB name the databases',
+      'REDIS_URL names a database: remove it, and set REDIS_SESSIONS_DB, REDIS_CACHE_DB and REDIS_WORK_DB instead',
     );
   }
   return {
