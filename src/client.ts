@@ -121,10 +121,7 @@ export function createClient(options: ClientOptions): Client {
     ...(options.journal && { journal: options.journal }),
   });
   const { journal, deadLetters, flusher } = writeBehind;
-  const demand = createDemand({
-    ...{ redis, entities, settings, counters, logger, clock },
-    refresh: (keys) => cache.refresh(keys),
-  });
+  const demand = createDemand({ redis, entities, settings, counters, logger, clock });
   const cache: Cache = createCache({
     ...{ redis, breakers, fence, entities, journal, demand, counters, logger, clock },
     options: ofCache,

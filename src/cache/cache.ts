@@ -4,35 +4,38 @@ import { Codec, jsonSerializer } from './entry/codec';
 import { encodeTag } from './entry/entry-format';
 import { CacheInputError } from './errors';
 import { dropPattern } from './invalidate/drop-keys';
-import { Owed } from './invalidate/pending-invalidations';
-import { Epochs } from './invalidate/tag-generations';
-import { checkTag, MEMO_PREFIX, Plans } from './key-policy';
-import { Flights } from './load/in-flight-loads';
+import { PendingInvalidations } from './invalidate/pending-invalidations';
+import { TagGenerations } from './invalidate/tag-generations';
+import { checkTag, KeyPolicies, MEMO_PREFIX } from './key-policy';
+import { InFlightLoads } from './load/in-flight-loads';
 import { Leases } from './load/leases';
-import { Loads } from './load/load-runner';
+import { LoadRunner } from './load/load-runner';
 import { Misses } from './load/misses';
-import { Bus } from './local/invalidation-channel';
-import { Local } from './local/local-layer';
+import { RefreshTrigger, refreshInProcess, refreshKeys } from './load/refresh';
+import { InvalidationChannel } from './local/invalidation-channel';
+import { LocalLayer } from './local/local-layer';
 import { type CacheDependencies, checkOptions, DEFAULTS } from './options';
-import { Reads } from './read/many-keys';
+import type { ReadContext } from './read/entry-read';
+import { getMany, hasKey, multiGet } from './read/many-keys';
+import { getOne, ttlOf } from './read/one-key';
 import { ServerTime } from './server-time';
 import { stableHash } from './stable-hash';
 import { Telemetry } from './telemetry';
 import type { Cache, WarmItem, WriteOptions } from './types';
 import { createFence } from './write/fence';
-import { Writes } from './write/write-service';
+import { WriteService } from './write/write-service';
 
-const AT_ONCE = 100;
+/** Concurrent writes of one `setMany` or `warm`: more would fill the queue of the connection. */
+const CONCURRENT_WRITES = 100;
 
-/** The cache of one process. Nothing connects before the first use; `close` ends its timers, not Redis. */
+/** The cache of one process. Nothing connects before the first use. `close` ends its timers; Redis stays open. */
 export function createCache(dependencies: CacheDependencies): Cache {
-  const { entities, logger, clock, journal, demand, counters } = dependencies;
+  const { entities, logger, clock, journal, demand = refreshInProcess(), counters } = dependencies;
   const given = dependencies.options ?? {};
   checkOptions(given);
   const options = { ...DEFAULTS, ...given };
-  const { skewMarginMs, epochCacheMs, maxValueBytes, prefixes, defaults, hardAgeSeconds } = options;
+  const { skewMarginMs, epochCacheMs, maxValueBytes, prefixes, defaults, hardAgeSeconds, deadlineMs } = options;
 
-  const { deadlineMs } = options;
   const { breakers = new CircuitBreakers({ redis: dependencies.redis, store: 'cache', logger, deadlineMs }) } =
     dependencies;
   const redis = guarded(dependencies.redis, breakers);
@@ -40,114 +43,103 @@ export function createCache(dependencies: CacheDependencies): Cache {
   telemetry.observe();
   const get = (key: string) =>
     breakers.ofKey(key).run(() => redis.within(redis.client('cache').get(key), { deadlineMs }));
-  const epochs = new Epochs({ redis, get, clock, cacheMs: epochCacheMs, skewMarginMs });
-  const plans = new Plans({ entities, epochs, telemetry, prefixes, defaults });
+  const generations = new TagGenerations({ redis, get, clock, cacheMs: epochCacheMs, skewMarginMs });
+  const keyPolicies = new KeyPolicies({ entities, generations, telemetry, prefixes, defaults });
   const writerId = given.writerId === undefined ? {} : { writerId: given.writerId };
   const { fence = createFence({ redis, logger, clock, ...writerId }) } = dependencies;
   const { versions } = fence;
   const codec = new Codec({ serializer: given.serializer ?? jsonSerializer, maxValueBytes });
-  const flights = new Flights();
   const time = new ServerTime(redis, clock);
-  const local = given.local && new Local(given.local, epochs, time, clock);
-  const bus =
+  const local = given.local && new LocalLayer(given.local, generations, time, clock);
+  const channel =
     local &&
-    new Bus(
+    new InvalidationChannel(
       redis,
       logger,
       ({ key }) => local.forget(key),
-      (listening) => local.setTold(listening),
+      (isListening) => local.setListening(isListening),
     );
 
-  /** One key, or all of them, must be read anew from now on. */
-  function changing(key?: string): void {
-    flights.forget(key);
-    local?.forget(key);
-  }
-  function changed(key?: string): void {
-    changing(key);
-    bus?.tell(key === undefined ? {} : { key });
-  }
-
-  const owed = new Owed({ redis, clock, logger, isAway: () => breakers.isOpen });
-  const leases = new Leases({ redis, logger, owed, epochs, flights, versions });
-  const loads = new Loads({ logger, codec, flights, leases, deadlineMs });
+  const pending = new PendingInvalidations({ redis, clock, logger, isUnavailable: () => breakers.isOpen });
+  const batcher = new ReadBatcher({
+    redis,
+    store: 'cache',
+    breakers,
+    deadlineMs,
+    clock,
+    schedule: process.nextTick,
+    repair: (key) => pending.repair(key),
+  });
+  const inFlightLoads = new InFlightLoads();
+  const leases = new Leases({ redis, logger, pending, generations, inFlightLoads, versions });
+  const loadRunner = new LoadRunner({ logger, codec, inFlightLoads, leases, deadlineMs });
   const misses = new Misses({
     logger,
-    epochs,
-    flights,
+    generations,
+    inFlightLoads,
     leases,
-    loads,
+    loadRunner,
     codec,
     time,
-    now: () => clock.now(),
+    clock,
     deadlineMs,
   });
-  const refreshing = new Set<string>();
-  const reads: Reads = new Reads({
-    plans,
+  const refresh: Cache['refresh'] = (keys, refreshOptions) =>
+    refreshKeys({ batcher, keyPolicies, misses, generations }, keys, refreshOptions);
+  const context: ReadContext = {
+    batcher,
+    keyPolicies,
     misses,
-    reader: new ReadBatcher({
-      redis,
-      store: 'cache',
-      breakers,
-      deadlineMs,
-      clock,
-      schedule: process.nextTick,
-      repair: (key) => (owed.isBehind(key) ? owed.payFor(key) : undefined),
-    }),
-    lookup: { epochs, codec, time, logger, local, onRead, deadlineMs },
-    whenRedisIsAway: options.whenRedisIsAway,
-  });
-  const writes = new Writes({
+    refreshTrigger: new RefreshTrigger(demand, refresh, time),
+    local,
+    generations,
+    codec,
+    time,
+    logger,
+    deadlineMs,
+    whenUnavailable: options.whenRedisIsAway,
+  };
+  const writes = new WriteService({
     redis,
-    plans,
-    epochs,
+    keyPolicies,
+    generations,
     changing,
     changed,
     versions,
     codec,
-    owed,
+    pending,
     fence,
     journal,
     hardAgeSeconds,
     clock,
   });
 
-  /** Copies are made once messages arrive. */
-  function reading(): Reads {
-    bus?.listen();
-    return reads;
+  /** Before a change of a key, or of any key: from now on nothing read before may be joined or copied. */
+  function changing(key?: string): void {
+    inFlightLoads.forget(key);
+    local?.forget(key);
   }
 
-  /** A reader is waiting: nothing here may throw or take long. */
-  function onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void {
-    const dueAt = stampMs + (expiresMs - stampMs) * fraction;
-    if (time.now() < dueAt) {
-      demand?.read(key, dueAt, expiresMs);
-      return;
-    }
-    if (demand !== undefined) {
-      demand.refreshNeeded(key, expiresMs);
-      return;
-    }
-    if (refreshing.has(key)) return;
-    refreshing.add(key);
-    void reads
-      .refresh([key])
-      .catch(() => {})
-      .finally(() => refreshing.delete(key));
+  function changed(key?: string): void {
+    changing(key);
+    channel?.publish(key === undefined ? {} : { key });
   }
 
-  /** Many writes, some at a time: a long list must not fill the connection's queue. */
-  async function eachOf(
+  /** The context of a read that may leave local copies: those need the invalidation subscription. */
+  function reading(): ReadContext {
+    channel?.listen();
+    return context;
+  }
+
+  async function writeEach(
     items: readonly WarmItem[],
     options: WriteOptions,
     condition: 'any' | 'absent',
   ): Promise<number> {
     let stored = 0;
-    for (let from = 0; from < items.length; from += AT_ONCE) {
+    for (let from = 0; from < items.length; from += CONCURRENT_WRITES) {
       const results = await Promise.all(
-        items.slice(from, from + AT_ONCE).map(({ key, value, ttl }) => {
+        items.slice(from, from + CONCURRENT_WRITES).map(({ key, value, ttl }) => {
           const own = ttl === undefined ? options : { ...options, ttlSeconds: ttl };
           return condition === 'any'
             ? writes.set(key, value, own).then(() => true)
@@ -160,19 +152,17 @@ export function createCache(dependencies: CacheDependencies): Cache {
   }
 
   const cache: Cache = {
-    get: (key, source, callOptions) => reading().get(key, source, callOptions),
-    getMany: (keys, source, callOptions) => reading().getMany(keys, source, callOptions),
-    multiGet: (keys) => reading().multiGet(keys),
-    has: (key) => reading().has(key),
-    ttl: (key) => reads.ttl(key),
-    refresh: (keys, refreshOptions) => reads.refresh(keys, refreshOptions),
+    get: (key, source, callOptions) => getOne(reading(), key, source, callOptions),
+    getMany: (keys, source, callOptions) => getMany(reading(), keys, source, callOptions),
+    multiGet: (keys) => multiGet(reading(), keys),
+    has: (key) => hasKey(reading(), key),
+    ttl: (key) => ttlOf(context, key),
+    refresh,
     set: (key, value, writeOptions) => writes.set(key, value, writeOptions),
     async setMany(items, writeOptions = {}) {
-      await eachOf(items, writeOptions, 'any');
+      await writeEach(items, writeOptions, 'any');
     },
-    async warm(items, writeOptions = {}) {
-      return eachOf(items, writeOptions, 'absent');
-    },
+    warm: (items, writeOptions = {}) => writeEach(items, writeOptions, 'absent'),
     warmCache: (items) => cache.warm(items),
     delete: async (key) => writes.delete(key),
     writeThrough: (key, value, write, writeOptions) => writes.writeThrough(key, value, write, writeOptions),
@@ -182,28 +172,28 @@ export function createCache(dependencies: CacheDependencies): Cache {
     async invalidateTag(tag) {
       checkTag(tag);
       changing();
-      // A tag that was forgotten meanwhile is bumped as a new one would be.
-      const epoch = () => epochs.ofTag(encodeTag(tag));
-      await owed.incur(`:tag:${tag}`, epoch().key, () => epochs.bump(epoch()));
+      // Looked up again for a retry, since the tag may have been dropped from memory in the meantime.
+      const generation = () => generations.ofTag(encodeTag(tag));
+      await pending.track(`:tag:${tag}`, generation().key, () => generations.advance(generation()));
       changed();
     },
 
     async invalidatePrefix(prefix) {
-      const epoch = plans.epochOfPrefix(prefix);
-      if (epoch === undefined) {
+      const generation = keyPolicies.generationOfPrefix(prefix);
+      if (generation === undefined) {
         throw new CacheInputError(
-          `Expected a registered entity or a declared prefix, got ${JSON.stringify(prefix)}; declare it in options.prefixes or use invalidatePattern`,
+          `${JSON.stringify(prefix)} is neither a registered entity nor a declared prefix. Declare it in options.prefixes, or use invalidatePattern`,
         );
       }
       changing();
-      await owed.incur(`:prefix:${prefix}`, epoch.key, () => epochs.bump(epoch));
+      await pending.track(`:prefix:${prefix}`, generation.key, () => generations.advance(generation));
       changed();
     },
 
     async invalidatePattern(pattern) {
       changing();
       const issued = versions.now();
-      const dropped = await owed.incur(
+      const dropped = await pending.track(
         `:pattern:${pattern}`,
         undefined,
         () => dropPattern(redis, pattern),
@@ -217,7 +207,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       if (typeof name !== 'string' || name === '' || name.includes(':')) {
         throw new CacheInputError('Expected the name of a memoized function to be a text without colons');
       }
-      plans.addMemo(name, callOptions);
+      keyPolicies.addMemo(name, callOptions);
       return async (...args) => {
         const part = keyOf ? keyOf(...args) : stableHash(args);
         const found = await cache.get(`${MEMO_PREFIX}${name}:${part}`, async () => fn(...args));
@@ -226,9 +216,9 @@ export function createCache(dependencies: CacheDependencies): Cache {
     },
 
     async close() {
-      owed.close();
+      pending.close();
       breakers.close();
-      bus?.close();
+      channel?.close();
       await telemetry.close();
     },
   };

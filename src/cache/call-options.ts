@@ -2,8 +2,8 @@ import type { Entity } from '../entities/define-entity';
 import { CacheInputError } from './errors';
 import type { CallOptions } from './types';
 
-/** The options of a call with every default in its place. */
-export interface Policy {
+/** The options of a call with all defaults filled in. Units and meanings are documented with `EntityCacheOptions`. */
+export interface ResolvedOptions {
   readonly ttlSeconds: number;
   readonly jitter: number;
   readonly graceSeconds: number;
@@ -15,8 +15,7 @@ export interface Policy {
   readonly strict: boolean;
 }
 
-/** The defaults of docs/cache.md; what each means stands with `EntityCacheOptions`. */
-export const DEFAULT_POLICY = {
+export const DEFAULT_OPTIONS = {
   ttlSeconds: 3_600,
   jitter: 0.05,
   graceSeconds: 0,
@@ -26,28 +25,28 @@ export const DEFAULT_POLICY = {
   hardTimeoutMs: 10_000,
   compressOverBytes: 8_192,
   strict: false,
-} as const satisfies Policy;
+} as const satisfies ResolvedOptions;
 
-const names = Object.keys(DEFAULT_POLICY) as (keyof Policy)[];
+const names = Object.keys(DEFAULT_OPTIONS) as (keyof ResolvedOptions)[];
 
-/** What is given over what was there; undefined is not given. Throws `E_CACHE_INPUT`. */
-export function policyOf(base: Policy, given: CallOptions | Entity): Policy {
-  const policy: Record<string, number | boolean> = { ...base };
+/** Overrides `base` with the options given; undefined counts as not given. Throws `E_CACHE_INPUT`. */
+export function resolveOptions(base: ResolvedOptions, given: CallOptions | Entity): ResolvedOptions {
+  const resolved: Record<string, number | boolean> = { ...base };
   for (const name of names) {
     const value = given[name];
     if (value === undefined) continue;
     if (name !== 'strict') checkNumber(name, value as number);
-    policy[name] = value;
+    resolved[name] = value;
   }
-  return policy as unknown as Policy;
+  return resolved as unknown as ResolvedOptions;
 }
 
 const mayBeZero: readonly string[] = ['jitter', 'graceSeconds', 'negativeTtlSeconds', 'errorTtlMs'];
 
 function checkNumber(name: string, value: number): void {
   const zero = mayBeZero.includes(name);
-  const fine = Number.isFinite(value) && (zero ? value >= 0 : value > 0) && (name !== 'jitter' || value < 1);
-  if (fine) return;
+  const isValid = Number.isFinite(value) && (zero ? value >= 0 : value > 0) && (name !== 'jitter' || value < 1);
+  if (isValid) return;
   const expected = name === 'jitter' ? 'from 0 to below 1' : zero ? 'a number of 0 or more' : 'a number above 0';
   throw new CacheInputError(`Expected ${name} to be ${expected}, got ${String(value)}`);
 }

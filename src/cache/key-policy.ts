@@ -1,119 +1,155 @@
-import type { Entity } from '../entities/define-entity';
-import { encodeKey, entityOf } from '../entities/key';
+import { DEFAULT_REFRESH_FRACTION, type Entity } from '../entities/define-entity';
+import { checkKey, encodeKey, entityOf } from '../entities/key';
 import type { Entities } from '../entities/registry';
-import { DEFAULT_POLICY, type Policy, policyOf } from './call-options';
+import { DEFAULT_OPTIONS, type ResolvedOptions, resolveOptions } from './call-options';
 import { encodeTag, tagsFit } from './entry/entry-format';
 import { CacheInputError } from './errors';
-import type { Epoch, Epochs } from './invalidate/tag-generations';
-import { type Loading, loadingOf } from './load/load-source';
-import type { Meter, Telemetry } from './telemetry';
+import type { TagGeneration, TagGenerations } from './invalidate/tag-generations';
+import { type LoadMany, loaderOfEntity } from './load/load-source';
+import type { EntityCounters, Telemetry } from './telemetry';
 import type { CallOptions } from './types';
 
-/** All that is known beforehand of the keys of one entity, so that a hit looks up one thing. */
-export interface Plan {
+/** Everything known about the keys of one entity before they are read, so that a hit needs one lookup. */
+export interface KeyPolicy {
   readonly entity: Entity | undefined;
   /** The entity's own source. */
-  readonly loading: Loading | undefined;
-  readonly policy: Policy;
-  readonly meter: Meter;
-  /** Part of an entry's life after which a read asks for a refresh; 0 never asks. */
+  readonly loadMany: LoadMany | undefined;
+  readonly options: ResolvedOptions;
+  readonly counters: EntityCounters;
+  /** The part of an entry's life after which a read asks for a refresh; 0 never asks. */
   readonly refreshAt: number;
-  /** Epochs of the prefixes that every key of the entity has. */
-  readonly epochs: readonly Epoch[];
+  /** Generations of the prefixes that every key of the entity has. */
+  readonly generations: readonly TagGeneration[];
   /** Declared prefixes that only some keys of the entity have. */
-  readonly narrower: readonly { readonly prefix: string; readonly epoch: Epoch }[];
+  readonly narrower: readonly { readonly prefix: string; readonly generation: TagGeneration }[];
 }
 
-/** Metrics' label of keys whose entity nobody registered: their names are not bounded. */
+/** The policy of a key, and the source that loads its value if it is missing. */
+export interface SourcedPolicy {
+  readonly keyPolicy: KeyPolicy;
+  readonly loadMany: LoadMany | undefined;
+}
+
+/** The metric label of keys without a registered entity: the number of their names has no limit. */
 const OTHER = 'other';
-const DEFAULT_FRACTION = 0.8;
 export const MEMO_PREFIX = 'memo:';
 
-export interface PlansOptions {
+export interface KeyPoliciesOptions {
   readonly entities: Entities;
-  readonly epochs: Epochs;
+  readonly generations: TagGenerations;
   readonly telemetry: Telemetry;
-  /** Prefixes of logical keys that can be invalidated at once. */
+  /** Prefixes of logical keys that `invalidatePrefix` accepts. */
   readonly prefixes: readonly string[];
   readonly defaults: CallOptions;
 }
 
-export class Plans {
-  readonly #plans = new Map<string, Plan>();
-  readonly #other: Plan;
-  readonly #base: Policy;
-  /** Of the key asked for last: the next is often of the same entity, and then nothing is cut out and looked up. */
-  #last: { readonly prefix: string; readonly plan: Plan } | undefined;
+/** The key policies of a cache, by entity. */
+export class KeyPolicies {
+  readonly #byName = new Map<string, KeyPolicy>();
+  readonly #other: KeyPolicy;
+  readonly #base: ResolvedOptions;
+  /** Of the previous key. The next key often has the same entity, and then needs no lookup. */
+  #last: { readonly prefix: string; readonly keyPolicy: KeyPolicy } | undefined;
 
-  constructor(private readonly options: PlansOptions) {
+  constructor(private readonly options: KeyPoliciesOptions) {
     for (const prefix of options.prefixes) checkPrefix(prefix);
-    this.#base = policyOf(DEFAULT_POLICY, options.defaults);
+    this.#base = resolveOptions(DEFAULT_OPTIONS, options.defaults);
     this.#other = {
       entity: undefined,
-      loading: undefined,
-      policy: this.#base,
-      meter: options.telemetry.meter(OTHER),
+      loadMany: undefined,
+      options: this.#base,
+      counters: options.telemetry.of(OTHER),
       refreshAt: 0,
-      epochs: [],
+      generations: [],
       narrower: options.prefixes.map((prefix) => this.#declared(prefix)),
     };
     for (const entity of options.entities.all()) this.#add(entity.name, entity);
   }
 
-  /** Of a key; throws `E_KEY` where the key breaks the convention. */
-  of(key: string): Plan {
-    if (this.#last !== undefined && key.startsWith(this.#last.prefix)) return this.#last.plan;
+  /** Of a key. Throws `E_KEY` if the key has no namespace and entity. */
+  of(key: string): KeyPolicy {
+    if (this.#last !== undefined && key.startsWith(this.#last.prefix)) return this.#last.keyPolicy;
     const name = entityOf(key);
-    const plan = this.#plans.get(name) ?? this.#other;
-    this.#last = { prefix: `${name}:`, plan };
-    return plan;
+    const keyPolicy = this.#byName.get(name) ?? this.#other;
+    this.#last = { prefix: `${name}:`, keyPolicy };
+    return keyPolicy;
   }
 
-  /** Of an entity that a caller brings along. It is registered by its first use. */
-  ofEntity(entity: Entity): Plan {
-    const known = this.#plans.get(entity.name);
+  /**
+   * Of a key and its source: `entity` if the caller passed one, else `loader`, the caller's own, else the registered
+   * entity. `previous` is returned again if it fits, since a batch of thousands of new objects costs garbage collection.
+   * Throws `E_KEY` or `E_CACHE_INPUT`.
+   */
+  withSource(
+    key: string,
+    entity: Entity | undefined,
+    loader: LoadMany | undefined,
+    previous?: SourcedPolicy,
+  ): SourcedPolicy {
+    checkKey(key);
+    if (entity !== undefined) {
+      if (entityOf(key) !== entity.name) {
+        throw new CacheInputError(`Expected a key of the entity ${entity.name}, got one of another`);
+      }
+      const keyPolicy = this.ofEntity(entity);
+      return { keyPolicy, loadMany: keyPolicy.loadMany };
+    }
+    const keyPolicy = this.of(key);
+    if (loader !== undefined && keyPolicy.entity?.store !== undefined) {
+      throw new CacheInputError(
+        `${keyPolicy.entity.name} has a store, so its values are loaded from there with the version of their row. Call get without a loader`,
+      );
+    }
+    return previous?.keyPolicy === keyPolicy ? previous : { keyPolicy, loadMany: loader ?? keyPolicy.loadMany };
+  }
+
+  /** Of an entity that a caller passed. The first call registers it. Throws `E_CACHE_INPUT`. */
+  ofEntity(entity: Entity): KeyPolicy {
+    const known = this.#byName.get(entity.name);
     if (known === undefined) return this.#add(entity.name, entity);
     if (known.entity === entity) return known;
-    throw new CacheInputError(`Expected one entity named ${entity.name}, got another one than the registered`);
+    throw new CacheInputError(
+      `Another entity named ${entity.name} is registered. Define each entity once and pass that object`,
+    );
   }
 
-  /** Gives the results of a memoized function a name of their own; throws where it is taken. */
-  addMemo(name: string, options: CallOptions): Plan {
+  /** Registers a memoized function by its name. Throws `E_CACHE_INPUT` if the name is taken. */
+  addMemo(name: string, options: CallOptions): KeyPolicy {
     const full = `${MEMO_PREFIX}${name}`;
-    if (this.#plans.has(full)) {
-      throw new CacheInputError(`Expected a name of its own for each memoized function, got ${name} twice`);
+    if (this.#byName.has(full)) {
+      throw new CacheInputError(`A function named ${name} is memoized already. Give each one a name of its own`);
     }
     return this.#add(full, undefined, options);
   }
 
-  /** The epoch behind `invalidatePrefix`, undefined where the prefix is neither declared nor an entity. */
-  epochOfPrefix(prefix: string): Epoch | undefined {
+  /** The generation that `invalidatePrefix` advances; undefined if the prefix is neither declared nor an entity's. */
+  generationOfPrefix(prefix: string): TagGeneration | undefined {
     const name = prefix.endsWith(':') ? prefix.slice(0, -1) : prefix;
-    if (this.#plans.has(name)) return this.options.epochs.ofPrefix(encodeKey(`${name}:`));
-    return this.options.prefixes.includes(prefix) ? this.options.epochs.ofPrefix(encodeKey(prefix)) : undefined;
+    if (this.#byName.has(name)) return this.options.generations.ofPrefix(encodeKey(`${name}:`));
+    return this.options.prefixes.includes(prefix) ? this.options.generations.ofPrefix(encodeKey(prefix)) : undefined;
   }
 
-  #add(name: string, entity: Entity | undefined, options: CallOptions = {}): Plan {
+  #add(name: string, entity: Entity | undefined, options: CallOptions = {}): KeyPolicy {
     const own = `${name}:`;
-    const { epochs, prefixes, telemetry } = this.options;
+    const { generations, prefixes, telemetry } = this.options;
     const wider = prefixes.filter((prefix) => own.startsWith(prefix) && prefix !== own);
     const narrower = prefixes.filter((prefix) => prefix.startsWith(own) && prefix !== own);
-    const plan: Plan = {
+    const keyPolicy: KeyPolicy = {
       entity,
-      loading: entity && loadingOf(entity),
-      policy: policyOf(this.#base, entity ?? options),
-      meter: telemetry.meter(name),
-      refreshAt: entity?.refreshAhead ? (entity.refreshAhead.fraction ?? DEFAULT_FRACTION) : 0,
-      epochs: [own, ...wider].map((prefix) => epochs.ofPrefix(encodeKey(prefix))),
+      loadMany: entity && loaderOfEntity(entity),
+      options: resolveOptions(this.#base, entity ?? options),
+      counters: telemetry.of(name),
+      refreshAt: entity?.refreshAhead ? (entity.refreshAhead.fraction ?? DEFAULT_REFRESH_FRACTION) : 0,
+      generations: [own, ...wider].map((prefix) => generations.ofPrefix(encodeKey(prefix))),
       narrower: narrower.map((prefix) => this.#declared(prefix)),
     };
-    this.#plans.set(name, plan);
+    this.#byName.set(name, keyPolicy);
     this.#last = undefined;
-    return plan;
+    return keyPolicy;
   }
 
   #declared(prefix: string) {
-    return { prefix, epoch: this.options.epochs.ofPrefix(encodeKey(prefix)) };
+    return { prefix, generation: this.options.generations.ofPrefix(encodeKey(prefix)) };
   }
 }
 
@@ -125,26 +161,30 @@ function checkPrefix(prefix: string): void {
   }
 }
 
-/** Epochs of the prefixes of a key. */
-export function prefixEpochs(plan: Plan, key: string): readonly Epoch[] {
-  if (plan.narrower.length === 0) return plan.epochs;
-  const more = plan.narrower.filter(({ prefix }) => key.startsWith(prefix));
-  return more.length === 0 ? plan.epochs : [...plan.epochs, ...more.map(({ epoch }) => epoch)];
+/** Generations of all prefixes of a key. */
+export function prefixGenerations(keyPolicy: KeyPolicy, key: string): readonly TagGeneration[] {
+  if (keyPolicy.narrower.length === 0) return keyPolicy.generations;
+  const more = keyPolicy.narrower.filter(({ prefix }) => key.startsWith(prefix));
+  if (more.length === 0) return keyPolicy.generations;
+  return [...keyPolicy.generations, ...more.map(({ generation }) => generation)];
 }
 
-/** Encoded tags that an entry of the key gets: the entity's and the call's. Throws `E_CACHE_INPUT`. */
-export function tagsFor(plan: Plan, key: string, given: readonly string[] | undefined): readonly string[] {
-  const own = plan.entity?.tags?.(key);
+/** The encoded tags of a new entry: those of its entity and those of the call. Throws `E_CACHE_INPUT`. */
+export function tagsFor(keyPolicy: KeyPolicy, key: string, given: readonly string[] | undefined): readonly string[] {
+  const own = keyPolicy.entity?.tags?.(key);
   if (own === undefined && given === undefined) return [];
   const tags = [...new Set([...(own ?? []), ...(given ?? [])])];
   for (const tag of tags) checkTag(tag);
   const encoded = tags.map(encodeTag);
   if (!tagsFit(encoded)) {
-    throw new CacheInputError(`Expected the tags of an entry to fit into 9,999 characters, got ${tags.length} tags`);
+    throw new CacheInputError(
+      `The ${tags.length} tags of the entry are longer than 9,999 characters together. Use fewer or shorter ones`,
+    );
   }
   return encoded;
 }
 
+/** Throws `E_CACHE_INPUT`. */
 export function checkTag(tag: string): void {
   if (typeof tag !== 'string' || tag === '' || tag.length > 256) {
     throw new CacheInputError('Expected a tag to be a text of 1 to 256 characters');

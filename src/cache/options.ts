@@ -9,48 +9,59 @@ import type { Serializer } from './entry/codec';
 import { CacheInputError } from './errors';
 import type { Demand, Journal } from './ports';
 import type { CallOptions } from './types';
-import type { Fence } from './write/fence';
+import { DEFAULT_HARD_AGE_SECONDS, type Fence } from './write/fence';
 
-/** Of the whole cache; those of an entity or a call stand with `EntityCacheOptions`. */
+/** Options of the whole cache. Those of an entity or a call are in `EntityCacheOptions`. */
 export interface CacheOptions {
-  /** Beginnings of logical keys that `invalidatePrefix` takes, besides the registered entities. Default: none. */
+  /** Prefixes of logical keys that `invalidatePrefix` accepts, besides the names of registered entities. Default: none. */
   readonly prefixes?: readonly string[];
-  /** For keys whose entity says nothing else. */
+  /** Call options for keys whose entity does not set them. */
   readonly defaults?: CallOptions;
-  /** How long an epoch once read is believed: other processes may serve invalidated entries for this long, in ms. Default: 1,000. */
+  /**
+   * How long a process may use a tag generation after reading it, in ms. After an invalidation by another process, this
+   * one may serve invalidated entries for as long. 0 reads the generations with every hit. Default: 1,000.
+   */
   readonly epochCacheMs?: number;
   /** How far the clocks of two masters may be apart, in ms. Default: 1,000. */
   readonly skewMarginMs?: number;
-  /** Longest serialized value, in bytes. Default: 1,048,576. */
+  /** Maximum length of a serialized value, in bytes. Default: 1,048,576. */
   readonly maxValueBytes?: number;
   /** Default: JSON. */
   readonly serializer?: Serializer;
   /** How long a read waits for Redis, in ms. Default: 250. */
   readonly deadlineMs?: number;
-  /** How long a written-behind entry stays in the cache at least, in seconds: the journal's hard age limit. Default: 86,400. */
+  /**
+   * Minimum lifetime of an entry that was written behind, in seconds. It must not be below the journal's hard age limit.
+   * Default: 86,400.
+   */
   readonly hardAgeSeconds?: number;
   /**
-   * What a read may use that Redis did not answer. All but `fail` first take a live local copy, whatever its bound;
-   * `stale` takes one within its grace as well; `load` then asks the source. The others reject with
-   * `E_REDIS_UNAVAILABLE` or `E_DEADLINE` where they have no answer, and so spare the source. Strict readers take no
-   * copy. Default: `load`.
+   * Where a read gets its value while Redis is unavailable:
+   * - `load` takes a live local copy, else loads from the source;
+   * - `stale` takes a local copy that is live or within its grace;
+   * - `local` takes a live local copy;
+   * - `fail` takes nothing.
+   *
+   * Without a value, `stale`, `local` and `fail` reject with `E_REDIS_UNAVAILABLE` or `E_DEADLINE`, which protects the
+   * source. A live copy is used however long ago it was made. Strict readers use no copies. Default: `load`.
    */
-  readonly whenRedisIsAway?: WhenAway;
-  /** Copies of entries in this process. Default: off. */
+  readonly whenRedisIsAway?: WhenUnavailable;
+  /** Keeps copies of entries in this process. Default: off. */
   readonly local?: LocalOptions;
-  /** 0 to 999, breaks ties between writers of one microsecond. Default: random. */
+  /** 0 to 999. Orders writes of two processes in the same microsecond. Default: random. */
   readonly writerId?: number;
 }
 
-export type WhenAway = (typeof whenAway)[number];
-export const whenAway = ['load', 'stale', 'local', 'fail'] as const;
+export type WhenUnavailable = (typeof whenUnavailable)[number];
+const whenUnavailable = ['load', 'stale', 'local', 'fail'] as const;
 
 export interface LocalOptions {
-  /** Bytes of serialized entries to keep at most. */
+  /** Maximum size of all copies, in bytes of serialized entries. */
   readonly maxBytes: number;
   /**
-   * A copy is believed for this long, in ms: what a missed message may cost in staleness while Redis answers. Default:
-   * 5,000. While Redis is away a copy may answer for the rest of its life, unless `whenRedisIsAway` is `fail`.
+   * How long a copy is served without asking Redis, in ms. If an invalidation message is lost, a copy is stale for at
+   * most this long. While Redis is unavailable a copy may be served until its life ends, unless `whenRedisIsAway` is
+   * `fail`. Default: 5,000.
    */
   readonly boundMs?: number;
 }
@@ -60,14 +71,14 @@ export interface CacheDependencies {
   readonly entities: Entities;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Needed by `writeBehind` only. */
+  /** Only `writeBehind` needs it. */
   readonly journal?: Journal;
-  /** Takes what refresh-ahead asks for. Default: entries are refreshed in this process. */
+  /** Decides when and where entries are refreshed ahead. Default: in this process, at the refresh point. */
   readonly demand?: Demand;
-  /** Takes the cache's figures. Default: they go nowhere. */
+  /** Receives the cache's metrics. Default: they are not sent. */
   readonly counters?: Counters;
   readonly options?: CacheOptions;
-  /** The breakers of `redis`, if the process has them already; `close` ends their probes. Default: its own. */
+  /** The circuit breakers of `redis`, if the process has them already; `close` ends their probes. Default: its own. */
   readonly breakers?: CircuitBreakers;
   /** The fence that this process shares with the flush of write-behind. Default: its own. */
   readonly fence?: Fence;
@@ -80,13 +91,13 @@ export const DEFAULTS = {
   skewMarginMs: 1_000,
   maxValueBytes: 1_048_576,
   deadlineMs: 250,
-  hardAgeSeconds: 86_400,
-  whenRedisIsAway: 'load' as WhenAway,
+  hardAgeSeconds: DEFAULT_HARD_AGE_SECONDS,
+  whenRedisIsAway: 'load' as WhenUnavailable,
 } as const satisfies CacheOptions;
 
 export type CacheSettings = Pick<Settings, Extract<keyof Settings, `CACHE_${string}`> | 'REDIS_DEADLINE_MS'>;
 
-/** The options that are settings of an app. */
+/** The cache options that an app's settings decide. */
 export function cacheOptions(settings: CacheSettings): CacheOptions {
   return {
     prefixes: settings.CACHE_PREFIXES,
@@ -106,12 +117,13 @@ export function checkOptions(options: CacheOptions): void {
   for (const name of ['maxValueBytes', 'deadlineMs', 'hardAgeSeconds'] as const) check(options, name, 1);
   for (const name of ['epochCacheMs', 'skewMarginMs'] as const) check(options, name, 0);
   const { writerId, whenRedisIsAway, local } = options;
-  if (whenRedisIsAway !== undefined && !whenAway.includes(whenRedisIsAway)) {
-    throw new CacheInputError(`Expected whenRedisIsAway to be one of ${whenAway.join(', ')}, got ${whenRedisIsAway}`);
+  if (whenRedisIsAway !== undefined && !whenUnavailable.includes(whenRedisIsAway)) {
+    const allowed = whenUnavailable.join(', ');
+    throw new CacheInputError(`Expected whenRedisIsAway to be one of ${allowed}, got ${whenRedisIsAway}`);
   }
   if ((whenRedisIsAway === 'local' || whenRedisIsAway === 'stale') && local === undefined) {
     throw new CacheInputError(
-      `Expected a local layer with whenRedisIsAway ${whenRedisIsAway}: it is what would answer`,
+      `whenRedisIsAway ${whenRedisIsAway} needs a local layer, since only its copies could answer. Set options.local`,
     );
   }
   if (local !== undefined && !(local.maxBytes >= 1 && (local.boundMs ?? 1) > 0)) {
@@ -122,8 +134,8 @@ export function checkOptions(options: CacheOptions): void {
   }
 }
 
-function check(options: CacheOptions, name: keyof CacheOptions, least: number): void {
+function check(options: CacheOptions, name: keyof CacheOptions, min: number): void {
   const value = options[name];
-  if (value === undefined || (typeof value === 'number' && value >= least && Number.isFinite(value))) return;
-  throw new CacheInputError(`Expected ${name} to be a number of ${least} or more, got ${String(value)}`);
+  if (value === undefined || (typeof value === 'number' && value >= min && Number.isFinite(value))) return;
+  throw new CacheInputError(`Expected ${name} to be a number of ${min} or more, got ${String(value)}`);
 }

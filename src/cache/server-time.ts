@@ -1,13 +1,13 @@
 import type { Clock } from '../clock';
 import type { RedisHandle } from '../redis/types';
 
-/** The offset is asked for again after this, in ms. */
-const LEARN_EVERY_MS = 1_000;
+/** How long an offset is used before it is fetched again, in ms. */
+const REFRESH_MS = 1_000;
 
-/** Server time in ms for judging an entry's life, at the price of one subtraction a read. */
+/** Server time in ms, to judge an entry's life. Caches the offset, so that a read costs one addition. */
 export class ServerTime {
   #offsetMs = 0;
-  #learntAt = Number.NEGATIVE_INFINITY;
+  #fetchedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly redis: RedisHandle,
@@ -18,12 +18,12 @@ export class ServerTime {
     return this.at(this.clock.now());
   }
 
-  /** Of a local time just taken. */
+  /** Server time at a local time that was just taken. */
   at(local: number): number {
-    if (Math.abs(local - this.#learntAt) >= LEARN_EVERY_MS) {
+    if (Math.abs(local - this.#fetchedAt) >= REFRESH_MS) {
       const known = this.redis.serverMicros();
       this.#offsetMs = known ? known.micros / 1_000 - local : 0;
-      this.#learntAt = local;
+      this.#fetchedAt = local;
     }
     return local + this.#offsetMs;
   }

@@ -1,8 +1,9 @@
+import { metrics, type ObservableResult, SpanStatusCode, trace } from '@opentelemetry/api';
+import { errorCode } from '../errors';
 import type { Counters } from '../redis/counters';
-import { observe } from './load/load-span';
 
-/** Plain numbers in memory: all that a hit may cost. One set an entity. */
-export class Meter {
+/** Counts of one entity in this process. Plain numbers, so that counting costs a hit almost nothing. */
+export class EntityCounters {
   hits = 0;
   localHits = 0;
   misses = 0;
@@ -14,33 +15,41 @@ export class Meter {
   deadlineMisses = 0;
   foreign = 0;
 
-  /** What was handed to the counters already: OpenTelemetry wants totals. */
+  /** Total already sent to Redis, by counter name: OpenTelemetry reports totals, not differences. */
   readonly flushed = new Map<string, number>();
 
   constructor(readonly entity: string) {}
 }
 
-/** The counters' names, as the collector reads them; their one label is the entity. */
-const counterNames = {
-  hits: 'cache_hits',
-  localHits: 'cache_local_hits',
-  misses: 'cache_misses',
-  stale: 'cache_stale',
-  loads: 'cache_loads',
-  loadErrors: 'cache_load_errors',
-  loadMs: 'cache_load_ms',
-  waits: 'cache_waits',
-  deadlineMisses: 'cache_deadline_misses',
-  foreign: 'cache_foreign_entries',
-} as const;
+/** Each field with its metric name, as the collector reads it. The only label is the entity. */
+const counterNames = [
+  ['hits', 'cache_hits'],
+  ['localHits', 'cache_local_hits'],
+  ['misses', 'cache_misses'],
+  ['stale', 'cache_stale'],
+  ['loads', 'cache_loads'],
+  ['loadErrors', 'cache_load_errors'],
+  ['loadMs', 'cache_load_ms'],
+  ['waits', 'cache_waits'],
+  ['deadlineMisses', 'cache_deadline_misses'],
+  ['foreign', 'cache_foreign_entries'],
+] as const;
 
 const FLUSH_MS = 5_000;
 
-/** Hands the meters' numbers to the counters every few seconds, as what was added since the last time. */
+/** Name of our tracer and meter. Without an OpenTelemetry SDK in the process both do nothing. */
+const SCOPE = 'cache-steward';
+
+/** The only attributes used. Their values are bounded, and never a key or a value of the cache. */
+export const ATTRIBUTE_ENTITY = 'cache.entity';
+export const ATTRIBUTE_KEYS = 'cache.keys';
+export const ATTRIBUTE_ERROR = 'error.type';
+
+/** Sends the entity counters to Redis every few seconds, as differences since the last flush. */
 export class Telemetry {
-  readonly #meters = new Map<string, Meter>();
+  readonly #byEntity = new Map<string, EntityCounters>();
   readonly #timer: NodeJS.Timeout | undefined;
-  #endObserving = () => {};
+  #stopObserving: (() => void)[] = [];
   #wasOpen = false;
 
   constructor(
@@ -52,54 +61,71 @@ export class Telemetry {
     this.#timer.unref();
   }
 
-  meter(entity: string): Meter {
-    let meter = this.#meters.get(entity);
-    if (meter === undefined) {
-      meter = new Meter(entity);
-      this.#meters.set(entity, meter);
+  of(entity: string): EntityCounters {
+    let counters = this.#byEntity.get(entity);
+    if (counters === undefined) {
+      counters = new EntityCounters(entity);
+      this.#byEntity.set(entity, counters);
     }
-    return meter;
+    return counters;
   }
 
-  /** Lets OpenTelemetry ask for the totals, until `close`. */
+  /** Registers one OpenTelemetry counter per name until `close`. The SDK asks for the totals, so a hit pays nothing. */
   observe(): void {
-    this.#endObserving = observe(Object.values(counterNames), (counter) => this.#totals(counter));
+    const meter = metrics.getMeter(SCOPE);
+    this.#stopObserving = counterNames.map(([field, name]) => {
+      const instrument = meter.createObservableCounter(name.replace(/^cache_/, 'cache.'));
+      const callback = (result: ObservableResult) => {
+        for (const counters of this.#byEntity.values()) {
+          const total = (counters.flushed.get(name) ?? 0) + counters[field];
+          result.observe(total, { [ATTRIBUTE_ENTITY]: counters.entity });
+        }
+      };
+      instrument.addCallback(callback);
+      return () => instrument.removeCallback(callback);
+    });
   }
 
   async flush(): Promise<void> {
-    const { counters } = this;
-    if (counters === undefined) return;
-    let counted = false;
-    for (const meter of this.#meters.values()) {
-      for (const field of Object.keys(counterNames) as (keyof typeof counterNames)[]) {
-        const since = meter[field];
+    if (this.counters === undefined) return;
+    let hasCounted = false;
+    for (const counters of this.#byEntity.values()) {
+      for (const [field, name] of counterNames) {
+        const since = counters[field];
         if (since === 0) continue;
-        counted = true;
-        const name = counterNames[field];
-        meter[field] = 0;
-        meter.flushed.set(name, (meter.flushed.get(name) ?? 0) + since);
-        counters.add(name, { entity: meter.entity }, since);
+        hasCounted = true;
+        counters[field] = 0;
+        counters.flushed.set(name, (counters.flushed.get(name) ?? 0) + since);
+        this.counters.add(name, { entity: counters.entity }, since);
       }
     }
     const isOpen = this.isBreakerOpen();
-    // A cache that nobody uses has nothing to say, and must not connect for it.
-    if (counted || isOpen !== this.#wasOpen) counters.set('cache_breaker_open', {}, isOpen ? 1 : 0);
+    // An unused cache has nothing to report, and reporting would connect it to Redis.
+    if (hasCounted || isOpen !== this.#wasOpen) this.counters.set('cache_breaker_open', {}, isOpen ? 1 : 0);
     this.#wasOpen = isOpen;
-    await counters.flush();
-  }
-
-  *#totals(counter: string): Generator<readonly [string, number]> {
-    const fields = Object.keys(counterNames) as (keyof typeof counterNames)[];
-    const field = fields.find((each) => counterNames[each] === counter);
-    if (field === undefined) return;
-    for (const meter of this.#meters.values()) {
-      yield [meter.entity, (meter.flushed.get(counter) ?? 0) + meter[field]] as const;
-    }
+    await this.counters.flush();
   }
 
   async close(): Promise<void> {
-    this.#endObserving();
+    for (const stop of this.#stopObserving) stop();
     clearInterval(this.#timer);
     await this.flush();
   }
+}
+
+/** Runs a call of a source inside a span. Throws what `work` throws. */
+export async function inLoadSpan<T>(entity: string, keys: number, work: () => Promise<T>): Promise<T> {
+  const attributes = { [ATTRIBUTE_ENTITY]: entity, [ATTRIBUTE_KEYS]: keys };
+  return trace.getTracer(SCOPE).startActiveSpan('cache.load', { attributes }, async (span) => {
+    try {
+      return await work();
+    } catch (error) {
+      // A loader's error message may contain a key or a value, so the span gets only its code.
+      span.setAttribute(ATTRIBUTE_ERROR, errorCode(error));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
 }

@@ -11,6 +11,8 @@ export interface LoadContext {
   readonly signal: AbortSignal;
 }
 
+export const DEFAULT_REFRESH_FRACTION = 0.8;
+
 /** When and how entries of an entity are refreshed ahead of their expiry. */
 export interface RefreshAheadOptions {
   /** Part of an entry's life after which a read asks for a refresh. Between 0 and 1. Default: 0.8. */
@@ -93,7 +95,7 @@ export function defineEntity<V>(entity: Entity<V>): Entity<V> {
   const { jitter = 0, refreshAhead } = entity;
   if (jitter < 0 || jitter >= 1)
     throw new EntityError(`Expected jitter of ${entity.name} from 0 to below 1, got ${jitter}`);
-  const fraction = refreshAhead ? (refreshAhead.fraction ?? 0.8) : 0.8;
+  const { fraction = DEFAULT_REFRESH_FRACTION } = refreshAhead || {};
   if (fraction <= 0 || fraction >= 1) {
     throw new EntityError(`Expected refreshAhead.fraction of ${entity.name} between 0 and 1, got ${fraction}`);
   }

@@ -120,6 +120,12 @@ export const physicalOf = (hashTag: string): string => `${CACHE_PREFIX}{${hashTa
 
 export const companionKey = (key: string, companion: 'lease' | 'refresh'): string => `${physicalKey(key)}:${companion}`;
 
+/** The entry of a logical key and its lease: the two keys of most scripts. */
+export const entryAndLease = (key: string): [entry: string, lease: string] => [
+  physicalKey(key),
+  companionKey(key, 'lease'),
+];
+
 /** The logical key of a physical one, companions included; undefined where it is not one of ours. */
 export function logicalKey(physical: string): string | undefined {
   if (!physical.startsWith(`${CACHE_PREFIX}{`)) return undefined;

@@ -1,5 +1,4 @@
 import type { Demand } from '../cache/ports';
-import type { Cache } from '../cache/types';
 import { type Clock, SECOND } from '../clock';
 import { entityOf } from '../entities/key';
 import type { Entities } from '../entities/registry';
@@ -20,8 +19,6 @@ export type DemandSettings = Pick<
 export interface DemandOptions {
   readonly redis: RedisHandle;
   readonly entities: Entities;
-  /** `Cache.refresh` of this process, for entries too short-lived for the queue. */
-  readonly refresh: Cache['refresh'];
   readonly settings: DemandSettings;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -92,11 +89,11 @@ export function createDemand(options: DemandOptions): RunningDemand {
       if (expiresAt - dueAt < latencyMs) return;
       if (sketch.add(key, expiresAt) <= SENT_READS) note(key, dueAt, expiresAt);
     },
-    refreshNeeded(key, expiresAt) {
+    refreshNeeded(key, expiresAt, refresh) {
       const rules = rulesByName.get(entityOf(key));
       if (rules === undefined) return;
       local.read(key, expiresAt);
-      if (expiresAt - clock.now() < latencyMs) local.request(rules, key, expiresAt);
+      if (expiresAt - clock.now() < latencyMs) local.request(rules, key, expiresAt, refresh);
       else note(key, undefined, expiresAt);
     },
     flush,

@@ -13,8 +13,6 @@ export interface LocalRefresherOptions {
   readonly redis: RedisHandle;
   /** All processes share its breakers. */
   readonly dueSet: Pick<DueSet, 'noteLoads'>;
-  /** `Cache.refresh` of this process. */
-  readonly refresh: Cache['refresh'];
   readonly counters: Counters;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -23,8 +21,8 @@ export interface LocalRefresherOptions {
 /** Per entity: the keys that wait, the running refreshes, and until when a failing source is left alone. */
 interface EntityQueue {
   readonly rules: RefreshRules;
-  /** From the key to the end of the entry's life. */
-  readonly waiting: Map<string, number>;
+  /** By key: refreshes it. */
+  readonly waiting: Map<string, () => Promise<void>>;
   running: number;
   failing: boolean;
   pausedUntil: number;
@@ -47,12 +45,12 @@ export class LocalRefresher {
   constructor(private readonly options: LocalRefresherOptions) {}
 
   /** Returns at once and never throws. */
-  request(rules: RefreshRules, key: string, expiresAt: number): void {
+  request(rules: RefreshRules, key: string, expiresAt: number, refresh: Cache['refresh']): void {
     if ((this.#requested.get(key) ?? 0) >= expiresAt) return;
     const queue = this.#queueOf(rules);
     if (queue.waiting.size >= WAITING || this.options.clock.now() < queue.pausedUntil) return;
     this.#requested.set(key, expiresAt, { ttl: holdMs(rules) });
-    queue.waiting.set(key, expiresAt);
+    queue.waiting.set(key, () => this.#run(queue, key, expiresAt, refresh));
     this.#pump(queue);
   }
 
@@ -88,11 +86,11 @@ export class LocalRefresher {
   }
 
   #pump(queue: EntityQueue): void {
-    for (const [key, expiresAt] of queue.waiting) {
+    for (const [key, run] of queue.waiting) {
       if (queue.running >= queue.rules.concurrency) return;
       queue.waiting.delete(key);
       queue.running += 1;
-      const work = this.#run(queue, key, expiresAt).finally(() => {
+      const work = run().finally(() => {
         queue.running -= 1;
         this.#work.delete(work);
         this.#pump(queue);
@@ -101,8 +99,8 @@ export class LocalRefresher {
     }
   }
 
-  async #run(queue: EntityQueue, key: string, expiresAt: number): Promise<void> {
-    const { redis, refresh, counters, logger } = this.options;
+  async #run(queue: EntityQueue, key: string, expiresAt: number, refresh: Cache['refresh']): Promise<void> {
+    const { redis, counters, logger } = this.options;
     const entity = queue.rules.entity.name;
     try {
       const answer = await mark(redis, queue.rules, key, expiresAt);

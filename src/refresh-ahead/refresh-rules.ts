@@ -1,4 +1,4 @@
-import { DEFAULT_POLICY } from '../cache/call-options';
+import { DEFAULT_OPTIONS } from '../cache/call-options';
 import { SECOND } from '../clock';
 import type { Entity } from '../entities/define-entity';
 
@@ -19,7 +19,7 @@ export function refreshRules(entity: Entity | undefined): RefreshRules | undefin
   if (!entity?.refreshAhead) return undefined;
   if (!entity.store && !entity.load && !entity.loadMany) return undefined;
   const { concurrency = 8, maxLifetimeSeconds = 86_400 } = entity.refreshAhead;
-  const { ttlSeconds = DEFAULT_POLICY.ttlSeconds, hardTimeoutMs = DEFAULT_POLICY.hardTimeoutMs } = entity;
+  const { ttlSeconds = DEFAULT_OPTIONS.ttlSeconds, hardTimeoutMs = DEFAULT_OPTIONS.hardTimeoutMs } = entity;
   return {
     entity,
     concurrency,

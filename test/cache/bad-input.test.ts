@@ -109,7 +109,7 @@ describe.each(topologies)('bad input on %s', (topology) => {
     encodeEntry({
       flags: 0,
       version: '1790000000123456042' as Version,
-      stampMs: Date.now(),
+      createdAtMs: Date.now(),
       expiresMs: Date.now() + 60_000,
       costMs: 0,
       tags: [],

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import {
   classify,
   costOf,
+  createdAtOf,
   decodeEntry,
   type Entry,
   encodeEntry,
@@ -12,7 +13,6 @@ import {
   flagsOf,
   HEADER_LENGTH,
   payloadOf,
-  stampOf,
   tagsOf,
   versionOf,
 } from '../../src/cache/entry/entry-format';
@@ -28,7 +28,7 @@ const table = readFileSync(join(__dirname, '../../docs/entry-format.md'), 'utf8'
 const sample: Entry = {
   flags: 5,
   version: '1790000000123456042' as Version,
-  stampMs: 1_790_000_000_123,
+  createdAtMs: 1_790_000_000_123,
   expiresMs: 1_790_000_003_723,
   costMs: 47,
   tags: ['user%2012', 'team'],
@@ -66,10 +66,10 @@ describe('the format of an entry', () => {
 
   test('fields are read one by one as they are all together', () => {
     expect(decodeEntry(raw)).toEqual(sample);
-    expect([flagsOf(raw), versionOf(raw), stampOf(raw), expiresOf(raw), costOf(raw)]).toEqual([
+    expect([flagsOf(raw), versionOf(raw), createdAtOf(raw), expiresOf(raw), costOf(raw)]).toEqual([
       sample.flags,
       sample.version,
-      sample.stampMs,
+      sample.createdAtMs,
       sample.expiresMs,
       sample.costMs,
     ]);
@@ -83,7 +83,7 @@ describe('the format of an entry', () => {
       version: fc
         .bigInt({ min: 0n, max: 9_999_999_999_999_999_999n })
         .map((n) => String(n).padStart(19, '0') as Version),
-      stampMs: ms,
+      createdAtMs: ms,
       expiresMs: ms,
       costMs: fc.integer({ min: 0, max: 999_999 }),
       tags: fc.array(fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }).map(encodeTag), { maxLength: 5 }),

@@ -228,7 +228,7 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(await add({ b: 2, a: 1 })).toBe(3);
     expect(calls).toBe(1);
     expect(await add({ a: 2, b: 2 })).toBe(4);
-    expect(() => cache.memoize(() => 1, { name })).toThrow('twice');
+    expect(() => cache.memoize(() => 1, { name })).toThrow('is memoized already');
     await expect(add(new (class Odd {})() as never)).rejects.toMatchObject({ code: 'E_SERIALIZE' });
     const anonymous = [1, 2].map((result) => cache.memoize((_: unknown) => result, { name: `${name}-${result}` }));
     expect(await Promise.all(anonymous.map((each) => each(1)))).toEqual([1, 2]);

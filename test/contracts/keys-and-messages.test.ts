@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import { Bus } from '../../src/cache/local/invalidation-channel';
+import { InvalidationChannel } from '../../src/cache/local/invalidation-channel';
 import { CACHE_PREFIX, companionKey, logicalKey, physicalKey } from '../../src/entities/key';
 import { versionAt } from '../../src/entities/version';
 import {
@@ -125,14 +125,14 @@ describe('messages', () => {
   test('on the channel of changes, to the local layers of other processes', () => {
     const published: string[][] = [];
     const client = () => ({ publish: async (...args: string[]) => published.push(args) });
-    const bus = new Bus(
+    const changes = new InvalidationChannel(
       { client } as unknown as RedisHandle,
       silentLogger,
       () => {},
       () => {},
     );
-    bus.tell({ key: 'user:profile:1' });
-    bus.tell({});
+    changes.publish({ key: 'user:profile:1' });
+    changes.publish({});
     expect(published.map(([channel]) => channel)).toEqual(['cache:changed', 'cache:changed']);
     const from = expect.stringMatching(/^[\w-]{8}$/);
     const messages = published.map(([, message]) => JSON.parse(message ?? ''));

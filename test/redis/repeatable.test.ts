@@ -70,14 +70,14 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     await drop();
     expect(await client().exists(keys[0] as string)).toBe(1);
   },
-  async 'open-epoch-1'() {
-    const open = () => run(cacheScripts.openEpochScript, ['cache:{open}'], [0, 60_000, 0]);
-    expect(await open()).toBe(await open());
+  async 'ensure-generation-1'() {
+    const ensure = () => run(cacheScripts.ensureGenerationScript, ['cache:{ensure}'], [0, 60_000, 0]);
+    expect(await ensure()).toBe(await ensure());
   },
-  async 'bump-epoch-1'() {
-    const bump = () => run(cacheScripts.bumpEpochScript, ['cache:{bump}'], [0, 60_000, 0, 0]);
-    const first = Number(await bump());
-    expect(Number(await bump())).toBeGreaterThan(first);
+  async 'advance-generation-1'() {
+    const advance = () => run(cacheScripts.advanceGenerationScript, ['cache:{advance}'], [0, 60_000, 0, 0]);
+    const first = Number(await advance());
+    expect(Number(await advance())).toBeGreaterThan(first);
   },
   async save() {
     const key = await session('save');

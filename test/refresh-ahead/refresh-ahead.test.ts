@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
-import type { RefreshOutcome } from '../../src/cache/types';
+import type { Cache, RefreshOutcome } from '../../src/cache/types';
 import { systemClock } from '../../src/clock';
 import { defineEntity, type Entity, type ReadEntity } from '../../src/entities/define-entity';
 import { companionKey } from '../../src/entities/key';
@@ -9,6 +9,7 @@ import { entityRegistry } from '../../src/entities/registry';
 import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle } from '../../src/redis';
 import { createDemand, createRefresher, createRefreshPlanner } from '../../src/refresh-ahead';
+import type { DemandOptions } from '../../src/refresh-ahead/demand';
 import { readSettings } from '../../src/settings';
 import { storageClients } from '../../src/storage/clients';
 import { countersInMemory } from '../write-behind/support';
@@ -39,6 +40,13 @@ const ahead = (name: string, more: Partial<ReadEntity<unknown>> = {}): Entity =>
     ...more,
   });
 
+/** A demand whose cache refreshes by `refresh`. */
+function demandOf(options: DemandOptions, refresh: Cache['refresh']) {
+  const demand = createDemand(options);
+  const refreshNeeded = (key: string, expiresAt: number) => demand.refreshNeeded(key, expiresAt, refresh);
+  return { ...demand, refreshNeeded };
+}
+
 /** A web app's demand, the planner and the refresher over a Redis of their own, with what they asked the cache for. */
 async function rig(entityList: readonly Entity[], environment: Record<string, string> = {}) {
   const queueName = `refresh-${randomUUID().slice(0, 8)}`;
@@ -66,9 +74,9 @@ async function rig(entityList: readonly Entity[], environment: Record<string, st
   const queue = await storage.queue(queueName);
   return {
     ...{ redis, counters, asked, cache },
-    demand: createDemand({ ...ports, refresh: (keys) => cache.refresh(keys) }),
+    demand: demandOf(ports, cache.refresh),
     /** Of another web process. */
-    other: () => createDemand({ ...ports, refresh: (keys) => cache.refresh(keys) }),
+    other: () => demandOf(ports, cache.refresh),
     planner: createRefreshPlanner(ports),
     refresher: createRefresher({ ...ports, cache }),
     plan: () => createRefreshPlanner(ports).plan(new Date()),
@@ -502,7 +510,7 @@ it('never throws where Redis is away', async () => {
   open.push(redis);
   const entities = entityRegistry([ahead('page:home'), ahead('page:short', { ttlSeconds: 5 })]);
   const ports = { settings, counters: countersInMemory(), logger: silentLogger, clock: systemClock };
-  const demand = createDemand({ ...ports, redis, entities, refresh: async () => [] });
+  const demand = demandOf({ ...ports, redis, entities }, async () => []);
   demand.read('page:home:1', DUE_AT_ONCE, later());
   demand.refreshNeeded('page:home:1', later());
   demand.refreshNeeded('page:short:1', Date.now() + 500);

@@ -47,7 +47,8 @@ it('settles entries of every slot of a cluster', async () => {
 });
 
 it('keeps what waits for a refresh in one slot, and claims it', async () => {
-  for (let n = 0; n < 300; n++) client.demand.refreshNeeded(`page:home:${n}`, Date.now() + 700_000);
+  const { refresh } = client.cache;
+  for (let n = 0; n < 300; n++) client.demand.refreshNeeded(`page:home:${n}`, Date.now() + 700_000, refresh);
   await client.demand.flush();
   expect((await createRefreshPlanner(client).plan(new Date())).figures.queued).toBe(300);
 });

@@ -33,7 +33,7 @@ const counted = (names: readonly string[]) => {
 };
 
 /** One epoch of the write's tag, one of its entity. */
-const shown = ['redis open-epoch-1', 'redis open-epoch-1', 'redis put-2'];
+const shown = ['redis ensure-generation-1', 'redis ensure-generation-1', 'redis put-2'];
 
 describe.each(['lost', 'done'] as const)('a crash at a request that is %s', (death) => {
   it.each([

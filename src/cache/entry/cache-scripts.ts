@@ -1,8 +1,8 @@
 import { defineScript } from '../../redis/scripts/script';
 import acquireLua from './lua/acquire-2.lua';
-import bumpEpochLua from './lua/advance-generation-1.lua';
+import advanceGenerationLua from './lua/advance-generation-1.lua';
 import dropLua from './lua/drop-2.lua';
-import openEpochLua from './lua/ensure-generation-1.lua';
+import ensureGenerationLua from './lua/ensure-generation-1.lua';
 import entryLua from './lua/entry.lua';
 import fillLua from './lua/fill-2.lua';
 import putLua from './lua/put-2.lua';
@@ -12,12 +12,12 @@ import settleLua from './lua/settle-1.lua';
 import supersedeLua from './lua/supersede-2.lua';
 import takeVersionLua from './lua/take-version-2.lua';
 
-/** A script on an entry, with its header readable in Lua, and on its lease unless it has one key. */
+/** A script that reads or writes an entry. By default it takes two keys: the entry and its lease. */
 const onEntry = <Result>(name: string, lua: string, { keys = 2, repeatable = false } = {}) =>
   defineScript<Result>(name, { keys, lua: `${entryLua}\n${lua}`, writes: true, repeatable });
 
-/** A later epoch, or the same again, only makes a miss of more. */
-const onEpoch = <Result>(name: string, lua: string) =>
+/** Safe to repeat: setting a generation again, or to a later time, only invalidates more. */
+const onGeneration = <Result>(name: string, lua: string) =>
   defineScript<Result>(name, { keys: 1, lua, writes: true, repeatable: true });
 
 export type AcquireReply =
@@ -31,12 +31,12 @@ export const fillScript = onEntry<['filled', string] | ['superseded' | 'older' |
 export const releaseScript = onEntry<number>('release-2', releaseLua, { repeatable: true });
 export const putScript = onEntry<['stored' | 'kept', string] | ['foreign']>('put-2', putLua);
 export const takeVersionScript = onEntry<string>('take-version-2', takeVersionLua, { repeatable: true });
-/** One key a row. */
+/** One key per row: its entry. */
 export const settleScript = onEntry<number[]>('settle-1', settleLua, { keys: 1 });
-/** Two keys a row. */
+/** Two keys per row: its entry and its lease. */
 export const supersedeScript = onEntry<number>('supersede-2', supersedeLua);
 export const dropScript = onEntry<number>('drop-2', dropLua, { repeatable: true });
-export const openEpochScript = onEpoch<string>('open-epoch-1', openEpochLua);
-export const bumpEpochScript = onEpoch<string>('bump-epoch-1', bumpEpochLua);
-/** One key: it must not touch the lease of who may be loading the entry anew. */
+export const ensureGenerationScript = onGeneration<string>('ensure-generation-1', ensureGenerationLua);
+export const advanceGenerationScript = onGeneration<string>('advance-generation-1', advanceGenerationLua);
+/** One key, the entry: the lease belongs to whoever may be loading the entry again. */
 export const reclaimScript = onEntry<number>('reclaim-1', reclaimLua, { keys: 1 });

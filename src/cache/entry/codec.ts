@@ -4,7 +4,7 @@ import type { Entity } from '../../entities/define-entity';
 import { SerializeError, ValueTooLargeError } from '../errors';
 import { FLAG_COMPRESSED, FLAG_NEGATIVE, flagsOf, payloadOf } from './entry-format';
 
-/** Turns values into text and back. Both throw where they can't. */
+/** Turns values into text and back. Both methods throw if they cannot. */
 export interface Serializer {
   serialize(value: unknown): string;
   deserialize(text: string): unknown;
@@ -18,12 +18,13 @@ export const jsonSerializer: Serializer = {
 const zip = promisify(gzip);
 const unzip = promisify(gunzip);
 
-/** A value ready for the script: its flags and its payload. */
+/** A value in the form that the scripts store: the flags and the payload of its entry. */
 export interface Encoded {
   readonly flags: number;
   readonly payload: string;
 }
 
+/** "There is no such value." */
 export const NEGATIVE: Encoded = { flags: FLAG_NEGATIVE, payload: '' };
 
 export interface CodecOptions {
@@ -31,7 +32,10 @@ export interface CodecOptions {
   readonly maxValueBytes: number;
 }
 
-/** Values of an entity with a store are JSON, whatever the serializer: the journal and its flush show them as such. */
+/**
+ * Encodes and decodes the payload of entries. Values of an entity with a store are always JSON, whatever the
+ * serializer: the journal and the flush job show the same text.
+ */
 export class Codec {
   constructor(private readonly options: CodecOptions) {}
 
@@ -42,16 +46,16 @@ export class Codec {
     const bytes = Buffer.byteLength(text);
     if (bytes > maxValueBytes) {
       throw new ValueTooLargeError(
-        `Expected a value of at most ${maxValueBytes} bytes when serialized, got ${bytes}; cache a part of it or raise maxValueBytes`,
+        `The serialized value has ${bytes} bytes, more than maxValueBytes (${maxValueBytes}). Cache a part of it or raise maxValueBytes`,
       );
     }
     if (bytes <= compressOverBytes) return { flags: 0, payload: text };
-    // Base64, because an entry is text throughout: the hit path then never meets a Buffer.
+    // Base64 keeps every entry a string, so that reading a hit never handles a Buffer.
     const packed = (await zip(text)).toString('base64');
     return packed.length < bytes ? { flags: FLAG_COMPRESSED, payload: packed } : { flags: 0, payload: text };
   }
 
-  /** The value of an entry of ours, undefined for a negative one. Throws where the payload is broken. */
+  /** Returns the value, or undefined for a negative entry; a promise if it is compressed. Throws if the payload is corrupt. */
   decode(raw: string, entity: Entity | undefined): unknown {
     const flags = flagsOf(raw);
     if ((flags & FLAG_NEGATIVE) !== 0) return undefined;
@@ -76,12 +80,12 @@ export function serialized(value: unknown, serializer: Serializer): string {
   try {
     text = serializer.serialize(value);
   } catch (error) {
-    throw new SerializeError('Expected a value that can be serialized, got one that the serializer refuses', {
+    throw new SerializeError('The serializer refused the value. Store plain data, or set options.serializer', {
       cause: error,
     });
   }
   if (typeof text !== 'string') {
-    throw new SerializeError(`Expected a value that can be serialized, got a ${typeof value}`);
+    throw new SerializeError(`The serializer returned no text for a value of type ${typeof value}. Store plain data`);
   }
   return text;
 }

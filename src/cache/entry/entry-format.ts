@@ -2,8 +2,8 @@ import { encodeKey } from '../../entities/key';
 import type { Version } from '../../entities/version';
 
 /**
- * The layout of an entry: a fixed-width ASCII header, the tags, the payload. docs/entry-format.md is the table of it,
- * and src/cache/entry/lua/entry.lua reads the same.
+ * The layout of an entry: a fixed-width ASCII header, the tags, the payload. docs/entry-format.md documents it, and
+ * src/cache/entry/lua/entry.lua reads the same layout in Lua.
  */
 export const FORMAT = 'A';
 const FORMAT_CODE = FORMAT.charCodeAt(0);
@@ -14,7 +14,7 @@ export const FLAG_NEGATIVE = 2;
 export const FLAG_COMPRESSED = 4;
 
 const VERSION_AT = 2;
-const STAMP_AT = 21;
+const CREATED_AT = 21;
 const EXPIRES_AT = 34;
 const COST_AT = 47;
 const TAGS_AT = 53;
@@ -22,15 +22,18 @@ const TAGS_AT = 53;
 const MAX_COST_MS = 999_999;
 const MAX_TAGS_LENGTH = 9_999;
 
-/** What an entry says of itself, without its payload. */
+/** The header and the tags of an entry. */
 export interface EntryHeader {
   readonly flags: number;
   readonly version: Version;
-  /** Server time in ms when its load began, or when it was written: what epochs are compared with. */
-  readonly stampMs: number;
-  /** End of its life, server time in ms; within its grace it is still there after this. */
+  /**
+   * When its load began or it was written, in ms of server time, and always later than the tag generations it was made
+   * under. An entry is invalidated once one of its generations reaches this.
+   */
+  readonly createdAtMs: number;
+  /** End of its life, in ms of server time. Within its grace the entry is stale but still there. */
   readonly expiresMs: number;
-  /** What its load took, in ms. */
+  /** How long its load took, in ms. */
   readonly costMs: number;
   readonly tags: readonly string[];
 }
@@ -39,10 +42,10 @@ export interface Entry extends EntryHeader {
   readonly payload: string;
 }
 
-/** What is under a key that is not a usable entry. */
+/** A value that is not a usable entry: of a later format, or not written by this library. */
 export type Unreadable = 'newer' | 'foreign';
 
-/** The part of an entry that the scripts don't write themselves: cost, tags, payload. Tags are encoded already. */
+/** The part of an entry after its times: load cost, tags and payload. `tags` are encoded. The scripts write the rest. */
 export function entryTail(costMs: number, tags: readonly string[], payload: string): string {
   const cost = Math.min(Math.max(Math.round(costMs), 0), MAX_COST_MS);
   const joined = tags.join(' ');
@@ -54,13 +57,13 @@ export const tagsFit = (tags: readonly string[]): boolean => tags.join(' ').leng
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all that is not ASCII
 const NOT_ASCII = /[^\u0000-\u007f]+/g;
 
-/** A tag as it stands in an entry and in its epoch's key: ASCII, without spaces. */
+/** A tag as entries and generation keys contain it: ASCII, without spaces. */
 export const encodeTag = (tag: string): string => encodeKey(tag).replace(NOT_ASCII, encodeURIComponent);
 
 const OURS = /^A[0-9A-F]\d{55}/;
 const NEWER = /^[B-Z][0-9A-F]\d{19}/;
 
-/** The header's check costs a regular expression: readers that only need a field use the functions below. */
+/** Checks the whole header by a regular expression. To read one field of a hit, use the cheaper functions below. */
 export function classify(raw: string): 'ours' | Unreadable {
   if (OURS.test(raw)) return 'ours';
   return NEWER.test(raw) ? 'newer' : 'foreign';
@@ -71,13 +74,13 @@ export const flagsOf = (raw: string): number => {
   const code = raw.charCodeAt(1);
   return code < 58 ? code - 48 : code - 55;
 };
-export const versionOf = (raw: string): Version => raw.slice(VERSION_AT, STAMP_AT) as Version;
-export const stampOf = (raw: string): number => digits(raw, STAMP_AT, EXPIRES_AT);
+export const versionOf = (raw: string): Version => raw.slice(VERSION_AT, CREATED_AT) as Version;
+export const createdAtOf = (raw: string): number => digits(raw, CREATED_AT, EXPIRES_AT);
 export const expiresOf = (raw: string): number => digits(raw, EXPIRES_AT, COST_AT);
 export const costOf = (raw: string): number => +raw.slice(COST_AT, TAGS_AT);
 export const tagsLengthOf = (raw: string): number => digits(raw, TAGS_AT, HEADER_LENGTH);
 
-/** Without the copy that a slice would make: every hit reads two of them. NaN where anything else is there. */
+/** Reads digits without slicing, since every hit reads two numbers. Returns NaN if a character is no digit. */
 function digits(raw: string, from: number, to: number): number {
   let value = 0;
   for (let at = from; at < to; at += 1) {
@@ -89,8 +92,8 @@ function digits(raw: string, from: number, to: number): number {
 }
 
 /**
- * The look of a reader in a hurry: the end of its life, 0 where it isn't ours. What passes and is foreign all the same
- * fails when its payload is read.
+ * The quick check of the hit path: the end of the entry's life, or 0 if this is clearly not an entry of ours. A foreign
+ * value that passes it fails when its payload is decoded.
  */
 export const expiresIfOurs = (raw: string): number =>
   raw.charCodeAt(0) === FORMAT_CODE && raw.length >= HEADER_LENGTH ? expiresOf(raw) || 0 : 0;
@@ -102,14 +105,14 @@ export function tagsOf(raw: string): readonly string[] {
 
 export const payloadOf = (raw: string): string => raw.slice(HEADER_LENGTH + tagsLengthOf(raw));
 
-/** The whole entry, or what is wrong with it. */
+/** The whole entry, or why it cannot be read. */
 export function decodeEntry(raw: string): Entry | Unreadable {
   const kind = classify(raw);
   if (kind !== 'ours') return kind;
   return {
     flags: flagsOf(raw),
     version: versionOf(raw),
-    stampMs: stampOf(raw),
+    createdAtMs: createdAtOf(raw),
     expiresMs: expiresOf(raw),
     costMs: costOf(raw),
     tags: tagsOf(raw),
@@ -117,10 +120,10 @@ export function decodeEntry(raw: string): Entry | Unreadable {
   };
 }
 
-/** The text of an entry; the scripts build the same in Lua. For tests and tools. */
+/** The text of an entry, for tests and tools. The scripts build the same text in Lua. */
 export function encodeEntry(entry: Entry): string {
-  const { flags, version, stampMs, expiresMs, costMs, tags, payload } = entry;
+  const { flags, version, createdAtMs, expiresMs, costMs, tags, payload } = entry;
   const ms = (value: number) => String(value).padStart(13, '0');
   const flag = flags.toString(16).toUpperCase();
-  return `${FORMAT}${flag}${version}${ms(stampMs)}${ms(expiresMs)}${entryTail(costMs, tags, payload)}`;
+  return `${FORMAT}${flag}${version}${ms(createdAtMs)}${ms(expiresMs)}${entryTail(costMs, tags, payload)}`;
 }

@@ -1,34 +1,45 @@
-import { type Epoch, type Epochs, isKilled } from '../invalidate/tag-generations';
-import { expiresIfOurs, FLAG_DIRTY, flagsOf, stampOf, tagsLengthOf, tagsOf } from './entry-format';
+import { isInvalidated, type TagGeneration, type TagGenerations } from '../invalidate/tag-generations';
+import { createdAtOf, expiresIfOurs, FLAG_DIRTY, flagsOf, tagsLengthOf, tagsOf } from './entry-format';
 
 /**
- * What an entry is worth to a reader. `live`: serve it. `stale`: past its life, within its grace. `killed`: an epoch
- * has invalidated it. `unsure`: an epoch must be read first. `unreadable`: foreign, or of a newer format.
+ * What a reader may do with an entry.
+ * - `live`: serve it.
+ * - `stale`: its life is over, but not its grace.
+ * - `invalidated`: a tag or prefix of it was invalidated after it was made.
+ * - `undecided`: its tag generations must be read from Redis first.
+ * - `unreadable`: foreign, or of a later format.
  */
-export type Verdict = 'live' | 'stale' | 'killed' | 'unsure' | 'unreadable';
+export type Verdict = 'live' | 'stale' | 'invalidated' | 'undecided' | 'unreadable';
 
-/** `now` is server time, `local` the time that epochs are read by, both in ms; undefined where they were just read. */
-export function inspect(
+/**
+ * Decides whether an entry is too old to be served. `nowMs` is server time. `localMs` is local time, which limits how
+ * long generations may be cached; pass undefined if they were just read. `strict` requires them to be read first.
+ */
+export function judge(
   raw: string,
-  prefixes: readonly Epoch[],
-  epochs: Epochs,
-  now: number,
-  local: number | undefined,
+  prefixes: readonly TagGeneration[],
+  generations: TagGenerations,
+  nowMs: number,
+  localMs: number | undefined,
   strict: boolean,
 ): Verdict {
   const expiresMs = expiresIfOurs(raw);
   if (expiresMs === 0) return 'unreadable';
-  // A write that the database may not have yet: only newer writes and deletes take it away.
+  // The database may not have this write yet, so only a newer write or a delete may replace it.
   if ((flagsOf(raw) & FLAG_DIRTY) !== 0) return 'live';
-  const all = tagsLengthOf(raw) === 0 ? prefixes : epochsOf(raw, prefixes, epochs);
+  const all = tagsLengthOf(raw) === 0 ? prefixes : generationsOf(raw, prefixes, generations);
   if (all.length > 0) {
-    if (strict || (local !== undefined && !epochs.areFresh(all, local))) return 'unsure';
-    if (isKilled(stampOf(raw), all)) return 'killed';
+    if (strict || (localMs !== undefined && !generations.areFresh(all, localMs))) return 'undecided';
+    if (isInvalidated(createdAtOf(raw), all)) return 'invalidated';
   }
-  return expiresMs > now ? 'live' : 'stale';
+  return expiresMs > nowMs ? 'live' : 'stale';
 }
 
-/** The epochs of an entry: of its prefixes, and of the tags it was stored with. */
-export function epochsOf(raw: string, prefixes: readonly Epoch[], epochs: Epochs): readonly Epoch[] {
-  return [...prefixes, ...tagsOf(raw).map((tag) => epochs.ofTag(tag))];
+/** The generations of an entry: those of its prefixes and of the tags it was stored with. */
+export function generationsOf(
+  raw: string,
+  prefixes: readonly TagGeneration[],
+  generations: TagGenerations,
+): readonly TagGeneration[] {
+  return [...prefixes, ...tagsOf(raw).map((tag) => generations.ofTag(tag))];
 }

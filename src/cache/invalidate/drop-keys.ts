@@ -1,37 +1,33 @@
-import { companionKey, encodeKey, logicalKey, physicalKey } from '../../entities/key';
+import { companionKey, encodeKey, entryAndLease, logicalKey, physicalKey } from '../../entities/key';
 import type { RedisHandle, RedisNode } from '../../redis/types';
 import { dropScript } from '../entry/cache-scripts';
 import { CacheInputError } from '../errors';
 
-/** Keys asked for by one SCAN. */
+/** Keys scanned per SCAN call. */
 const SCAN_COUNT = 500;
 
-/** The glob of physical keys that stands for a glob of logical ones, entries and companions alike. */
-export function physicalGlob(pattern: string): string {
-  if (typeof pattern !== 'string' || pattern === '') {
-    throw new CacheInputError('Expected a pattern to be a glob of logical keys, got nothing');
-  }
-  return `cache:{${encodeGlob(pattern)}}*`;
-}
-
-/** The pattern with its literal characters encoded as those of keys are; a percent sign is none of glob's characters. */
-const encodeGlob = (pattern: string): string => encodeKey(pattern);
+/**
+ * Deletes one key: its entry and its lease. `issued` is the version of the invalidation, so that a dirty entry written
+ * after it stays; '' means now. Returns 1 if there was an entry.
+ */
+export const dropKey = (redis: RedisHandle, key: string, issued: string): Promise<number> =>
+  redis.run('cache', dropScript, entryAndLease(key), [issued, '']);
 
 /**
- * Takes away what matches, entries and leases, on every master. Answers how many entries went. `issued`: the version
- * of the invalidation, so that it spares dirty entries that came after it; '' for now.
+ * Deletes every key that matches, entries and leases, on every master. Returns how many entries were deleted. `issued`
+ * is as for {@link dropKey}.
  *
- * Two passes, since a load may store while one runs: its lease is gone before the SCAN comes to it, its entry stands
- * where the SCAN has been. After the first pass, over leases, no load that began before can store any more; the second
- * finds all that was stored until then.
+ * It scans twice, since a load may store between the steps of one scan: its lease is gone before the scan reaches it,
+ * and its entry appears where the scan has already been. After the first scan, over leases, no load that began earlier
+ * can store. The second scan then finds everything that was stored until then.
  */
 export async function dropPattern(redis: RedisHandle, pattern: string, issued = ''): Promise<number> {
   const glob = physicalGlob(pattern);
   const nodes = await redis.nodes('masters', 'cache');
   const counts = await Promise.all(
     nodes.map(async (node) => {
-      const refreshed = await dropOn(redis, node, `${glob.slice(0, -1)}:lease`, issued);
-      return refreshed + (await dropOn(redis, node, glob, issued));
+      const beingLoaded = await dropOn(redis, node, `${glob.slice(0, -1)}:lease`, issued);
+      return beingLoaded + (await dropOn(redis, node, glob, issued));
     }),
   );
   return counts.reduce((sum, one) => sum + one, 0);
@@ -43,20 +39,26 @@ async function dropOn(redis: RedisHandle, { client }: RedisNode, glob: string, i
   do {
     const [next, found] = await redis.within(client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_COUNT));
     cursor = next;
-    // An entry and its lease may both be on the page, or in pages far apart: either is enough to drop both.
+    // An entry and its lease may be in the same reply or far apart. Either one is enough to drop both.
     const keys = new Set(found.map(ownKey).filter((key) => key !== undefined));
-    const results = await Promise.all([...keys].map((key) => drop(redis, key, issued)));
+    const results = await Promise.all([...keys].map((key) => dropKey(redis, key, issued)));
     dropped += results.reduce((sum, one) => sum + one, 0);
   } while (cursor !== '0');
   return dropped;
 }
 
-/** The logical key of an entry or a lease; a foreign key that merely begins like one is none. */
+/** The logical key of an entry or a lease; undefined for a foreign key that only begins like one. */
 function ownKey(physical: string): string | undefined {
   const key = logicalKey(physical);
   if (key === undefined) return undefined;
   return physical === physicalKey(key) || physical === companionKey(key, 'lease') ? key : undefined;
 }
 
-export const drop = (redis: RedisHandle, key: string, issued: string): Promise<number> =>
-  redis.run('cache', dropScript, [physicalKey(key), companionKey(key, 'lease')], [issued, '']);
+/** The glob of physical keys for a glob of logical keys. It matches entries and companions. Throws `E_CACHE_INPUT`. */
+export function physicalGlob(pattern: string): string {
+  if (typeof pattern !== 'string' || pattern === '') {
+    throw new CacheInputError('Expected a pattern to be a glob of logical keys, got nothing');
+  }
+  // Redis' globs give braces and percent signs no meaning, so encoding the pattern leaves its wildcards as they are.
+  return `cache:{${encodeKey(pattern)}}*`;
+}

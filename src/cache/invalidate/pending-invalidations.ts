@@ -8,105 +8,95 @@ import { isRetryableWrite } from '../../redis/errors';
 import { slotOf } from '../../redis/slot';
 import type { RedisHandle } from '../../redis/types';
 
-/** What was issued this long before a node came back may have been lost with the old one. */
+/** A failover may lose what was acknowledged this long before it, so invalidations are kept for this long, in ms. */
 const RECENT_MS = 5_000;
-/** More than this is not kept: the oldest are then bounded by the TTL alone. */
+/** At most this many are kept. Beyond it the oldest is dropped, and only the TTL bounds its staleness. */
 const MAX_KEPT = 10_000;
-const LOOK_EVERY_MS = 200;
-/** After this many failures a look has seen enough. */
+const CHECK_EVERY_MS = 200;
+/** A round of retries ends after this many failures. */
 const MAX_FAILURES = 100;
 
-interface Debt {
-  /** Issues it again. Must be safe to repeat, however late. */
-  readonly again: () => Promise<unknown>;
-  readonly at: number;
-  /** Of what it is about; undefined where that may be on any master. */
+interface PendingInvalidation {
+  /** Sends it again. Must be safe to repeat, however late. */
+  readonly resend: () => Promise<unknown>;
+  readonly issuedAt: number;
+  /** Slot of the key; undefined if it concerns keys on any master. */
   readonly slot: number | undefined;
+  /** Redis did not take it, or the server that took it has been replaced. */
   failed: boolean;
-  /** Who had taken it: {@link Identity} when it was answered; '' while it was not. */
-  takenBy: string;
+  /** The {@link ServerIdentity} that acknowledged it; '' until then. */
+  acknowledgedBy: string;
 }
 
 /**
- * Invalidations that Redis may not have: those that it did not take, and those of the last seconds before a connection
- * came back, since the node behind it may be another one. They are issued again as soon as Redis takes them.
+ * Invalidations that Redis may not have: those it did not take, and those of the last seconds before a node was
+ * replaced, since the new node may never have received them. They are sent again as soon as Redis takes them.
  */
-export class Owed {
-  readonly #debts = new Map<string, Debt>();
+export class PendingInvalidations {
+  /** By logical key, or by a name that begins with a colon, as no key does. */
+  readonly #pending = new Map<string, PendingInvalidation>();
   #timer: NodeJS.Timeout | undefined;
-  readonly #identity: Identity;
-  #paying = false;
-  /** All servers, when they were last looked at. */
-  #seen = '';
-  #warned = false;
+  readonly #identity: ServerIdentity;
+  #isChecking = false;
+  /** All servers at the last check. */
+  #lastIdentity = '';
+  #hasWarned = false;
 
   constructor(
     private readonly options: {
       readonly redis: RedisHandle;
       readonly clock: Clock;
       readonly logger: Logger;
-      /** Whether a node is known to be away: what it has taken may be lost with it. */
-      readonly isAway: () => boolean;
+      /** Whether a node is known to be unavailable: it may have lost what it acknowledged. */
+      readonly isUnavailable: () => boolean;
     },
   ) {
-    this.#identity = new Identity(options.redis);
+    this.#identity = new ServerIdentity(options.redis);
   }
 
-  /** True where Redis did not take the last debt of that name. */
-  isOwed(name: string): boolean {
-    return this.#debts.get(name)?.failed === true;
-  }
-
-  /**
-   * True where the key's invalidation failed, or was acknowledged by a server that another has taken the place of
-   * since: what is read there may be older.
-   */
-  isBehind(key: string): boolean {
-    const debt = this.#debts.size === 0 ? undefined : this.#debts.get(key);
-    if (debt === undefined) return false;
-    // A failed one stands in for those before it, which may have been acknowledged.
-    return debt.failed || (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt.slot));
-  }
-
-  /** Issues the key's invalidation again, without waiting for its turn. */
-  async payFor(key: string): Promise<void> {
-    const debt = this.#debts.get(key);
-    if (debt !== undefined) await this.#payOne(debt);
-  }
-
-  /** Failed ones that wait for Redis. */
-  get failed(): number {
-    let count = 0;
-    for (const debt of this.#debts.values()) if (debt.failed) count += 1;
-    return count;
-  }
-
-  /** What {@link incur} does, of one key. */
-  ofKey<T>(key: string, work: () => Promise<T>, again: () => Promise<unknown> = work): Promise<T> {
-    return this.incur(key, physicalKey(key), work, again);
+  /** Whether Redis refused or missed the last invalidation of that name, so that it waits for a retry. */
+  hasFailed(name: string): boolean {
+    return this.#pending.get(name)?.failed === true;
   }
 
   /**
-   * Runs `work`, and remembers `again` as what must be issued once more if it is lost. `name` is what it is about: a
-   * logical key, or what begins with a colon, as no key does. A later debt of the same name takes the place of an earlier
-   * one. `physical`: the key of Redis that it changes, undefined where those are many. Throws what `work` threw.
+   * Retries the key's invalidation now if what Redis holds may be older than it: because it failed, or because another
+   * server has replaced the one that acknowledged it. Undefined if there is nothing to retry.
    */
-  async incur<T>(
+  repair(key: string): Promise<void> | undefined {
+    if (this.#pending.size === 0) return undefined;
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return undefined;
+    // A failed one may have replaced an acknowledged one of the same key.
+    return pending.failed || this.#isLost(pending) ? this.#resend(pending) : undefined;
+  }
+
+  /** {@link track} for one logical key. */
+  trackKey<T>(key: string, send: () => Promise<T>, resend: () => Promise<unknown> = send): Promise<T> {
+    return this.track(key, physicalKey(key), send, resend);
+  }
+
+  /**
+   * Runs `send`, and keeps `resend` in case the invalidation fails or is lost. A later call with the same name replaces
+   * an earlier one. `physical` is the Redis key it changes, undefined if there are many. Throws what `send` throws.
+   */
+  async track<T>(
     name: string,
     physical: string | undefined,
-    work: () => Promise<T>,
-    again: () => Promise<unknown> = work,
+    send: () => Promise<T>,
+    resend: () => Promise<unknown> = send,
   ): Promise<T> {
     const slot = physical === undefined ? undefined : slotOf(physical);
-    const debt: Debt = { again, at: this.options.clock.now(), slot, failed: false, takenBy: '' };
-    this.#keep(name, debt);
+    const issuedAt = this.options.clock.now();
+    const pending: PendingInvalidation = { resend, issuedAt, slot, failed: false, acknowledgedBy: '' };
+    this.#keep(name, pending);
     try {
-      const result = await work();
-      debt.takenBy = this.#identity.behind(debt.slot);
+      const result = await send();
+      pending.acknowledgedBy = this.#identity.of(pending.slot);
       return result;
     } catch (error) {
-      if (isRetryableWrite(error)) debt.failed = true;
-      else if (this.#debts.get(name) === debt) this.#debts.delete(name);
+      if (isRetryableWrite(error)) pending.failed = true;
+      else if (this.#pending.get(name) === pending) this.#pending.delete(name);
       throw error;
     }
   }
@@ -116,107 +106,113 @@ export class Owed {
     this.#timer = undefined;
   }
 
-  #keep(name: string, debt: Debt): void {
-    this.#debts.delete(name);
-    if (this.#debts.size >= MAX_KEPT) this.#dropOldest();
-    this.#debts.set(name, debt);
+  #keep(name: string, pending: PendingInvalidation): void {
+    this.#pending.delete(name);
+    if (this.#pending.size >= MAX_KEPT) this.#dropOldest();
+    this.#pending.set(name, pending);
     if (this.#timer === undefined) {
-      // It throws only where the connection was closed for good: then nothing can be issued any more.
-      this.#timer = setInterval(() => void this.#look().catch(() => this.close()), LOOK_EVERY_MS);
+      // A check throws only after the connection was closed for good. Then nothing can be sent any more.
+      this.#timer = setInterval(() => void this.#check().catch(() => this.close()), CHECK_EVERY_MS);
       this.#timer.unref();
     }
   }
 
   #dropOldest(): void {
-    const [oldest] = this.#debts.keys();
+    const [oldest] = this.#pending.keys();
     if (oldest === undefined) return;
-    this.#debts.delete(oldest);
-    if (this.#warned) return;
-    this.#warned = true;
-    this.options.logger.warn({ kept: MAX_KEPT }, 'too many owed invalidations: the oldest are left to their TTL');
+    this.#pending.delete(oldest);
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.options.logger.warn(
+      { kept: MAX_KEPT },
+      'too many pending invalidations: the oldest are dropped, so their keys may be stale until their TTL ends',
+    );
   }
 
-  async #look(): Promise<void> {
-    if (this.#paying) return;
-    this.#paying = true;
+  async #check(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
     try {
-      this.#mark();
-      await this.#pay();
+      this.#markLost();
+      await this.#retryFailed();
     } finally {
-      this.#paying = false;
+      this.#isChecking = false;
     }
-    if (this.options.isAway()) return;
+    if (this.options.isUnavailable()) return;
     const now = this.options.clock.now();
-    for (const [name, debt] of this.#debts) {
-      if (!debt.failed && Math.abs(now - debt.at) > RECENT_MS) this.#debts.delete(name);
+    for (const [name, pending] of this.#pending) {
+      if (!pending.failed && Math.abs(now - pending.issuedAt) > RECENT_MS) this.#pending.delete(name);
     }
-    if (this.#debts.size === 0) this.close();
+    if (this.#pending.size === 0) this.close();
   }
 
-  /** What a server had taken in whose place another may be now is owed again. */
-  #mark(): void {
-    const all = this.#identity.ofAll();
-    if (all === this.#seen) return;
-    this.#seen = all;
-    for (const debt of this.#debts.values()) {
-      // Not answered yet: `incur` sees to it.
-      if (debt.takenBy !== '' && debt.takenBy !== this.#identity.behind(debt.slot)) debt.failed = true;
-    }
+  /** After a server was replaced: what the old one acknowledged counts as failed. */
+  #markLost(): void {
+    const identity = this.#identity.ofAll();
+    if (identity === this.#lastIdentity) return;
+    this.#lastIdentity = identity;
+    for (const pending of this.#pending.values()) if (this.#isLost(pending)) pending.failed = true;
   }
 
-  /** Those that fail go to the end of the line: one node's must not hold up another's. */
-  async #pay(): Promise<void> {
+  /** Whether another server has replaced the one that acknowledged it. One without an answer yet is left to `track`. */
+  #isLost({ acknowledgedBy, slot }: PendingInvalidation): boolean {
+    return acknowledgedBy !== '' && acknowledgedBy !== this.#identity.of(slot);
+  }
+
+  /** What fails again moves to the end, so that one dead node does not hold up the others' invalidations. */
+  async #retryFailed(): Promise<void> {
     let failures = 0;
-    for (const [name, debt] of [...this.#debts]) {
-      if (!debt.failed || this.#debts.get(name) !== debt) continue;
+    for (const [name, pending] of [...this.#pending]) {
+      if (!pending.failed || this.#pending.get(name) !== pending) continue;
       try {
-        await this.#payOne(debt);
+        await this.#resend(pending);
       } catch (error) {
-        if (this.#debts.get(name) !== debt) continue;
-        this.#debts.delete(name);
-        if (isRetryableWrite(error)) this.#debts.set(name, debt);
-        else this.options.logger.warn({ error: coerceError(error).message }, 'an owed invalidation was refused');
+        if (this.#pending.get(name) !== pending) continue;
+        this.#pending.delete(name);
+        if (isRetryableWrite(error)) this.#pending.set(name, pending);
+        else {
+          const message = 'Redis refused a pending invalidation: its keys may be stale until their TTL ends';
+          this.options.logger.warn({ error: coerceError(error).message }, message);
+        }
         failures += 1;
         if (failures >= MAX_FAILURES) return;
       }
     }
   }
 
-  async #payOne(debt: Debt): Promise<void> {
-    await debt.again();
-    debt.failed = false;
-    debt.takenBy = this.#identity.behind(debt.slot);
+  async #resend(pending: PendingInvalidation): Promise<void> {
+    await pending.resend();
+    pending.failed = false;
+    pending.acknowledgedBy = this.#identity.of(pending.slot);
   }
 }
 
-/** Tells the servers behind the connection apart: another text means that one of them may be another machine now. */
-class Identity {
+/** Names the servers behind the connection. A different name means that one of them may be another machine now. */
+class ServerIdentity {
   readonly #ids = new WeakMap<object, string>();
   #count = 0;
-  /** A cluster's nodes by address, until one comes or goes: reads of a batch that was just written ask for each key. */
+  /** Names of a cluster's nodes by address. Cached until a node joins or leaves, since a batch asks for every key. */
   #nodes: Map<string, string> | undefined;
   #watched: Cluster | undefined;
 
   constructor(private readonly redis: RedisHandle) {}
 
-  /** Behind a debt: the master that has its key's slot, or all of them where it is about more. */
-  behind(slot: number | undefined): string {
+  /** The master of a slot, or all masters if `slot` is undefined. */
+  of(slot: number | undefined): string {
     const client = this.redis.client('cache');
     if (!isCluster(client) || slot === undefined) return this.ofAll();
-    return this.#nodesOf(client).get(slotAddress(client, slot) ?? '') ?? 'away';
+    return this.#nodesOf(client).get(slotAddress(client, slot) ?? '') ?? 'unavailable';
   }
 
   ofAll(): string {
     const client = this.redis.client('cache');
     // A cluster client makes a new connection object for a node that came back.
-    if (isCluster(client))
-      return client
-        .nodes('master')
-        .map((node) => this.#id(node))
-        .sort()
-        .join();
-    // Whoever answers next may be another: until then nothing is forgotten.
-    return client.status === 'ready' ? this.#id(client.stream) : 'away';
+    if (isCluster(client)) {
+      const ids = client.nodes('master').map((node) => this.#id(node));
+      return ids.sort().join();
+    }
+    // The next connection may reach another server, so a broken one has an identity of its own.
+    return client.status === 'ready' ? this.#id(client.stream) : 'unavailable';
   }
 
   #nodesOf(client: Cluster): Map<string, string> {

@@ -4,46 +4,56 @@ import type { Entities } from '../../entities/registry';
 import { isWrongType } from '../../redis/errors';
 import type { RedisHandle } from '../../redis/types';
 import { reclaimScript } from '../entry/cache-scripts';
-import { classify, FLAG_DIRTY, flagsOf, HEADER_LENGTH, headerOf, stampOf, tagsLengthOf } from '../entry/entry-format';
-import { epochsOf } from '../entry/freshness';
-import { Plans, prefixEpochs } from '../key-policy';
+import {
+  classify,
+  createdAtOf,
+  FLAG_DIRTY,
+  flagsOf,
+  HEADER_LENGTH,
+  headerOf,
+  tagsLengthOf,
+} from '../entry/entry-format';
+import { generationsOf } from '../entry/freshness';
+import { KeyPolicies, prefixGenerations } from '../key-policy';
 import { Telemetry } from '../telemetry';
-import { Epochs, isKilled } from './tag-generations';
+import { isInvalidated, TagGenerations } from './tag-generations';
 
 export interface ReclaimerOptions {
   readonly redis: RedisHandle;
   readonly entities: Entities;
   readonly clock: Clock;
-  /** The declared prefixes of the app, as its caches have them. */
+  /** The app's declared prefixes, the same as its caches have. */
   readonly prefixes: readonly string[];
 }
 
 export interface Reclaimed {
-  /** Entries of ours among the keys. */
+  /** How many of the keys are entries of ours. */
   readonly entries: number;
-  /** Of them, those that an epoch has killed. */
+  /** How many of those a tag generation has invalidated. */
   readonly dead: number;
-  /** Of them, those that were unlinked: the rest were written again meanwhile, or only looked at. */
+  /** How many of those were unlinked. The others were written again in the meantime, or it was a dry run. */
   readonly unlinked: number;
 }
 
 export interface Reclaimer {
-  /** Frees the memory of entries that an invalidation has killed. `physical`: keys of a SCAN page, companions and all. */
+  /** Unlinks invalidated entries, to free their memory. `physical`: the keys of one SCAN reply, companions included. */
   reclaim(physical: readonly string[], options: { readonly dryRun: boolean }): Promise<Reclaimed>;
 }
 
-/** Enough for the header and a few tags; an entry with more of them is read once again. */
+/** Enough for the header and a few tags. An entry with more tags is read a second time. */
 const LOOK_BYTES = 512;
-/** Epochs are believed for this long within a pass, in ms. */
-const EPOCH_CACHE_MS = 5_000;
+/** How long a sweep may use a generation after it was read, in ms. */
+const GENERATION_CACHE_MS = 5_000;
 
-/** For hygiene: invalidating a tag or prefix is O(1), what it killed is unlinked by and by. */
+/** For the reclaim sweep: invalidating a tag or prefix only sets its generation, so the entries themselves are left. */
 export function createReclaimer(options: ReclaimerOptions): Reclaimer {
   const { redis, entities, clock, prefixes } = options;
   const get = (key: string) => redis.within(redis.client('cache').get(key));
-  const epochs = new Epochs({ redis, get, clock, cacheMs: EPOCH_CACHE_MS, skewMarginMs: 0 });
-  const plans = new Plans({ entities, epochs, telemetry: new Telemetry(undefined), prefixes, defaults: {} });
+  const generations = new TagGenerations({ redis, get, clock, cacheMs: GENERATION_CACHE_MS, skewMarginMs: 0 });
+  const telemetry = new Telemetry(undefined);
+  const keyPolicies = new KeyPolicies({ entities, generations, telemetry, prefixes, defaults: {} });
 
+  /** The header and the tags of an entry; undefined if the key holds something else. */
   async function look(key: string): Promise<string | undefined> {
     const client = redis.client('cache');
     try {
@@ -68,18 +78,15 @@ export function createReclaimer(options: ReclaimerOptions): Reclaimer {
       );
       const entries = seen.flatMap(({ key, logical, raw }) => {
         if (raw === undefined) return [];
-        return [{ key, raw, epochs: epochsOf(raw, prefixEpochs(plans.of(logical), logical), epochs) }];
+        const prefixes = prefixGenerations(keyPolicies.of(logical), logical);
+        return [{ key, raw, generations: generationsOf(raw, prefixes, generations) }];
       });
       const now = clock.now();
-      const unread = new Set(
-        entries.flatMap((entry) => entry.epochs).filter((epoch) => !epochs.areFresh([epoch], now)),
-      );
-      if (unread.size > 0) await epochs.read([...unread]);
+      const all = new Set(entries.flatMap((entry) => entry.generations));
+      const unread = [...all].filter((generation) => !generations.areFresh([generation], now));
+      if (unread.length > 0) await generations.read(unread);
       const dead = entries.filter(
-        (entry) =>
-          (flagsOf(entry.raw) & FLAG_DIRTY) === 0 &&
-          entry.epochs.length > 0 &&
-          isKilled(stampOf(entry.raw), entry.epochs),
+        (entry) => (flagsOf(entry.raw) & FLAG_DIRTY) === 0 && isInvalidated(createdAtOf(entry.raw), entry.generations),
       );
       if (dryRun) return { entries: entries.length, dead: dead.length, unlinked: 0 };
       const results = await Promise.all(

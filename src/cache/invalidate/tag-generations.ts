@@ -2,127 +2,130 @@ import { type Clock, isWithin } from '../../clock';
 import { CACHE_PREFIX } from '../../entities/key';
 import { isCluster } from '../../redis/connection/nodes';
 import type { RedisHandle } from '../../redis/types';
-import { bumpEpochScript, openEpochScript } from '../entry/cache-scripts';
+import { advanceGenerationScript, ensureGenerationScript } from '../entry/cache-scripts';
 
-/** What this process knows of one epoch. `value` in ms; undefined where the key is not in Redis. */
-export interface Epoch {
-  /** Key of the epoch in Redis. */
+/** What this process knows of the generation of one tag or prefix. */
+export interface TagGeneration {
+  /** Its key in Redis. */
   readonly key: string;
+  /** In ms of server time; undefined if Redis has no such key. */
   value: number | undefined;
-  /** Local time at which the last read of it was sent; 0 before the first. */
+  /** Local time when its last read was sent; 0 before the first. */
   readAt: number;
 }
 
-const tagEpochKey = (tag: string) => `${CACHE_PREFIX}epoch:{t:${tag}}`;
-const prefixEpochKey = (prefix: string) => `${CACHE_PREFIX}epoch:{p:${prefix}}`;
+const tagKey = (tag: string) => `${CACHE_PREFIX}epoch:{t:${tag}}`;
+const prefixKey = (prefix: string) => `${CACHE_PREFIX}epoch:{p:${prefix}}`;
 
-/** Tags known at once. Beyond it the first known is forgotten, which costs one more read. */
+/** Tags kept in memory. Beyond it the oldest is dropped, which costs one more read of it. */
 const MAX_TAGS = 10_000;
 
-export interface EpochsOptions {
+export interface TagGenerationsOptions {
   readonly redis: RedisHandle;
   /** A GET in the cache's store, under a deadline. */
   readonly get: (key: string) => Promise<string | null>;
   readonly clock: Clock;
-  /** How long an epoch once read is believed, in ms. */
+  /** How long a generation may be used after it was read, in ms. */
   readonly cacheMs: number;
   /** How far the clocks of two masters may be apart, in ms. */
   readonly skewMarginMs: number;
 }
 
-/** A master that does not tell its time within this, in ms, is left to the margin. */
+/** How long to wait for a master's TIME, in ms. Without an answer the skew margin covers that master. */
 const TIME_MS = 100;
-/** A day past the longest life would do; a week costs nothing. */
+/** A generation must outlive the entries under it. A day would do; a week costs nothing. */
 const SPARE_TTL_MS = 7 * 86_400_000;
 
-/** The epochs of tags and prefixes: read with bounded staleness, opened before a load, bumped by an invalidation. */
-export class Epochs {
-  readonly #tags = new Map<string, Epoch>();
-  readonly #prefixes = new Map<string, Epoch>();
-  /** Reads that were not sent yet. */
-  readonly #soon = new Map<Epoch, Promise<void>>();
-  /** The greatest stamp given out: what was stored before an invalidation is killed by it, in whatever millisecond. */
-  #latestStamp = 0;
+/** The generations of tags and prefixes: read with bounded staleness, ensured before a load, advanced to invalidate. */
+export class TagGenerations {
+  readonly #tags = new Map<string, TagGeneration>();
+  readonly #prefixes = new Map<string, TagGeneration>();
+  /** Reads that are not sent yet. */
+  readonly #soon = new Map<TagGeneration, Promise<void>>();
+  /** The latest createdAt that {@link ensure} returned. An invalidation must reach it, even in the same millisecond. */
+  #latestCreatedAt = 0;
 
-  constructor(private readonly options: EpochsOptions) {}
+  constructor(private readonly options: TagGenerationsOptions) {}
 
   /** Of an encoded tag. */
-  ofTag(tag: string): Epoch {
-    let epoch = this.#tags.get(tag);
-    if (epoch === undefined) {
+  ofTag(tag: string): TagGeneration {
+    let generation = this.#tags.get(tag);
+    if (generation === undefined) {
       if (this.#tags.size >= MAX_TAGS) this.#forgetOldestTag();
-      epoch = { key: tagEpochKey(tag), value: undefined, readAt: 0 };
-      this.#tags.set(tag, epoch);
+      generation = { key: tagKey(tag), value: undefined, readAt: 0 };
+      this.#tags.set(tag, generation);
     }
-    return epoch;
+    return generation;
   }
 
   /** Of a declared prefix, encoded. */
-  ofPrefix(prefix: string): Epoch {
-    let epoch = this.#prefixes.get(prefix);
-    if (epoch === undefined) {
-      epoch = { key: prefixEpochKey(prefix), value: undefined, readAt: 0 };
-      this.#prefixes.set(prefix, epoch);
+  ofPrefix(prefix: string): TagGeneration {
+    let generation = this.#prefixes.get(prefix);
+    if (generation === undefined) {
+      generation = { key: prefixKey(prefix), value: undefined, readAt: 0 };
+      this.#prefixes.set(prefix, generation);
     }
-    return epoch;
+    return generation;
   }
 
-  /** True where all of them were read recently enough to be believed. */
-  areFresh(epochs: readonly Epoch[], now: number): boolean {
+  /** Whether all of them were read within the last `cacheMs`. `now` is local time. */
+  areFresh(generations: readonly TagGeneration[], now: number): boolean {
     const { cacheMs } = this.options;
-    for (const epoch of epochs) if (!isWithin(cacheMs, epoch.readAt, now)) return false;
+    for (const generation of generations) if (!isWithin(cacheMs, generation.readAt, now)) return false;
     return true;
   }
 
-  /** Reads them from Redis as they are now; one that is missing is left undefined. Readers of one moment share it. */
-  async read(epochs: readonly Epoch[]): Promise<void> {
-    await Promise.all(epochs.map((epoch) => this.#soon.get(epoch) ?? this.#read(epoch)));
+  /** Reads them from Redis. A missing one becomes undefined. Callers of the same tick share the reads. */
+  async read(generations: readonly TagGeneration[]): Promise<void> {
+    await Promise.all(generations.map((generation) => this.#soon.get(generation) ?? this.#read(generation)));
   }
 
-  #read(epoch: Epoch): Promise<void> {
+  #read(generation: TagGeneration): Promise<void> {
     const reading = Promise.resolve().then(async () => {
-      this.#soon.delete(epoch);
+      this.#soon.delete(generation);
       const sentAt = this.options.clock.now();
-      const raw = await this.options.get(epoch.key);
-      this.#learn(epoch, raw === null ? undefined : Number(raw), sentAt);
+      const raw = await this.options.get(generation.key);
+      this.#learn(generation, raw === null ? undefined : Number(raw), sentAt);
     });
-    this.#soon.set(epoch, reading);
+    this.#soon.set(generation, reading);
     return reading;
   }
 
   /**
-   * Before a load or a write: reads them afresh, makes those that are missing, and keeps them alive for longer than
-   * what is about to be stored. Answers the least stamp that none of them kills, in ms; 0 where there are none.
+   * Before a load or a write: reads them from Redis, creates the missing ones, and keeps them alive longer than the
+   * entry. Returns the smallest createdAt that none of them invalidates, in ms; 0 if there are none.
    */
-  async open(epochs: readonly Epoch[], entryTtlMs: number, deadlineMs?: number): Promise<number> {
-    if (epochs.length === 0) return 0;
+  async ensure(generations: readonly TagGeneration[], entryTtlMs: number, deadlineMs?: number): Promise<number> {
+    if (generations.length === 0) return 0;
     const sentAt = this.options.clock.now();
     const ttlMs = entryTtlMs + SPARE_TTL_MS;
     const limit = deadlineMs === undefined ? {} : { deadlineMs };
-    const given = this.#latestStamp;
+    const latest = this.#latestCreatedAt;
     const values = await Promise.all(
-      epochs.map(async (epoch) => {
-        const args = [this.options.skewMarginMs, ttlMs, Math.max(given, epoch.value ?? 0)];
-        const value = Number(await this.options.redis.run('cache', openEpochScript, [epoch.key], args, limit));
-        this.#learn(epoch, value, sentAt);
+      generations.map(async (generation) => {
+        const args = [this.options.skewMarginMs, ttlMs, Math.max(latest, generation.value ?? 0)];
+        const reply = await this.options.redis.run('cache', ensureGenerationScript, [generation.key], args, limit);
+        const value = Number(reply);
+        this.#learn(generation, value, sentAt);
         return value;
       }),
     );
-    const least = Math.max(...values) + 1;
-    this.#latestStamp = Math.max(this.#latestStamp, least);
-    return least;
+    const minCreatedAtMs = Math.max(...values) + 1;
+    this.#latestCreatedAt = Math.max(this.#latestCreatedAt, minCreatedAtMs);
+    return minCreatedAtMs;
   }
 
-  /** Makes all that was stamped until now a miss. */
-  async bump(epoch: Epoch): Promise<void> {
+  /** Invalidates every entry created under it until now. */
+  async advance(generation: TagGeneration): Promise<void> {
     const { redis, skewMarginMs, clock } = this.options;
-    const latest = redis.mode === 'cluster' ? await this.#latestTime() : 0;
+    const latestTime = redis.mode === 'cluster' ? await this.#latestTime() : 0;
     const sentAt = clock.now();
-    const args = [skewMarginMs, SPARE_TTL_MS, latest, this.#latestStamp];
-    this.#learn(epoch, Number(await redis.run('cache', bumpEpochScript, [epoch.key], args)), sentAt);
+    const args = [skewMarginMs, SPARE_TTL_MS, latestTime, this.#latestCreatedAt];
+    const value = Number(await redis.run('cache', advanceGenerationScript, [generation.key], args));
+    this.#learn(generation, value, sentAt);
   }
 
-  /** A stamp is in the time of the entry's own master, so the latest of all masters counts. */
+  /** Each master's clock sets the createdAt of its entries, so the latest clock of all masters counts. */
   async #latestTime(): Promise<number> {
     const { redis } = this.options;
     await redis.ready();
@@ -137,23 +140,23 @@ export class Epochs {
     if (oldest !== undefined) this.#tags.delete(oldest);
   }
 
-  /** Answers may come out of order, but an epoch only grows, and a later read is more recent. */
-  #learn(epoch: Epoch, value: number | undefined, sentAt: number): void {
+  /** Replies may arrive out of order. A generation only grows, so the greater value and the later read are kept. */
+  #learn(generation: TagGeneration, value: number | undefined, sentAt: number): void {
     if (value === undefined) {
-      if (sentAt > epoch.readAt) epoch.value = undefined;
-    } else if (epoch.value === undefined || value > epoch.value) {
-      epoch.value = value;
+      if (sentAt > generation.readAt) generation.value = undefined;
+    } else if (generation.value === undefined || value > generation.value) {
+      generation.value = value;
     }
-    epoch.readAt = Math.max(epoch.readAt, sentAt);
+    generation.readAt = Math.max(generation.readAt, sentAt);
   }
 }
 
-/** What TIME answers, in ms, rounded up. */
+/** The reply of TIME in ms, rounded up. */
 const toMs = ([seconds, micros]: readonly (string | number)[]): number =>
   Number(seconds) * 1_000 + Math.ceil(Number(micros) / 1_000);
 
-/** Whether an entry stamped then has been invalidated. A lost epoch fails to a miss. */
-export function isKilled(stampMs: number, epochs: readonly Epoch[]): boolean {
-  for (const epoch of epochs) if (epoch.value === undefined || stampMs <= epoch.value) return true;
+/** Whether an entry created then has been invalidated. A generation that Redis has lost invalidates it too. */
+export function isInvalidated(createdAtMs: number, generations: readonly TagGeneration[]): boolean {
+  for (const { value } of generations) if (value === undefined || createdAtMs <= value) return true;
   return false;
 }

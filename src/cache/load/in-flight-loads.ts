@@ -5,21 +5,21 @@ import type { Loaded } from './load-source';
 /** What became of a loaded value in Redis. */
 export type Stored = Pick<RefreshOutcome, 'outcome' | 'expiresAt'>;
 
-/** One load of one key in this process. */
-export class Flight {
+/** One load of one key in this process. Its states: running; `loaded` settled; `stored` resolved. */
+export class InFlightLoad {
   readonly loaded: Promise<Loaded>;
   readonly stored: Promise<Stored>;
-  land!: (loaded: Loaded) => void;
-  crash!: (error: unknown) => void;
-  /** Called last, after `land` or `crash`. */
+  resolve!: (loaded: Loaded) => void;
+  reject!: (error: unknown) => void;
+  /** Called last, after `resolve` or `reject`. */
   end!: (stored: Stored) => void;
 
   constructor() {
     this.loaded = new Promise((resolve, reject) => {
-      this.land = resolve;
-      this.crash = reject;
+      this.resolve = resolve;
+      this.reject = reject;
     });
-    // Nobody may be waiting any more when it fails; whoever is gets the error all the same.
+    // All waiters may have gone when the load fails. Those that wait still get the error.
     this.loaded.catch(() => {});
     this.stored = new Promise((resolve) => {
       this.end = resolve;
@@ -27,47 +27,47 @@ export class Flight {
   }
 }
 
-/** The loads of this process: by their lease, or, while Redis is away, by their key. */
-export class Flights {
+/** The loads of this process: by lease, or by key while Redis is unavailable and grants no leases. */
+export class InFlightLoads {
   readonly #process = randomBytes(9).toString('base64url');
   #count = 0;
-  readonly #byLease = new Map<string, Flight>();
-  readonly #alone = new Map<string, Flight>();
+  readonly #byLease = new Map<string, InFlightLoad>();
+  readonly #unleased = new Map<string, InFlightLoad>();
 
-  /** A token no other load has. */
+  /** A token that no other load of any process has. */
   token(): string {
     this.#count += 1;
     return `${this.#process}.${this.#count.toString(36)}`;
   }
 
-  open(lease: string): Flight {
-    const flight = new Flight();
-    this.#byLease.set(lease, flight);
-    void flight.stored.then(() => this.#byLease.delete(lease));
-    return flight;
+  start(lease: string): InFlightLoad {
+    const inFlight = new InFlightLoad();
+    this.#byLease.set(lease, inFlight);
+    void inFlight.stored.then(() => this.#byLease.delete(lease));
+    return inFlight;
   }
 
-  withLease(lease: string): Flight | undefined {
+  withLease(lease: string): InFlightLoad | undefined {
     return this.#byLease.get(lease);
   }
 
-  /** A load without a lease that may be joined: begun after this process' last write or invalidation of the key. */
-  alone(key: string): Flight | undefined {
-    return this.#alone.get(key);
+  /** A load without a lease that a caller may join: it began after this process last wrote or invalidated the key. */
+  unleased(key: string): InFlightLoad | undefined {
+    return this.#unleased.get(key);
   }
 
-  openAlone(key: string): Flight {
-    const flight = new Flight();
-    this.#alone.set(key, flight);
-    void flight.stored.then(() => {
-      if (this.#alone.get(key) === flight) this.#alone.delete(key);
+  startUnleased(key: string): InFlightLoad {
+    const inFlight = new InFlightLoad();
+    this.#unleased.set(key, inFlight);
+    void inFlight.stored.then(() => {
+      if (this.#unleased.get(key) === inFlight) this.#unleased.delete(key);
     });
-    return flight;
+    return inFlight;
   }
 
-  /** A write or an invalidation: who comes later must not join what began before. All keys where none is given. */
+  /** After a write or an invalidation: later callers must not join loads that began before it. All keys if none is given. */
   forget(key?: string): void {
-    if (key === undefined) this.#alone.clear();
-    else this.#alone.delete(key);
+    if (key === undefined) this.#unleased.clear();
+    else this.#unleased.delete(key);
   }
 }

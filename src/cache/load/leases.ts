@@ -1,5 +1,5 @@
 import { SECOND } from '../../clock';
-import { companionKey, physicalKey } from '../../entities/key';
+import { entryAndLease } from '../../entities/key';
 import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import { isRedisUnavailable } from '../../redis/errors';
@@ -8,95 +8,98 @@ import type { RedisHandle } from '../../redis/types';
 import { type AcquireReply, acquireScript, fillScript, releaseScript } from '../entry/cache-scripts';
 import type { Encoded } from '../entry/codec';
 import { entryTail, headerOf } from '../entry/entry-format';
-import type { Owed } from '../invalidate/pending-invalidations';
-import type { Epochs } from '../invalidate/tag-generations';
+import type { PendingInvalidations } from '../invalidate/pending-invalidations';
+import type { TagGenerations } from '../invalidate/tag-generations';
 import type { Versions } from '../write/versions';
-import type { Flights, Stored } from './in-flight-loads';
-import type { Ask, Grant } from './load-request';
-import { lifeOf, physicalMs } from './load-request';
+import type { InFlightLoads, Stored } from './in-flight-loads';
+import { type Grant, type LoadRequest, lifeOf, physicalMs } from './load-request';
 
-/** A lease outlives its load by this, so that the load's answer finds it. */
+/** A lease outlives its load by this, so that the result can still be stored. */
 export const LEASE_MARGIN_MS = 1_000;
-/** A lease begins with the stamp of its load. */
-const STAMP_LENGTH = 13;
+/** Length of the createdAt that a lease begins with. */
+const CREATED_AT_LENGTH = 13;
 
 export interface LeasesOptions {
   readonly redis: RedisHandle;
   readonly logger: Logger;
-  readonly owed: Owed;
-  readonly epochs: Epochs;
-  readonly flights: Flights;
+  readonly pending: PendingInvalidations;
+  readonly generations: TagGenerations;
+  readonly inFlightLoads: InFlightLoads;
   readonly versions: Versions;
 }
 
-/** The lease of a key in Redis: asked for, used to store, given back. */
+/** If two processes miss the same key, one gets the key's lease and loads; the other one waits for its entry. */
 export class Leases {
   constructor(private readonly options: LeasesOptions) {}
 
   /**
-   * One run of the script. `sent` is called just before anything goes out: whoever comes later may have seen an
-   * invalidation that the epochs read here, or the lease, know nothing of. A grant has its flight opened.
+   * Asks Redis for the lease. A grant has its in-flight load started. `sent` is called just before the first command is
+   * sent: later callers must not share this answer, because they may have seen an invalidation that it does not.
    */
   async acquire(
-    ask: Ask,
+    request: LoadRequest,
     deadlineMs: number,
     sent: () => void,
   ): Promise<Grant | Exclude<AcquireReply, ['lease', ...unknown[]]>> {
-    const { redis, owed, epochs, flights, versions } = this.options;
-    const { policy, key, unusable } = ask;
+    const { redis, pending, generations, inFlightLoads, versions } = this.options;
+    const { key, options, unusable } = request;
     const started = performance.now();
-    const token = flights.token();
-    await Promise.resolve(); // those of the same tick share the answer
+    const token = inFlightLoads.token();
+    await Promise.resolve(); // Callers of the same tick share the answer.
     sent();
-    const least = await epochs.open(ask.epochs, physicalMs(policy), deadlineMs);
+    const minCreatedAtMs = await generations.ensure(request.generations, physicalMs(options), deadlineMs);
     const left = Math.max(1, deadlineMs - (performance.now() - started));
-    const leaseMs = policy.hardTimeoutMs + LEASE_MARGIN_MS;
-    const args = [token, Math.ceil(leaseMs), unusable === undefined ? '' : headerOf(unusable), least, versions.writer];
-    const run = () => redis.run('cache', acquireScript, keysOf(key), args, { deadlineMs: left });
+    const leaseMs = Math.ceil(options.hardTimeoutMs + LEASE_MARGIN_MS);
+    const header = unusable === undefined ? '' : headerOf(unusable);
+    const args = [token, leaseMs, header, minCreatedAtMs, versions.writer];
+    const run = () => redis.run('cache', acquireScript, entryAndLease(key), args, { deadlineMs: left });
     let reply = await run();
-    if (reply[0] === 'entry' && owed.isBehind(key)) {
-      // The read met the server that had taken it away, and this one never heard of that.
-      await owed.payFor(key);
+    // After a failover the new primary may still hold an entry that this process has deleted.
+    const repairing = reply[0] === 'entry' ? pending.repair(key) : undefined;
+    if (repairing !== undefined) {
+      await repairing;
       reply = await run();
     }
     if (reply[0] !== 'lease') return reply;
-    return { ask, flight: flights.open(reply[1]), lease: reply[1], version: reply[2], least };
+    const [, lease, version] = reply;
+    return { request, inFlight: inFlightLoads.start(lease), lease, version, minCreatedAtMs };
   }
 
-  /** Stores what was loaded, if the lease is still there. Never throws. */
+  /** Stores a loaded value if the lease is still held. `gone`: the source has no value. Never throws. */
   async fill(grant: Grant, encoded: Encoded, costMs: number, gone: boolean, version: string): Promise<Stored> {
-    const { ask, lease, least } = grant;
-    const lifeMs = lifeOf(ask.policy, gone);
-    const reply = await this.#run(fillScript, ask, [
+    const { request, lease, minCreatedAtMs } = grant;
+    const lifeMs = lifeOf(request.options, gone);
+    const reply = await this.#run(fillScript, request, [
       lease,
       version,
-      least,
+      minCreatedAtMs,
       lifeMs,
-      lifeMs + (gone ? 0 : Math.round(ask.policy.graceSeconds * SECOND)),
+      lifeMs + (gone ? 0 : Math.round(request.options.graceSeconds * SECOND)),
       encoded.flags.toString(16).toUpperCase(),
-      lease.slice(0, STAMP_LENGTH),
-      entryTail(costMs, ask.tags, encoded.payload),
+      lease.slice(0, CREATED_AT_LENGTH),
+      entryTail(costMs, request.tags, encoded.payload),
     ]);
     if (reply?.[0] === 'filled') return { outcome: gone ? 'gone' : 'refreshed', expiresAt: Number(reply[1]) };
-    if (reply?.[0] === 'foreign') ask.plan.meter.foreign += 1;
+    if (reply?.[0] === 'foreign') request.keyPolicy.counters.foreign += 1;
     return { outcome: reply === undefined ? 'failed' : 'superseded' };
   }
 
-  /** Gives the lease back. For `shareMs` others are told that the load failed. Never throws. */
+  /** Gives the lease back. For `shareMs` other processes learn that the load failed, with `code`. Never throws. */
   async release(grant: Grant, shareMs = 0, code = ''): Promise<void> {
-    await this.#run(releaseScript, grant.ask, [grant.lease, shareMs, code]);
+    await this.#run(releaseScript, grant.request, [grant.lease, shareMs, code]);
   }
 
-  /** The value was loaded all the same, and the lease ends by itself: what goes wrong here is only told. */
-  async #run<T>(script: Script<T>, { key, plan }: Ask, args: (string | number)[]): Promise<T | undefined> {
+  /** A failure is only counted or logged: the caller has its value, and the lease ends by itself. */
+  async #run<T>(script: Script<T>, request: LoadRequest, args: (string | number)[]): Promise<T | undefined> {
     try {
-      return await this.options.redis.run('cache', script, keysOf(key), args);
+      return await this.options.redis.run('cache', script, entryAndLease(request.key), args);
     } catch (error) {
-      if (isRedisUnavailable(error)) plan.meter.deadlineMisses += 1;
-      else this.options.logger.warn({ error: coerceError(error).message }, 'a loaded value could not be stored');
+      if (isRedisUnavailable(error)) request.keyPolicy.counters.deadlineMisses += 1;
+      else {
+        const message = 'storing a loaded value failed: callers have the value, the next read loads it again';
+        this.options.logger.warn({ error: coerceError(error).message }, message);
+      }
       return undefined;
     }
   }
 }
-
-const keysOf = (key: string): string[] => [physicalKey(key), companionKey(key, 'lease')];

@@ -2,104 +2,112 @@ import { errorCode } from '../../errors';
 import type { Logger } from '../../logger';
 import { type Codec, type Encoded, NEGATIVE } from '../entry/codec';
 import { SerializeError, ValueTooLargeError } from '../errors';
-import type { Flight, Flights, Stored } from './in-flight-loads';
+import { inLoadSpan } from '../telemetry';
+import type { InFlightLoads, Stored } from './in-flight-loads';
 import type { Leases } from './leases';
-import type { Ask, Grant } from './load-request';
+import type { Grant, LoadRequest } from './load-request';
 import { type Loaded, loadWithin } from './load-source';
-import { inLoadSpan } from './load-span';
 
-export interface LoadsOptions {
+export interface LoadRunnerOptions {
   readonly logger: Logger;
   readonly codec: Codec;
-  readonly flights: Flights;
+  readonly inFlightLoads: InFlightLoads;
   readonly leases: Leases;
-  /** What a caller may spend on Redis altogether, in ms. */
+  /** How long a caller may wait for Redis in total, in ms. */
   readonly deadlineMs: number;
 }
 
-/** Asks the source, once for all the keys it is given, and brings what it says to callers and to Redis. */
-export class Loads {
-  constructor(private readonly options: LoadsOptions) {}
+/** Calls a source once for all keys given, and passes the values to callers and to Redis. */
+export class LoadRunner {
+  constructor(private readonly options: LoadRunnerOptions) {}
 
-  /** Never throws: each flight lands or crashes. The grants are of one source. */
+  /** Loads under leases. All grants have the same source. Never throws: it settles each in-flight load. */
   async run(grants: readonly Grant[]): Promise<void> {
     const [first] = grants;
     if (first === undefined) return;
-    const { policy, plan, loading } = first.ask;
-    const started = performance.now();
-    plan.meter.loads += grants.length;
-    let loaded: ReadonlyMap<string, Loaded>;
-    try {
-      const keys = grants.map(({ ask }) => ask.key);
-      loaded = await inLoadSpan(plan.meter.entity, keys.length, () => loadWithin(loading, keys, policy.hardTimeoutMs));
-    } catch (error) {
-      plan.meter.loadErrors += grants.length;
-      for (const { flight } of grants) flight.crash(error);
-      // Shared for a moment, so that a failing source is not asked by every process at once.
-      const shareMs = Math.round(policy.errorTtlMs * (0.5 + Math.random() / 2));
-      await Promise.all(grants.map((grant) => this.#end(grant, { outcome: 'failed' }, shareMs, errorCode(error))));
+    const result = await callSource(grants);
+    if ('values' in result) {
+      const { values, costMs } = result;
+      await Promise.all(grants.map((grant) => this.#store(grant, values.get(grant.request.key) as Loaded, costMs)));
       return;
     }
-    const costMs = performance.now() - started;
-    plan.meter.loadMs += costMs;
-    await Promise.all(grants.map((grant) => this.#store(grant, loaded.get(grant.ask.key) as Loaded, costMs)));
+    // Shared with other processes for a moment, so that not all of them call a failing source at once.
+    const shareMs = Math.round(first.request.options.errorTtlMs * (0.5 + Math.random() / 2));
+    const code = errorCode(result.error);
+    await Promise.all(grants.map((grant) => this.#end(grant, { outcome: 'failed' }, shareMs, code)));
   }
 
-  /** Redis is away: no lease, so nothing is stored; the process still loads a key once. */
-  alone(asks: readonly Ask[]): void {
-    const { flights } = this.options;
-    const opened = asks.flatMap((ask) => (flights.alone(ask.key) ? [] : [{ ask, flight: flights.openAlone(ask.key) }]));
-    if (opened.length > 0) void this.#runAlone(opened);
+  /** Loads without leases while Redis is unavailable: once per key in this process. Stores nothing. */
+  runUnleased(requests: readonly LoadRequest[]): void {
+    const { inFlightLoads } = this.options;
+    const loads = requests.flatMap((request) =>
+      inFlightLoads.unleased(request.key) ? [] : [{ request, inFlight: inFlightLoads.startUnleased(request.key) }],
+    );
+    if (loads.length === 0) return;
+    void callSource(loads).then((result) => {
+      for (const { request, inFlight } of loads) {
+        if ('values' in result) inFlight.resolve(result.values.get(request.key) as Loaded);
+        inFlight.end({ outcome: 'failed' });
+      }
+    });
   }
 
   async #store(grant: Grant, loaded: Loaded, costMs: number): Promise<void> {
-    const { ask, flight, version } = grant;
-    const { policy, plan } = ask;
+    const { request, inFlight, version } = grant;
+    const { options, keyPolicy } = request;
     const gone = loaded.value === undefined;
-    if (gone && policy.negativeTtlSeconds === 0) {
-      flight.land(loaded);
+    if (gone && options.negativeTtlSeconds === 0) {
+      inFlight.resolve(loaded);
       await this.#end(grant, { outcome: 'gone' });
       return;
     }
+    const { codec, leases, logger, deadlineMs } = this.options;
     let encoded: Encoded;
     try {
-      encoded = gone ? NEGATIVE : await this.options.codec.encode(loaded.value, plan.entity, policy.compressOverBytes);
+      encoded = gone ? NEGATIVE : await codec.encode(loaded.value, keyPolicy.entity, options.compressOverBytes);
     } catch (error) {
-      flight.land(loaded);
+      inFlight.resolve(loaded);
       const code = error instanceof SerializeError || error instanceof ValueTooLargeError ? error.code : 'E_UNKNOWN';
-      this.options.logger.warn({ entity: plan.meter.entity, code }, 'a loaded value was not cached');
+      const message = 'a loaded value cannot be cached: callers have it, but every read loads it again';
+      logger.warn({ entity: keyPolicy.counters.entity, code }, message);
       await this.#end(grant, { outcome: 'failed' });
       return;
     }
-    const filling = this.options.leases.fill(grant, encoded, costMs, gone, loaded.version ?? version);
-    // A caller finds stored what it was given, unless Redis has used up its patience.
-    const patience = setTimeout(() => flight.land(loaded), Math.max(0, this.options.deadlineMs - ask.spentMs));
+    const filling = leases.fill(grant, encoded, costMs, gone, loaded.version ?? version);
+    // Resolve after the fill, or at the Redis deadline if the fill is slow.
+    const deadline = setTimeout(() => inFlight.resolve(loaded), Math.max(0, deadlineMs - request.spentMs));
     const stored = await filling;
-    clearTimeout(patience);
-    flight.land(loaded);
-    flight.end(stored);
+    clearTimeout(deadline);
+    inFlight.resolve(loaded);
+    inFlight.end(stored);
   }
 
   async #end(grant: Grant, stored: Stored, shareMs = 0, code = ''): Promise<void> {
     await this.options.leases.release(grant, shareMs, code);
-    grant.flight.end(stored);
+    grant.inFlight.end(stored);
   }
+}
 
-  async #runAlone(opened: readonly { readonly ask: Ask; readonly flight: Flight }[]): Promise<void> {
-    const { plan, policy, loading } = (opened[0] as { ask: Ask }).ask;
-    const started = performance.now();
-    plan.meter.loads += opened.length;
-    try {
-      const keys = opened.map(({ ask }) => ask.key);
-      const loaded = await inLoadSpan(plan.meter.entity, keys.length, () =>
-        loadWithin(loading, keys, policy.hardTimeoutMs),
-      );
-      plan.meter.loadMs += performance.now() - started;
-      for (const { ask, flight } of opened) flight.land(loaded.get(ask.key) as Loaded);
-    } catch (error) {
-      plan.meter.loadErrors += opened.length;
-      for (const { flight } of opened) flight.crash(error);
-    }
-    for (const { flight } of opened) flight.end({ outcome: 'failed' });
+type SourceResult =
+  | { readonly values: ReadonlyMap<string, Loaded>; readonly costMs: number }
+  | { readonly error: unknown };
+
+/** Calls the source and counts. If it fails, also rejects the in-flight loads. Never throws. */
+async function callSource(loads: readonly Pick<Grant, 'request' | 'inFlight'>[]): Promise<SourceResult> {
+  const { keyPolicy, options, loadMany } = (loads[0] as Pick<Grant, 'request'>).request;
+  const { counters } = keyPolicy;
+  const started = performance.now();
+  counters.loads += loads.length;
+  try {
+    const keys = loads.map(({ request }) => request.key);
+    const load = () => loadWithin(loadMany, keys, options.hardTimeoutMs);
+    const values = await inLoadSpan(counters.entity, keys.length, load);
+    const costMs = performance.now() - started;
+    counters.loadMs += costMs;
+    return { values, costMs };
+  } catch (error) {
+    counters.loadErrors += loads.length;
+    for (const { inFlight } of loads) inFlight.reject(error);
+    return { error };
   }
 }

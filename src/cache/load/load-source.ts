@@ -1,12 +1,11 @@
 import type { Entity, LoadContext } from '../../entities/define-entity';
 import type { StoredRow } from '../../entities/entity-store';
-import type { Version } from '../../entities/version';
-import { NO_VERSION } from '../../entities/version';
+import { NO_VERSION, type Version } from '../../entities/version';
 import { withTimeout } from '../../timeout';
 import { LoadTimeoutError } from '../errors';
 import type { BulkLoader, Loader } from '../types';
 
-/** What a source says of a key: a value, or nothing. `version` is the row's, where the source has one. */
+/** What a source returned for a key: a value, or undefined if it has none. `version` is the row's, if it has one. */
 export interface Loaded {
   readonly value: unknown;
   readonly version: Version | undefined;
@@ -14,21 +13,26 @@ export interface Loaded {
 
 const NOTHING: Loaded = { value: undefined, version: undefined };
 
-/** A source in one shape, whatever it was given as. Every key asked for is in the answer. */
-export type Loading = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, Loaded>>;
+/** Any kind of source in one shape. The result has every key that was asked for. */
+export type LoadMany = (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, Loaded>>;
 
-export function loadingOf(entity: Entity): Loading | undefined {
+export function loaderOfEntity(entity: Entity): LoadMany | undefined {
   const { store } = entity;
   if (store) return async (keys, { signal }) => fill(keys, await store.loadMany(keys, signal), fromRow, NO_VERSION);
   const { load, loadMany } = entity;
-  if (loadMany) return async (keys, context) => fill(keys, await loadMany(keys, context), fromValue);
-  return load && oneByOne(load);
+  if (loadMany) return loaderOfBulkFunction(loadMany);
+  return load && loaderOfFunction(load);
 }
 
-export const loadingOfLoader = <V>(loader: Loader<V>): Loading => oneByOne(loader);
+export function loaderOfFunction<V>(load: Loader<V>): LoadMany {
+  return async (keys, context) => {
+    const values = await Promise.all(keys.map(async (key) => [key, fromValue(await load(key, context))] as const));
+    return new Map(values);
+  };
+}
 
-export const loadingOfBulk =
-  <V>(loader: BulkLoader<V>): Loading =>
+export const loaderOfBulkFunction =
+  <V>(loader: BulkLoader<V>): LoadMany =>
   async (keys, context) =>
     fill(keys, await loader(keys, context), fromValue);
 
@@ -39,7 +43,7 @@ const fromRow = (row: StoredRow<unknown>): Loaded => ({
   version: row.version,
 });
 
-/** An absent row of a store counts as version 0, older than every write. */
+/** A row that a store does not have gets version 0, which is older than every write. */
 function fill<T>(
   keys: readonly string[],
   found: ReadonlyMap<string, T>,
@@ -50,22 +54,17 @@ function fill<T>(
   return new Map(keys.map((key) => [key, found.has(key) ? convert(found.get(key) as T) : nothing]));
 }
 
-function oneByOne<V>(load: Loader<V>): Loading {
-  return async (keys, context) => {
-    const values = await Promise.all(keys.map(async (key) => [key, fromValue(await load(key, context))] as const));
-    return new Map(values);
-  };
-}
-
-/** Runs a load under its hard time-out. Throws what it threw, or `E_LOAD_TIMEOUT`; then its signal is aborted. */
+/** Runs a load. Throws what it throws, or `E_LOAD_TIMEOUT` after the hard time-out, when it also aborts the load's signal. */
 export async function loadWithin(
-  loading: Loading,
+  loadMany: LoadMany,
   keys: readonly string[],
   hardTimeoutMs: number,
 ): Promise<ReadonlyMap<string, Loaded>> {
   const abort = new AbortController();
-  return withTimeout(loading(keys, { signal: abort.signal }), hardTimeoutMs, () => {
-    const error = new LoadTimeoutError(`The load took longer than its hard time-out of ${hardTimeoutMs} ms`);
+  return withTimeout(loadMany(keys, { signal: abort.signal }), hardTimeoutMs, () => {
+    const error = new LoadTimeoutError(
+      `The source did not answer within the hard time-out of ${hardTimeoutMs} ms. The load was aborted`,
+    );
     abort.abort(error);
     return error;
   });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../clock';
 import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import { withDeadline } from '../../redis/deadline';
@@ -6,194 +7,216 @@ import { isRedisUnavailable } from '../../redis/errors';
 import { withTimeout } from '../../timeout';
 import type { Codec } from '../entry/codec';
 import { costOf } from '../entry/entry-format';
-import { epochsOf, inspect } from '../entry/freshness';
+import { generationsOf, judge } from '../entry/freshness';
 import { LoadFailedError, LoadTimeoutError } from '../errors';
-import type { Epochs } from '../invalidate/tag-generations';
+import type { TagGenerations } from '../invalidate/tag-generations';
 import type { ServerTime } from '../server-time';
-import type { Flight, Flights, Stored } from './in-flight-loads';
+import type { InFlightLoad, InFlightLoads, Stored } from './in-flight-loads';
 import { LEASE_MARGIN_MS, type Leases } from './leases';
-import type { Ask, Grant } from './load-request';
-import type { Loads } from './load-runner';
+import type { Grant, LoadRequest } from './load-request';
+import type { LoadRunner } from './load-runner';
 
+/**
+ * What to do about a missed key:
+ * - `entry`: serve this entry, which another process stored in the meantime;
+ * - `lease`: load, under this lease;
+ * - `join`: wait for a load of this process;
+ * - `elsewhere`: wait for a load of another process;
+ * - `failed`: a load of another process failed a moment ago;
+ * - `unavailable`: load without a lease, since Redis did not answer.
+ */
 type Decision =
   | { readonly kind: 'entry'; readonly raw: string }
   | { readonly kind: 'lease'; readonly grant: Grant }
-  | { readonly kind: 'join'; readonly flight: Flight }
+  | { readonly kind: 'join'; readonly inFlight: InFlightLoad }
   | { readonly kind: 'elsewhere' }
   | { readonly kind: 'failed'; readonly code: string }
-  | { readonly kind: 'away' };
+  | { readonly kind: 'unavailable' };
 
 const POLL_MIN_MS = 5;
 const POLL_MAX_MS = 100;
-/** Entries that may turn up and be unusable, one after the other, before the caller waits a moment. */
+/** How many unusable entries may turn up one after the other before the caller waits a moment. */
 const RACES = 5;
 
 export interface MissesOptions {
   readonly logger: Logger;
-  readonly epochs: Epochs;
-  readonly flights: Flights;
+  readonly generations: TagGenerations;
+  readonly inFlightLoads: InFlightLoads;
   readonly leases: Leases;
-  readonly loads: Loads;
+  readonly loadRunner: LoadRunner;
   readonly codec: Codec;
   readonly time: ServerTime;
-  readonly now: () => number;
-  /** What a caller may spend on Redis altogether, in ms. */
+  readonly clock: Clock;
+  /** How long a caller may wait for Redis in total, in ms. */
   readonly deadlineMs: number;
 }
 
-/** What happens after a read found nothing to serve (DESIGN, "Lease and fence"). */
+/** What happens after a read found no entry it may serve: one process loads the key, the others wait for it. */
 export class Misses {
-  /** Decisions for which nothing was sent yet: whoever comes until then may share the answer. */
+  /** Decisions whose command is not sent yet. A caller that arrives until then shares the answer. */
   readonly #deciding = new Map<string, Promise<Decision>>();
 
   constructor(private readonly options: MissesOptions) {}
 
-  /** The value of one key: loaded here, or by whoever is loading it. */
-  async one(ask: Ask): Promise<unknown> {
-    return this.#follow(ask, await this.#decide(ask));
+  /** The value of one key, loaded by this process or by another one. */
+  async one(request: LoadRequest): Promise<unknown> {
+    return this.#follow(request, await this.#decide(request));
   }
 
-  /** The values of many keys of one source; those that this process may load are loaded by one call. */
-  async many(asks: readonly Ask[]): Promise<unknown[]> {
-    const decisions = await Promise.all(asks.map((ask) => this.#decide(ask)));
-    void this.options.loads.run(grantsOf(decisions));
-    this.options.loads.alone(asks.filter((_, index) => decisions[index]?.kind === 'away'));
+  /** The values of many keys of one source. One call loads all keys that this process may load. */
+  async many(requests: readonly LoadRequest[]): Promise<unknown[]> {
+    const { loadRunner } = this.options;
+    const decisions = await Promise.all(requests.map((request) => this.#decide(request)));
+    void loadRunner.run(grantsOf(decisions));
+    loadRunner.runUnleased(requests.filter((_, index) => decisions[index]?.kind === 'unavailable'));
     return Promise.all(
-      asks.map((ask, index) => {
+      requests.map((request, index) => {
         const decision = decisions[index] as Decision;
-        return decision.kind === 'lease' ? this.#landing(ask, decision.grant.flight) : this.#follow(ask, decision);
+        if (decision.kind === 'lease') return this.#valueOf(request, decision.grant.inFlight);
+        return this.#follow(request, decision);
       }),
     );
   }
 
-  /** The same while Redis is away: nothing is stored. */
-  alone(asks: readonly Ask[]): Promise<unknown[]> {
-    this.options.loads.alone(asks);
-    return Promise.all(asks.map((ask) => this.#follow(ask, { kind: 'away' })));
+  /** The same while Redis is unavailable. Nothing is stored. */
+  withoutRedis(requests: readonly LoadRequest[]): Promise<unknown[]> {
+    this.options.loadRunner.runUnleased(requests);
+    return Promise.all(requests.map((request) => this.#follow(request, { kind: 'unavailable' })));
   }
 
-  /** Loads although there is an entry, `ask.unusable`; whoever else is loading wins. */
-  async refresh(asks: readonly Ask[]): Promise<Stored[]> {
-    const decisions = await Promise.all(asks.map((ask) => this.#decide(ask)));
-    await this.options.loads.run(grantsOf(decisions));
+  /** Loads although there is an entry, `request.unusable`, unless another load of the key is running. */
+  async refresh(requests: readonly LoadRequest[]): Promise<Stored[]> {
+    const decisions = await Promise.all(requests.map((request) => this.#decide(request)));
+    await this.options.loadRunner.run(grantsOf(decisions));
     return Promise.all(
       decisions.map((decision): Promise<Stored> | Stored => {
-        if (decision.kind === 'lease') return decision.grant.flight.stored;
-        return { outcome: decision.kind === 'away' || decision.kind === 'failed' ? 'failed' : 'superseded' };
+        if (decision.kind === 'lease') return decision.grant.inFlight.stored;
+        return { outcome: decision.kind === 'unavailable' || decision.kind === 'failed' ? 'failed' : 'superseded' };
       }),
     );
   }
 
-  async #follow(ask: Ask, first: Decision): Promise<unknown> {
-    const { codec, loads, flights } = this.options;
-    const { policy, plan } = ask;
+  async #follow(request: LoadRequest, first: Decision): Promise<unknown> {
+    const { codec, loadRunner, inFlightLoads } = this.options;
+    const { options, keyPolicy } = request;
     const started = performance.now();
-    // Long enough to see the lease of a dead process end, and to load then.
-    const patienceMs = 2 * policy.hardTimeoutMs + LEASE_MARGIN_MS;
-    for (let decision = first; ; decision = await this.#decide(ask, true)) {
+    // Long enough for the lease of a dead process to end, and for one more load after it.
+    const maxWaitMs = 2 * options.hardTimeoutMs + LEASE_MARGIN_MS;
+    for (let decision = first; ; decision = await this.#decide(request, true)) {
       switch (decision.kind) {
         case 'entry':
-          return codec.decode(decision.raw, plan.entity);
+          return codec.decode(decision.raw, keyPolicy.entity);
         case 'lease':
-          void loads.run([decision.grant]);
-          return this.#landing(ask, decision.grant.flight);
+          void loadRunner.run([decision.grant]);
+          return this.#valueOf(request, decision.grant.inFlight);
         case 'join':
-          plan.meter.waits += 1;
-          return this.#landing(ask, decision.flight);
+          keyPolicy.counters.waits += 1;
+          return this.#valueOf(request, decision.inFlight);
         case 'failed':
-          if (ask.stale !== undefined) return this.#serveStale(ask, ask.stale);
-          throw new LoadFailedError('The load of this key failed a moment ago in another process', decision.code);
-        case 'away':
-          loads.alone([ask]);
-          return this.#landing(ask, flights.alone(ask.key) as Flight);
+          if (request.stale !== undefined) return this.#serveStale(request, request.stale);
+          throw new LoadFailedError(
+            'Another process failed to load this key a moment ago, and shares its failure for errorTtlMs. Try again later',
+            decision.code,
+          );
+        case 'unavailable':
+          loadRunner.runUnleased([request]);
+          return this.#valueOf(request, inFlightLoads.unleased(request.key) as InFlightLoad);
         case 'elsewhere': {
           const waited = performance.now() - started;
-          if (decision === first) plan.meter.waits += 1;
-          if (ask.stale !== undefined && waited >= policy.softTimeoutMs) return this.#serveStale(ask, ask.stale);
-          if (waited >= patienceMs) throw new LoadTimeoutError(`No process loaded the key within ${patienceMs} ms`);
-          await sleep(pollMs(ask));
+          if (decision === first) keyPolicy.counters.waits += 1;
+          if (request.stale !== undefined && waited >= options.softTimeoutMs) {
+            return this.#serveStale(request, request.stale);
+          }
+          if (waited >= maxWaitMs) {
+            throw new LoadTimeoutError(`Another process is loading this key and stored nothing within ${maxWaitMs} ms`);
+          }
+          await sleep(pollMs(request));
         }
       }
     }
   }
 
-  /** The value of a load, the stale one where the load is slow or fails, or its error. */
-  async #landing(ask: Ask, flight: Flight): Promise<unknown> {
-    const { stale } = ask;
-    if (stale === undefined) return (await flight.loaded).value;
+  /** The value of a load; the stale value if there is one and the load is slow or fails; else the load's error. */
+  async #valueOf(request: LoadRequest, inFlight: InFlightLoad): Promise<unknown> {
+    const { stale } = request;
+    if (stale === undefined) return (await inFlight.loaded).value;
     try {
-      const loaded = await withTimeout(flight.loaded, ask.policy.softTimeoutMs, () => new Error('slow'));
+      const loaded = await withTimeout(inFlight.loaded, request.options.softTimeoutMs, () => new Error('slow'));
       return loaded.value;
     } catch {
-      return this.#serveStale(ask, stale);
+      return this.#serveStale(request, stale);
     }
   }
 
-  #serveStale(ask: Ask, raw: string): unknown {
-    ask.plan.meter.stale += 1;
-    return this.options.codec.decode(raw, ask.plan.entity);
+  #serveStale(request: LoadRequest, raw: string): unknown {
+    request.keyPolicy.counters.stale += 1;
+    return this.options.codec.decode(raw, request.keyPolicy.entity);
   }
 
-  /** `again`: not the caller's first, so that its deadline begins anew: it is waiting for somebody else. */
-  #decide(ask: Ask, again = false): Promise<Decision> {
-    const running = this.#deciding.get(ask.key);
+  /** `again`: the caller has waited for another process, so its Redis deadline starts again. */
+  #decide(request: LoadRequest, again = false): Promise<Decision> {
+    const running = this.#deciding.get(request.key);
     if (running) return running.then(joined);
-    if (again) ask.spentMs = 0;
+    if (again) request.spentMs = 0;
     let isSent = false;
     let deciding: Promise<Decision> | undefined;
-    deciding = this.#ask(ask, () => {
+    deciding = this.#askRedis(request, () => {
       isSent = true;
-      if (this.#deciding.get(ask.key) === deciding) this.#deciding.delete(ask.key);
+      if (this.#deciding.get(request.key) === deciding) this.#deciding.delete(request.key);
     });
-    // With nothing left to spend on Redis nothing will be sent, and that is said before this.
-    if (!isSent) this.#deciding.set(ask.key, deciding);
+    // If the deadline is spent already, nothing is sent, and `sent` was called before this line.
+    if (!isSent) this.#deciding.set(request.key, deciding);
     return deciding;
   }
 
   /**
-   * Asks Redis: an entry after all, the lease, or who has it. `sent` is called before anything goes out, or never will.
-   * Never throws.
+   * Asks Redis for the entry, the lease, or who holds it. Calls `sent` just before the first command is sent, or when it
+   * is certain that none will be. Never throws.
    */
-  async #ask(ask: Ask, sent: () => void): Promise<Decision> {
-    const { logger, epochs, flights, leases, time, now, deadlineMs } = this.options;
+  async #askRedis(request: LoadRequest, sent: () => void): Promise<Decision> {
+    const { logger, generations, inFlightLoads, leases, time, clock, deadlineMs } = this.options;
     const started = performance.now();
-    const before = ask.spentMs;
+    const before = request.spentMs;
     try {
       for (let race = 0; race < RACES; race += 1) {
-        ask.spentMs = before + performance.now() - started;
-        if (ask.spentMs >= deadlineMs) return { kind: 'away' };
-        const reply = await leases.acquire(ask, deadlineMs - ask.spentMs, sent);
-        ask.spentMs = before + performance.now() - started;
+        request.spentMs = before + performance.now() - started;
+        if (request.spentMs >= deadlineMs) return { kind: 'unavailable' };
+        const reply = await leases.acquire(request, deadlineMs - request.spentMs, sent);
+        request.spentMs = before + performance.now() - started;
         if (!Array.isArray(reply)) return { kind: 'lease', grant: reply };
         if (reply[0] === 'failed') return { kind: 'failed', code: reply[1] };
         if (reply[0] === 'loading') {
-          const flight = flights.withLease(reply[1]);
-          return flight ? { kind: 'join', flight } : { kind: 'elsewhere' };
+          const inFlight = inFlightLoads.withLease(reply[1]);
+          return inFlight ? { kind: 'join', inFlight } : { kind: 'elsewhere' };
         }
         const raw = reply[1];
-        if (inspect(raw, ask.epochs, epochs, time.now(), now(), true) === 'unsure') {
-          await withDeadline(epochs.read(epochsOf(raw, ask.epochs, epochs)), Math.max(1, deadlineMs - ask.spentMs));
+        if (judge(raw, request.generations, generations, time.now(), clock.now(), true) === 'undecided') {
+          const reading = generations.read(generationsOf(raw, request.generations, generations));
+          await withDeadline(reading, Math.max(1, deadlineMs - request.spentMs));
         }
-        const verdict = inspect(raw, ask.epochs, epochs, time.now(), undefined, false);
-        if (verdict === 'live' && (await this.#isReadable(ask, raw))) return { kind: 'entry', raw };
-        ask.unusable = raw;
-        ask.stale = verdict === 'stale' ? raw : undefined;
+        const verdict = judge(raw, request.generations, generations, time.now(), undefined, false);
+        if (verdict === 'live' && (await this.#isReadable(request, raw))) return { kind: 'entry', raw };
+        request.unusable = raw;
+        request.stale = verdict === 'stale' ? raw : undefined;
       }
       return { kind: 'elsewhere' };
     } catch (error) {
-      // Full, or not allowed: as good as away, since the value is there to be loaded. Only whoever reads the log can help.
-      if (!isRedisUnavailable(error)) logger.warn({ error: coerceError(error).message }, 'Redis refused a lease');
-      ask.plan.meter.deadlineMisses += 1;
-      ask.spentMs = deadlineMs;
-      return { kind: 'away' };
+      // A full server or a missing right stops the lease, not the load. An operator has to see it in the log.
+      if (!isRedisUnavailable(error)) {
+        const message = 'Redis refused a lease: the value is loaded without one and is not cached';
+        logger.warn({ error: coerceError(error).message }, message);
+      }
+      request.keyPolicy.counters.deadlineMisses += 1;
+      request.spentMs = deadlineMs;
+      return { kind: 'unavailable' };
     } finally {
       sent();
     }
   }
 
-  async #isReadable(ask: Ask, raw: string): Promise<boolean> {
+  async #isReadable(request: LoadRequest, raw: string): Promise<boolean> {
     try {
-      await this.options.codec.decode(raw, ask.plan.entity);
+      await this.options.codec.decode(raw, request.keyPolicy.entity);
       return true;
     } catch {
       return false;
@@ -204,12 +227,12 @@ export class Misses {
 const grantsOf = (decisions: readonly Decision[]): Grant[] =>
   decisions.flatMap((decision) => (decision.kind === 'lease' ? [decision.grant] : []));
 
-/** Who shares a decision doesn't get the lease, but joins the load that it is for. */
+/** Only one caller of a shared decision gets the lease. The others join its load. */
 const joined = (decision: Decision): Decision =>
-  decision.kind === 'lease' ? { kind: 'join', flight: decision.grant.flight } : decision;
+  decision.kind === 'lease' ? { kind: 'join', inFlight: decision.grant.inFlight } : decision;
 
-/** Cheap loads are soon there; asking more often than they take is a waste. */
-function pollMs(ask: Ask): number {
-  const cost = ask.unusable === undefined ? 4 * POLL_MIN_MS : costOf(ask.unusable);
-  return Math.min(Math.max(cost / 4, POLL_MIN_MS), POLL_MAX_MS) * (0.75 + Math.random() / 2);
+/** Polls about four times during a load, by the cost of the previous one, with jitter. */
+function pollMs({ unusable }: LoadRequest): number {
+  const costMs = unusable === undefined ? 4 * POLL_MIN_MS : costOf(unusable);
+  return Math.min(Math.max(costMs / 4, POLL_MIN_MS), POLL_MAX_MS) * (0.75 + Math.random() / 2);
 }

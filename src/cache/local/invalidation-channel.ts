@@ -3,7 +3,7 @@ import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import type { RedisClient, RedisHandle } from '../../redis/types';
 
-/** What other processes with a local layer are told. No key: all keys may have changed. */
+/** A message to the local layers of other processes. Without a key, any key may have changed. */
 export interface Change {
   readonly key?: string;
 }
@@ -11,10 +11,10 @@ export interface Change {
 const CHANNEL = 'cache:changed';
 
 /**
- * Tells the local layers of other processes what was changed, over pub/sub. Messages may be lost: what that costs is
- * bounded by the age of a copy.
+ * Publishes changes to the local layers of other processes, by Redis pub/sub. Messages may be lost; the bound on a
+ * copy's age limits how long a copy may then be stale.
  */
-export class Bus {
+export class InvalidationChannel {
   readonly #id = randomBytes(6).toString('base64url');
   #subscriber: RedisClient | undefined;
 
@@ -22,29 +22,29 @@ export class Bus {
     private readonly redis: RedisHandle,
     private readonly logger: Logger,
     private readonly onChange: (change: Change) => void,
-    /** Messages arrive from now on, or no longer. */
-    private readonly onListening: (listening: boolean) => void,
+    /** Called with true once messages arrive, and with false when they no longer do. */
+    private readonly onListening: (isListening: boolean) => void,
   ) {}
 
-  /** Begins to listen; again and again until it can. Called at the first use, so that nothing connects before. */
+  /** Subscribes, and tries again until it succeeds. Called at the first use, so that nothing connects before it. */
   listen(): void {
     if (this.#subscriber !== undefined) return;
     const subscriber = this.redis.dedicated('cache', 'changes');
     this.#subscriber = subscriber;
     subscriber.on('message', (_channel: string, text: string) => this.#received(text));
     subscriber.on('close', () => this.onListening(false));
-    // Again on each new connection: what was said meanwhile is lost.
+    // Each new connection needs a new subscription. Messages sent in between are lost.
     subscriber.on('ready', () => void this.#subscribe(subscriber));
     if (subscriber.status === 'wait') subscriber.connect().catch(() => {});
   }
 
-  tell(change: Change): void {
+  publish(change: Change): void {
     const text = JSON.stringify({ from: this.#id, ...change });
     this.redis
       .client('cache')
       .publish(CHANNEL, text)
       .catch(() => {
-        // The bound of a copy's age is the repair.
+        // A lost message is allowed: copies are only used for a limited time.
       });
   }
 
@@ -57,7 +57,9 @@ export class Bus {
       await subscriber.subscribe(CHANNEL);
       this.onListening(true);
     } catch (error) {
-      this.logger.warn({ error: coerceError(error).message }, 'not listening for changes: no local copies');
+      const message =
+        'subscribing to cache changes failed: the local layer stays empty until a new connection succeeds';
+      this.logger.warn({ error: coerceError(error).message }, message);
     }
   }
 

@@ -1,46 +1,45 @@
 import { LRUCache } from 'lru-cache';
 import { type Clock, isWithin } from '../../clock';
-import { expiresOf, FLAG_DIRTY, flagsOf, stampOf } from '../entry/entry-format';
-import { type Epoch, type Epochs, isKilled } from '../invalidate/tag-generations';
-import type { Plan } from '../key-policy';
+import { createdAtOf, expiresOf, FLAG_DIRTY, flagsOf } from '../entry/entry-format';
+import { isInvalidated, type TagGeneration, type TagGenerations } from '../invalidate/tag-generations';
+import type { KeyPolicy } from '../key-policy';
 import type { LocalOptions } from '../options';
 import type { ServerTime } from '../server-time';
 
-/** A copy of an entry, ready to be handed out: callers share the value, so it is frozen. */
+/** A copy of an entry, decoded. Callers share the value, so it is frozen. */
 export interface Copy {
   readonly value: unknown;
-  readonly plan: Plan;
-  readonly stampMs: number;
+  readonly keyPolicy: KeyPolicy;
+  readonly createdAtMs: number;
   readonly expiresMs: number;
-  readonly epochs: readonly Epoch[];
+  readonly generations: readonly TagGeneration[];
   readonly dirty: boolean;
-  readonly raw: string;
-  /** Local time at which the read was sent that it came from: for `boundMs` it is believed without asking Redis. */
+  /** Local time when the read that it came from was sent. It is served without asking Redis for `boundMs` from then. */
   readonly readAt: number;
-  /** Of the connection that brings messages: copies of an earlier one are asked about first. */
-  readonly era: number;
+  /** The subscription it was made under. A copy of an earlier one may have missed a message. */
+  readonly subscription: number;
 }
 
 const DEFAULT_BOUND_MS = 5_000;
-/** Readers of keys that share a bucket of this table wait for nothing; they only make no copy. */
+/** Keys share this many change counters. A change of another key in the same bucket only prevents a copy. */
 const BUCKETS = 4_096;
 
 /**
- * Copies of entries in this process, bounded by their bytes. A copy goes when its key is changed here or a message says
- * so; a missed message is repaired when the copy's bound has passed, since then Redis is asked again.
+ * Copies of entries in this process's memory, limited in bytes. A copy is dropped when its key changes here or a
+ * message says so. A missed message is repaired when the copy's bound has passed, since Redis is then asked again.
  */
-export class Local {
+export class LocalLayer {
   readonly #copies: LRUCache<string, Copy>;
   readonly #boundMs: number;
-  /** Changes seen, by bucket of keys: a read that was under way during one must not leave a copy. */
+  /** How often keys have changed: a read that was under way during a change must not leave a copy. */
   readonly #changes = new Uint32Array(BUCKETS);
   #changesOfAll = 0;
-  #era = 0;
-  #told = false;
+  #subscription = 0;
+  #isListening = false;
 
   constructor(
     options: LocalOptions,
-    private readonly epochs: Epochs,
+    private readonly generations: TagGenerations,
     private readonly time: ServerTime,
     private readonly clock: Clock,
   ) {
@@ -53,61 +52,65 @@ export class Local {
     const copy = this.#copies.get(key);
     if (copy === undefined) return undefined;
     const now = this.clock.now();
-    if (copy.era !== this.#era || !isWithin(this.#boundMs, copy.readAt, now)) return undefined;
+    if (copy.subscription !== this.#subscription || !isWithin(this.#boundMs, copy.readAt, now)) return undefined;
     if (this.time.now() >= copy.expiresMs) return undefined;
-    if (copy.epochs.length > 0 && !copy.dirty) {
-      if (!this.epochs.areFresh(copy.epochs, now) || isKilled(copy.stampMs, copy.epochs)) return undefined;
+    if (copy.generations.length > 0 && !copy.dirty) {
+      if (!this.generations.areFresh(copy.generations, now)) return undefined;
+      if (isInvalidated(copy.createdAtMs, copy.generations)) return undefined;
     }
     return copy;
   }
 
-  /** While Redis is away: a copy whatever its bound, and past its life where `stale`. What an epoch is known to have killed stays dead. */
-  getAway(key: string, stale: boolean): Copy | undefined {
+  /**
+   * A copy to serve while Redis is unavailable: its bound does not count, and with `stale` it may be within its grace. A
+   * copy that a known generation has invalidated is never served.
+   */
+  getWithoutRedis(key: string, stale: boolean): Copy | undefined {
     const copy = this.#copies.get(key);
-    if (copy === undefined || (!copy.dirty && isKilled(copy.stampMs, copy.epochs))) return undefined;
-    const graceMs = stale ? copy.plan.policy.graceSeconds * 1_000 : 0;
+    if (copy === undefined || (!copy.dirty && isInvalidated(copy.createdAtMs, copy.generations))) return undefined;
+    const graceMs = stale ? copy.keyPolicy.options.graceSeconds * 1_000 : 0;
     return this.time.now() < copy.expiresMs + graceMs ? copy : undefined;
   }
 
-  /** What must still hold when the answer of a read that begins now becomes a copy. */
-  mark(key: string): number {
+  /** The key's number of changes. A read takes it before it is sent; `put` checks that it is still the same. */
+  changesOf(key: string): number {
     return (this.#changes[bucketOf(key)] as number) + this.#changesOfAll;
   }
 
-  /** `ageMs`: since the read was sent. */
+  /** `changes`: {@link changesOf} before the read was sent. `ageMs`: time since then. */
   put(
     key: string,
     raw: string,
     value: unknown,
-    plan: Plan,
-    epochs: readonly Epoch[],
-    { mark, ageMs }: { readonly mark: number; readonly ageMs: number },
+    keyPolicy: KeyPolicy,
+    generations: readonly TagGeneration[],
+    changes: number,
+    ageMs: number,
   ): void {
-    if (!this.#told || this.mark(key) !== mark) return;
+    if (!this.#isListening || this.changesOf(key) !== changes) return;
     const copy: Copy = {
       value: freeze(value),
-      plan,
-      stampMs: stampOf(raw),
+      keyPolicy,
+      createdAtMs: createdAtOf(raw),
       expiresMs: expiresOf(raw),
-      epochs,
+      generations,
       dirty: (flagsOf(raw) & FLAG_DIRTY) !== 0,
-      raw,
       readAt: this.clock.now() - ageMs,
-      era: this.#era,
+      subscription: this.#subscription,
     };
     this.#copies.set(key, copy, { size: raw.length + key.length });
   }
 
   /**
-   * Whether messages arrive. Without them no copies are made, and those there are serve only while Redis is away: a
-   * message may have been missed.
+   * Whether the invalidation subscription is up. While it is not, no copies are made, and existing ones are served only
+   * while Redis is unavailable, because a message may be missed.
    */
-  setTold(told: boolean): void {
-    this.#told = told;
-    if (!told) this.#era += 1;
+  setListening(isListening: boolean): void {
+    this.#isListening = isListening;
+    if (!isListening) this.#subscription += 1;
   }
 
-  /** A key has changed, or all of them may have. */
+  /** A key has changed; or, without `key`, any key may have. */
   forget(key?: string): void {
     if (key === undefined) {
       this.#changesOfAll += 1;

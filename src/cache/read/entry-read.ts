@@ -2,116 +2,125 @@ import { encodeKey, physicalOf } from '../../entities/key';
 import type { Logger } from '../../logger';
 import type { BatchedRead } from '../../redis/cluster-reads';
 import { withDeadline } from '../../redis/deadline';
+import type { ReadBatcher } from '../../redis/read-batcher';
 import type { Codec } from '../entry/codec';
-import { expiresOf, stampOf } from '../entry/entry-format';
-import { epochsOf, inspect } from '../entry/freshness';
-import type { Epochs } from '../invalidate/tag-generations';
-import { type Plan, prefixEpochs } from '../key-policy';
-import type { Local } from '../local/local-layer';
+import { createdAtOf, expiresOf } from '../entry/entry-format';
+import { generationsOf, judge } from '../entry/freshness';
+import type { TagGenerations } from '../invalidate/tag-generations';
+import { type KeyPolicies, type KeyPolicy, prefixGenerations } from '../key-policy';
+import type { Misses } from '../load/misses';
+import type { RefreshTrigger } from '../load/refresh';
+import type { Copy, LocalLayer } from '../local/local-layer';
+import type { WhenUnavailable } from '../options';
 import type { ServerTime } from '../server-time';
 
-export interface LookupContext {
-  readonly epochs: Epochs;
+/** The parts of the cache that reads use. */
+export interface ReadContext {
+  readonly batcher: ReadBatcher;
+  readonly keyPolicies: KeyPolicies;
+  readonly misses: Misses;
+  readonly refreshTrigger: RefreshTrigger;
+  readonly local: LocalLayer | undefined;
+  readonly generations: TagGenerations;
   readonly codec: Codec;
   readonly time: ServerTime;
   readonly logger: Logger;
-  readonly local: Local | undefined;
-  /** What a read may spend on Redis altogether, in ms. */
+  /** How long a read may wait for Redis in total, in ms. */
   readonly deadlineMs: number;
-  /** A live entry of an entity that refreshes ahead was read. */
-  onRead(key: string, fraction: number, stampMs: number, expiresMs: number): void;
+  readonly whenUnavailable: WhenUnavailable;
 }
 
-/** One key looked up: ends in exactly one of `hit`, `miss` and `away`. A hit makes no promise of its own. */
-export abstract class Lookup implements BatchedRead {
+/**
+ * One key that is read from Redis. Ends in exactly one of `hit`, `miss` and `unavailable`, which callbacks of a batch
+ * call: a promise per hit would cost too much.
+ */
+export abstract class EntryRead implements BatchedRead {
   readonly physical: string;
   readonly hashTag: string;
   sentAt = 0;
   settled = false;
-  /** What must still hold for the answer to become a local copy. */
-  readonly #mark: number;
+  /** The key's changes before the read: after another change the answer must not become a local copy. */
+  readonly #changes: number;
 
   constructor(
-    protected readonly context: LookupContext,
+    protected readonly context: ReadContext,
     readonly key: string,
-    readonly plan: Plan,
-    private readonly strict: boolean,
+    readonly keyPolicy: KeyPolicy,
+    protected readonly strict: boolean,
   ) {
     this.hashTag = encodeKey(key);
     this.physical = physicalOf(this.hashTag);
-    this.#mark = context.local?.mark(key) ?? 0;
+    this.#changes = context.local?.changesOf(key) ?? 0;
   }
 
   protected abstract hit(value: unknown): void;
-  /** `unusable`: the entry that is there all the same; `stale`: the same where its grace lasts. */
+  /** `unusable`: the entry that is there all the same. `stale`: the same, if it is within its grace. */
   protected abstract miss(unusable: string | undefined, stale: string | undefined): void;
-  /** Redis did not answer, or refused. */
-  protected abstract away(error: unknown): void;
+  protected abstract unavailable(error: unknown): void;
 
   failed(error: unknown): void {
-    this.away(error);
+    this.unavailable(error);
   }
 
-  /** An entry that can't be read counts as a miss. */
+  /** A value of another type is not ours, so it counts as a miss like any value that cannot be read. */
   holdsNoString(at: number): void {
     this.answered('', at);
   }
 
   answered(raw: string | null, at: number): void {
     if (raw === null) {
-      this.plan.meter.misses += 1;
+      this.keyPolicy.counters.misses += 1;
       this.miss(undefined, undefined);
     } else {
-      this.#judge(raw, this.strict, at);
+      this.#judge(raw, at);
     }
   }
 
-  #judge(raw: string, strict: boolean, at: number): void {
-    const { plan, key } = this;
-    const { epochs, time } = this.context;
-    const prefixes = prefixEpochs(plan, key);
-    const verdict = inspect(raw, prefixes, epochs, time.at(at), at, strict);
+  #judge(raw: string, at: number): void {
+    const { keyPolicy, key } = this;
+    const { generations, time, deadlineMs } = this.context;
+    const prefixes = prefixGenerations(keyPolicy, key);
+    const verdict = judge(raw, prefixes, generations, time.at(at), at, this.strict);
     if (verdict === 'live') {
       this.#serve(raw);
-    } else if (verdict === 'unsure') {
-      const left = this.context.deadlineMs - (performance.now() - this.sentAt);
-      withDeadline(epochs.read(epochsOf(raw, prefixes, epochs)), Math.max(1, left)).then(
-        () => this.#judgeOnce(raw),
-        (error: unknown) => this.away(error),
+    } else if (verdict === 'undecided') {
+      const left = deadlineMs - (performance.now() - this.sentAt);
+      withDeadline(generations.read(generationsOf(raw, prefixes, generations)), Math.max(1, left)).then(
+        () => this.#judgeAgain(raw),
+        (error: unknown) => this.unavailable(error),
       );
     } else {
-      plan.meter.misses += 1;
-      if (verdict === 'unreadable') this.#unreadable();
-      const ours = verdict === 'stale' || verdict === 'killed';
-      this.miss(ours ? raw : undefined, verdict === 'stale' ? raw : undefined);
+      keyPolicy.counters.misses += 1;
+      if (verdict === 'unreadable') this.#countUnreadable();
+      this.miss(verdict === 'unreadable' ? undefined : raw, verdict === 'stale' ? raw : undefined);
     }
   }
 
-  /** The epochs were just read; that their reading took longer than they are believed changes nothing. */
-  #judgeOnce(raw: string): void {
-    const { plan, key } = this;
-    const { epochs, time } = this.context;
-    const verdict = inspect(raw, prefixEpochs(plan, key), epochs, time.now(), undefined, false);
+  /** The generations were just read, so they are used even if reading them took longer than they may be cached. */
+  #judgeAgain(raw: string): void {
+    const { keyPolicy, key } = this;
+    const { generations, time } = this.context;
+    const verdict = judge(raw, prefixGenerations(keyPolicy, key), generations, time.now(), undefined, false);
     if (verdict === 'live') {
       this.#serve(raw);
       return;
     }
-    plan.meter.misses += 1;
+    keyPolicy.counters.misses += 1;
     this.miss(raw, verdict === 'stale' ? raw : undefined);
   }
 
   #serve(raw: string): void {
     let value: unknown;
     try {
-      value = this.context.codec.decode(raw, this.plan.entity);
+      value = this.context.codec.decode(raw, this.keyPolicy.entity);
     } catch {
-      this.#corrupted(raw);
+      this.#corrupt(raw);
       return;
     }
     if (value instanceof Promise) {
       value.then(
         (unpacked) => this.#hit(raw, unpacked),
-        () => this.#corrupted(raw),
+        () => this.#corrupt(raw),
       );
     } else {
       this.#hit(raw, value);
@@ -119,26 +128,37 @@ export abstract class Lookup implements BatchedRead {
   }
 
   #hit(raw: string, value: unknown): void {
-    this.plan.meter.hits += 1;
-    const { local, epochs } = this.context;
+    const { key, keyPolicy } = this;
+    const { local, generations, refreshTrigger } = this.context;
+    keyPolicy.counters.hits += 1;
     if (local !== undefined) {
-      const since = { mark: this.#mark, ageMs: performance.now() - this.sentAt };
-      local.put(this.key, raw, value, this.plan, epochsOf(raw, prefixEpochs(this.plan, this.key), epochs), since);
+      const all = generationsOf(raw, prefixGenerations(keyPolicy, key), generations);
+      local.put(key, raw, value, keyPolicy, all, this.#changes, performance.now() - this.sentAt);
     }
-    const { refreshAt } = this.plan;
-    if (refreshAt > 0) this.context.onRead(this.key, refreshAt, stampOf(raw), expiresOf(raw));
+    const { refreshAt } = keyPolicy;
+    if (refreshAt > 0) refreshTrigger.hit(key, refreshAt, createdAtOf(raw), expiresOf(raw));
     this.hit(value);
   }
 
-  /** An entry of ours whose payload is broken: loaded again, and then replaced. */
-  #corrupted(raw: string): void {
-    this.plan.meter.misses += 1;
-    this.#unreadable();
+  /** An entry of ours with a corrupt payload is loaded again, which replaces it. */
+  #corrupt(raw: string): void {
+    this.keyPolicy.counters.misses += 1;
+    this.#countUnreadable();
     this.miss(raw, undefined);
   }
 
-  #unreadable(): void {
-    this.plan.meter.foreign += 1;
-    this.context.logger.debug({ entity: this.plan.meter.entity }, 'an entry that cannot be read counts as a miss');
+  #countUnreadable(): void {
+    const { counters } = this.keyPolicy;
+    counters.foreign += 1;
+    this.context.logger.debug({ entity: counters.entity }, 'an entry cannot be read: it counts as a miss');
   }
+}
+
+/** Counts a hit of a local copy, and returns its value. */
+export function serveCopy(context: ReadContext, key: string, copy: Copy): unknown {
+  const { keyPolicy, value, createdAtMs, expiresMs } = copy;
+  keyPolicy.counters.hits += 1;
+  keyPolicy.counters.localHits += 1;
+  if (keyPolicy.refreshAt > 0) context.refreshTrigger.hit(key, keyPolicy.refreshAt, createdAtMs, expiresMs);
+  return value;
 }

@@ -1,216 +1,167 @@
 import type { Entity } from '../../entities/define-entity';
-import { checkKey, entityOf } from '../../entities/key';
-import { type Policy, policyOf } from '../call-options';
-import { expiresOf } from '../entry/entry-format';
-import { CacheInputError } from '../errors';
-import type { Plan } from '../key-policy';
-import type { Ask } from '../load/load-request';
-import { type Loading, loadingOfBulk, loadingOfLoader } from '../load/load-source';
-import { refreshKeys } from '../load/refresh';
-import type { Copy } from '../local/local-layer';
-import type { BulkLoader, CallOptions, RefreshOptions, RefreshOutcome, Source } from '../types';
-import { Find, type Found } from './find';
-import { answerAway, askOf, GetOne, type Origin, type ReadsOptions } from './one-key';
-import { Peek } from './peek';
+import { checkKey } from '../../entities/key';
+import { type ResolvedOptions, resolveOptions } from '../call-options';
+import type { KeyPolicy, SourcedPolicy } from '../key-policy';
+import { createLoadRequest, type LoadRequest } from '../load/load-request';
+import { type LoadMany, loaderOfBulkFunction } from '../load/load-source';
+import type { BulkLoader, CallOptions } from '../types';
+import { EntryRead, type ReadContext, serveCopy } from './entry-read';
+import { copyWithoutRedis, mayLoadWithoutRedis } from './redis-unavailable';
 
-/** What reads a key, and loads it where it must. */
-export class Reads {
-  constructor(private readonly options: ReadsOptions) {}
+/** What a read found. */
+type Found =
+  | { readonly kind: 'hit'; readonly value: unknown }
+  | { readonly kind: 'miss'; readonly unusable: string | undefined; readonly stale: string | undefined }
+  | { readonly kind: 'unavailable'; readonly error: unknown };
 
-  get<V>(key: string, source: Source<V> | undefined, options: CallOptions | undefined): Promise<V | undefined> {
-    const { local } = this.options.lookup;
-    if (local !== undefined) {
-      const copy = local.get(key);
-      if (copy !== undefined && !(options?.strict ?? copy.plan.policy.strict)) {
-        return Promise.resolve(this.#serveCopy(key, copy) as V | undefined);
-      }
+/** `Cache.getMany`. Misses of one source are loaded by one call. */
+export async function getMany<V>(
+  context: ReadContext,
+  keys: readonly string[],
+  source: BulkLoader<V> | Entity<V> | undefined,
+  callOptions?: CallOptions,
+): Promise<ReadonlyMap<string, V>> {
+  const distinct = [...new Set(keys)];
+  const isLoader = typeof source === 'function';
+  const loader = isLoader ? loaderOfBulkFunction(source) : undefined;
+  const entity = isLoader ? undefined : source;
+  let previous: SourcedPolicy | undefined;
+  const policies = distinct.map((key) => {
+    previous = context.keyPolicies.withSource(key, entity, loader, previous);
+    return previous;
+  });
+  const options = optionsOf(policies, callOptions);
+  const started = performance.now();
+  const found = await findMany(context, distinct, policies, options);
+  const results: unknown[] = [];
+  const misses = new Map<LoadMany, { readonly request: LoadRequest; readonly index: number }[]>();
+  for (const [index, key] of distinct.entries()) {
+    const { keyPolicy, loadMany } = policies[index] as SourcedPolicy;
+    const one = found[index] as Found;
+    if (one.kind === 'hit') {
+      results[index] = one.value;
+      continue;
     }
-    return new Promise((resolve, reject) => {
-      const own = typeof source === 'function' ? loadingOfLoader(source) : undefined;
-      const { plan, loading } = this.#origin(key, typeof source === 'function' ? undefined : source, own);
-      const policy = options === undefined ? plan.policy : policyOf(plan.policy, options);
-      this.options.reader.add(
-        new GetOne(
-          this.options,
-          key,
-          plan,
-          policy,
-          loading,
-          options?.tags,
-          resolve as (value: unknown) => void,
-          reject,
-        ),
-      );
-    });
+    const isUnavailable = one.kind === 'unavailable';
+    if (isUnavailable && (loadMany === undefined || !mayLoadWithoutRedis(context))) throw one.error;
+    if (loadMany === undefined) continue;
+    const known = {
+      key,
+      keyPolicy,
+      options: options[index] as ResolvedOptions,
+      loadMany,
+      unusable: isUnavailable ? undefined : one.unusable,
+      stale: isUnavailable ? undefined : one.stale,
+      spentMs: performance.now() - started,
+    };
+    const request = createLoadRequest(known, callOptions?.tags, context.generations);
+    const group = misses.get(loadMany);
+    if (group === undefined) misses.set(loadMany, [{ request, index }]);
+    else group.push({ request, index });
   }
-
-  async getMany<V>(
-    keys: readonly string[],
-    source: BulkLoader<V> | Entity<V> | undefined,
-    options?: CallOptions,
-  ): Promise<ReadonlyMap<string, V>> {
-    const distinct = [...new Set(keys)];
-    const own = typeof source === 'function' ? loadingOfBulk(source) : undefined;
-    const entity = typeof source === 'function' ? undefined : source;
-    // One object for keys of one plan: a batch of thousands is felt by the garbage collector.
-    let last: Origin | undefined;
-    const origins = distinct.map((key) => {
-      const origin = this.#origin(key, entity, own, last);
-      last = origin;
-      return origin;
-    });
-    const policies = policiesOf(origins, options);
-    const started = performance.now();
-    const found = await this.#find(distinct, origins, policies);
-    const values = new Map<string, V>();
-    const asks = new Map<Loading, { ask: Ask; index: number }[]>();
-    const results: unknown[] = [];
-    const alone: Promise<void>[] = [];
-    for (const [index, key] of distinct.entries()) {
-      const { plan, loading } = origins[index] as Origin;
-      const one = answerAway(this.options, key, policies[index] as Policy, found[index] as Found);
-      if (one.kind === 'hit') {
-        results[index] = one.value;
-      } else if (one.kind === 'away' && (loading === undefined || this.options.whenRedisIsAway !== 'load')) {
-        throw one.error;
-      } else if (loading !== undefined) {
-        const ask = askOf(
-          this.options,
-          key,
-          plan,
-          policies[index] as Policy,
-          loading,
-          options?.tags,
-          one,
-          performance.now() - started,
-        );
-        const group = asks.get(loading) ?? [];
-        if (group.length === 0) asks.set(loading, group);
-        group.push({ ask, index });
-      }
-    }
-    for (const group of asks.values()) {
-      const redisAway = group.every(({ index }) => found[index]?.kind === 'away');
-      const list = group.map(({ ask }) => ask);
-      const loaded = redisAway ? this.options.misses.alone(list) : this.options.misses.many(list);
-      alone.push(
-        loaded.then((loadedValues) => {
-          for (const [at, { index }] of group.entries()) results[index] = loadedValues[at];
-        }),
-      );
-    }
-    await Promise.all(alone);
-    for (const [index, key] of distinct.entries()) {
-      if (results[index] !== undefined) values.set(key, results[index] as V);
-    }
-    return values;
+  await Promise.all(
+    [...misses.values()].map(async (group) => {
+      const isUnavailable = group.every(({ index }) => found[index]?.kind === 'unavailable');
+      const requests = group.map(({ request }) => request);
+      const values = await (isUnavailable ? context.misses.withoutRedis(requests) : context.misses.many(requests));
+      for (const [at, { index }] of group.entries()) results[index] = values[at];
+    }),
+  );
+  const values = new Map<string, V>();
+  for (const [index, key] of distinct.entries()) {
+    if (results[index] !== undefined) values.set(key, results[index] as V);
   }
+  return values;
+}
 
-  async has(key: string): Promise<boolean> {
-    const [found] = await this.#findPlainly([key]);
-    if (found?.kind === 'away') throw found.error;
-    return found?.kind === 'hit';
-  }
+/** `Cache.has`. */
+export async function hasKey(context: ReadContext, key: string): Promise<boolean> {
+  const [found] = await findWithoutLoading(context, [key]);
+  if (found?.kind === 'unavailable') throw found.error;
+  return found?.kind === 'hit';
+}
 
-  async multiGet<V>(keys: readonly string[]): Promise<{ key: string; value: V | null }[]> {
-    const found = await this.#findPlainly(keys);
-    return keys.map((key, index) => {
-      const one = found[index] as Found;
-      if (one.kind === 'away') throw one.error;
-      return { key, value: one.kind === 'hit' ? ((one.value as V | undefined) ?? null) : null };
-    });
-  }
+/** `Cache.multiGet`. */
+export async function multiGet<V>(
+  context: ReadContext,
+  keys: readonly string[],
+): Promise<{ key: string; value: V | null }[]> {
+  const found = await findWithoutLoading(context, keys);
+  return keys.map((key, index) => {
+    const one = found[index] as Found;
+    if (one.kind === 'unavailable') throw one.error;
+    return { key, value: one.kind === 'hit' ? ((one.value as V | undefined) ?? null) : null };
+  });
+}
 
-  async ttl(key: string): Promise<number | undefined> {
-    const plan = this.#plan(key);
-    const raw = await new Promise<string | undefined>((resolve, reject) => {
-      this.options.reader.add(new Peek(this.options.lookup, key, plan, resolve, reject));
-    });
-    if (raw === undefined) return undefined;
-    return (expiresOf(raw) - this.options.lookup.time.now()) / 1_000;
-  }
-
-  /** What the refresh job asks for: see {@link refreshKeys}. */
-  refresh(keys: readonly string[], options?: RefreshOptions): Promise<readonly RefreshOutcome[]> {
-    return refreshKeys(this.options, keys, (key) => this.#origin(key, undefined, undefined), options);
-  }
-
-  async #findPlainly(keys: readonly string[]): Promise<Found[]> {
-    const plans = keys.map((key) => this.#plan(key));
-    const policies = plans.map(({ policy }) => policy);
-    const found = await this.#find(
-      keys,
-      plans.map((plan) => ({ plan, loading: undefined })),
-      policies,
-    );
-    return keys.map((key, index) => answerAway(this.options, key, policies[index] as Policy, found[index] as Found));
-  }
-
-  #find(keys: readonly string[], origins: readonly Origin[], policies: readonly Policy[]): Promise<Found[]> {
-    if (keys.length === 0) return Promise.resolve([]);
-    const { local } = this.options.lookup;
-    return new Promise((resolve) => {
-      const found: Found[] = new Array(keys.length);
-      let left = keys.length;
-      const report = (one: Found, index: number) => {
-        found[index] = one;
-        left -= 1;
-        if (left === 0) resolve(found);
-      };
-      for (const [index, key] of keys.entries()) {
-        const { plan } = origins[index] as Origin;
-        const strict = policies[index]?.strict ?? false;
-        const copy = strict ? undefined : local?.get(key);
-        if (copy !== undefined) {
-          report({ kind: 'hit', value: this.#serveCopy(key, copy) }, index);
-          continue;
-        }
-        const find = new Find(this.options.lookup, key, plan, strict, report, index);
-        this.options.reader.add(find);
-      }
-    });
-  }
-
-  #plan(key: string): Plan {
+function findWithoutLoading(context: ReadContext, keys: readonly string[]): Promise<Found[]> {
+  const policies = keys.map((key) => {
     checkKey(key);
-    return this.options.plans.of(key);
+    return { keyPolicy: context.keyPolicies.of(key), loadMany: undefined };
+  });
+  return findMany(context, keys, policies, optionsOf(policies, undefined));
+}
+
+/** What the local layer and Redis have of each key, in the order of `keys`. */
+function findMany(
+  context: ReadContext,
+  keys: readonly string[],
+  policies: readonly SourcedPolicy[],
+  options: readonly ResolvedOptions[],
+): Promise<Found[]> {
+  if (keys.length === 0) return Promise.resolve([]);
+  return new Promise((resolve) => {
+    const found: Found[] = new Array(keys.length);
+    let left = keys.length;
+    const report = (one: Found, index: number) => {
+      found[index] = one;
+      left -= 1;
+      if (left === 0) resolve(found);
+    };
+    for (const [index, key] of keys.entries()) {
+      const { keyPolicy } = policies[index] as SourcedPolicy;
+      const { strict } = options[index] as ResolvedOptions;
+      const copy = strict ? undefined : context.local?.get(key);
+      if (copy !== undefined) report({ kind: 'hit', value: serveCopy(context, key, copy) }, index);
+      else context.batcher.add(new ManyKeysRead(context, key, keyPolicy, strict, report, index));
+    }
+  });
+}
+
+/** One key of many: reports what it found. */
+class ManyKeysRead extends EntryRead {
+  constructor(
+    context: ReadContext,
+    key: string,
+    keyPolicy: KeyPolicy,
+    strict: boolean,
+    private readonly report: (found: Found, index: number) => void,
+    private readonly index: number,
+  ) {
+    super(context, key, keyPolicy, strict);
   }
 
-  #serveCopy(key: string, { plan, value, stampMs, expiresMs }: Copy): unknown {
-    plan.meter.hits += 1;
-    plan.meter.localHits += 1;
-    if (plan.refreshAt > 0) this.options.lookup.onRead(key, plan.refreshAt, stampMs, expiresMs);
-    return value;
+  protected override hit(value: unknown): void {
+    this.report({ kind: 'hit', value }, this.index);
   }
 
-  /** `entity`: brought along by the caller; `own`: the caller's loader. */
-  #origin(key: string, entity: Entity | undefined, own: Loading | undefined, last?: Origin): Origin {
-    checkKey(key);
-    const { plans } = this.options;
-    if (entity !== undefined) {
-      if (entityOf(key) !== entity.name) {
-        throw new CacheInputError(`Expected a key of the entity ${entity.name}, got one of another`);
-      }
-      const plan = plans.ofEntity(entity);
-      return { plan, loading: plan.loading };
-    }
-    const plan = plans.of(key);
-    if (own !== undefined && plan.entity?.store !== undefined) {
-      throw new CacheInputError(
-        `Expected no loader for ${plan.entity.name}: an entity with a store is loaded from it, with the version of the row`,
-      );
-    }
-    return last?.plan === plan ? last : { plan, loading: own ?? plan.loading };
+  protected override miss(unusable: string | undefined, stale: string | undefined): void {
+    this.report({ kind: 'miss', unusable, stale }, this.index);
+  }
+
+  protected override unavailable(error: unknown): void {
+    const copy = copyWithoutRedis(this.context, this.key, this.strict);
+    this.report(copy === undefined ? { kind: 'unavailable', error } : { kind: 'hit', value: copy.value }, this.index);
   }
 }
 
-/** Of each origin; most batches are of one plan. */
-function policiesOf(origins: readonly Origin[], options: CallOptions | undefined): Policy[] {
-  if (options === undefined) return origins.map(({ plan }) => plan.policy);
-  const known = new Map<Plan, Policy>();
-  return origins.map(({ plan }) => {
-    const policy = known.get(plan) ?? policyOf(plan.policy, options);
-    known.set(plan, policy);
-    return policy;
+/** The options of each key. Most batches have one policy, so equal ones are resolved once. */
+function optionsOf(policies: readonly SourcedPolicy[], callOptions: CallOptions | undefined): ResolvedOptions[] {
+  if (callOptions === undefined) return policies.map(({ keyPolicy }) => keyPolicy.options);
+  const resolved = new Map<KeyPolicy, ResolvedOptions>();
+  return policies.map(({ keyPolicy }) => {
+    const options = resolved.get(keyPolicy) ?? resolveOptions(keyPolicy.options, callOptions);
+    resolved.set(keyPolicy, options);
+    return options;
   });
 }

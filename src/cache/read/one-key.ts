@@ -1,70 +1,58 @@
-import type { ReadBatcher } from '../../redis/read-batcher';
-import type { Policy } from '../call-options';
-import { type Plan, type Plans, prefixEpochs, tagsFor } from '../key-policy';
-import type { Ask } from '../load/load-request';
-import type { Loading } from '../load/load-source';
-import type { Misses } from '../load/misses';
-import type { WhenAway } from '../options';
-import { Lookup, type LookupContext } from './entry-read';
-import type { Found } from './find';
+import { checkKey } from '../../entities/key';
+import { type ResolvedOptions, resolveOptions } from '../call-options';
+import { expiresOf } from '../entry/entry-format';
+import type { KeyPolicy } from '../key-policy';
+import { createLoadRequest, type LoadRequest } from '../load/load-request';
+import { type LoadMany, loaderOfFunction } from '../load/load-source';
+import type { CallOptions, Source } from '../types';
+import { EntryRead, type ReadContext, serveCopy } from './entry-read';
+import { readRaw } from './read-raw';
+import { copyWithoutRedis, mayLoadWithoutRedis } from './redis-unavailable';
 
-export interface ReadsOptions {
-  readonly plans: Plans;
-  readonly reader: ReadBatcher;
-  readonly misses: Misses;
-  readonly lookup: LookupContext;
-  readonly whenRedisIsAway: WhenAway;
-}
-
-/** Where a missing value comes from, and under which plan. */
-export interface Origin {
-  readonly plan: Plan;
-  readonly loading: Loading | undefined;
-}
-
-export function askOf(
-  options: ReadsOptions,
+/** `Cache.get`. */
+export function getOne<V>(
+  context: ReadContext,
   key: string,
-  plan: Plan,
-  policy: Policy,
-  loading: Loading,
-  givenTags: readonly string[] | undefined,
-  found: Found,
-  spentMs: number,
-): Ask {
-  const tags = tagsFor(plan, key, givenTags);
-  const epochs = [...prefixEpochs(plan, key), ...tags.map((tag) => options.lookup.epochs.ofTag(tag))];
-  const miss = found.kind === 'miss' ? found : undefined;
-  return { key, plan, policy, tags, epochs, loading, unusable: miss?.unusable, stale: miss?.stale, spentMs };
+  source: Source<V> | undefined,
+  callOptions: CallOptions | undefined,
+): Promise<V | undefined> {
+  const copy = context.local?.get(key);
+  if (copy !== undefined && !(callOptions?.strict ?? copy.keyPolicy.options.strict)) {
+    return Promise.resolve(serveCopy(context, key, copy) as V | undefined);
+  }
+  return new Promise((resolve, reject) => {
+    const isLoader = typeof source === 'function';
+    const { keyPolicy, loadMany } = context.keyPolicies.withSource(
+      key,
+      isLoader ? undefined : source,
+      isLoader ? loaderOfFunction(source) : undefined,
+    );
+    const options = callOptions === undefined ? keyPolicy.options : resolveOptions(keyPolicy.options, callOptions);
+    const settle = resolve as (value: unknown) => void;
+    context.batcher.add(new OneKeyRead(context, key, keyPolicy, options, loadMany, callOptions?.tags, settle, reject));
+  });
 }
 
-/** What the local layer has where Redis had no answer: nothing for strict readers, whose epochs cannot be read. */
-export function answerAway(
-  { lookup, whenRedisIsAway }: ReadsOptions,
-  key: string,
-  { strict }: Policy,
-  found: Found,
-): Found {
-  if (found.kind !== 'away' || strict || lookup.local === undefined || whenRedisIsAway === 'fail') return found;
-  const copy = lookup.local.getAway(key, whenRedisIsAway === 'stale');
-  if (copy === undefined) return found;
-  copy.plan.meter.stale += 1;
-  return { kind: 'hit', value: copy.value };
+/** `Cache.ttl`. */
+export async function ttlOf({ batcher, time }: ReadContext, key: string): Promise<number | undefined> {
+  checkKey(key);
+  const raw = await readRaw(batcher, key);
+  return raw === undefined ? undefined : (expiresOf(raw) - time.now()) / 1_000;
 }
 
-/** One `get`: a hit resolves it at once, a miss or a Redis that is away takes the longer way. */
-export class GetOne extends Lookup {
+/** A hit resolves at once. A miss goes on to load the key. */
+class OneKeyRead extends EntryRead {
   constructor(
-    private readonly options: ReadsOptions,
+    context: ReadContext,
     key: string,
-    plan: Plan,
-    private readonly policy: Policy,
-    private readonly loading: Loading | undefined,
+    keyPolicy: KeyPolicy,
+    private readonly options: ResolvedOptions,
+    private readonly loadMany: LoadMany | undefined,
     private readonly tags: readonly string[] | undefined,
     private readonly resolve: (value: unknown) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    super(options.lookup, key, plan, policy.strict);
+    super(context, key, keyPolicy, options.strict);
   }
 
   protected override hit(value: unknown): void {
@@ -72,36 +60,35 @@ export class GetOne extends Lookup {
   }
 
   protected override miss(unusable: string | undefined, stale: string | undefined): void {
-    this.#load({ kind: 'miss', unusable, stale });
+    const { loadMany, context } = this;
+    if (loadMany === undefined) this.resolve(undefined);
+    else this.#load(loadMany, unusable, stale, (request) => context.misses.one(request));
   }
 
-  protected override away(error: unknown): void {
-    this.plan.meter.deadlineMisses += 1;
-    this.#load({ kind: 'away', error });
-  }
-
-  #load(found: Found): void {
-    const { key, plan, policy, loading, tags, options } = this;
-    if (found.kind === 'away') {
-      const answer = answerAway(options, key, policy, found);
-      if (answer.kind === 'hit') {
-        this.resolve(answer.value);
-        return;
-      }
-      if (loading === undefined || options.whenRedisIsAway !== 'load') {
-        this.reject(found.error);
-        return;
-      }
-    }
-    if (loading === undefined) {
-      this.resolve(undefined);
-      return;
-    }
-    try {
-      const ask = askOf(options, key, plan, policy, loading, tags, found, performance.now() - this.sentAt);
-      this.resolve(
-        found.kind === 'away' ? options.misses.alone([ask]).then(([value]) => value) : options.misses.one(ask),
+  protected override unavailable(error: unknown): void {
+    const { context, key, loadMany } = this;
+    this.keyPolicy.counters.deadlineMisses += 1;
+    const copy = copyWithoutRedis(context, key, this.strict);
+    if (copy !== undefined) this.resolve(copy.value);
+    else if (loadMany === undefined || !mayLoadWithoutRedis(context)) this.reject(error);
+    else {
+      this.#load(loadMany, undefined, undefined, (request) =>
+        context.misses.withoutRedis([request]).then(([value]) => value),
       );
+    }
+  }
+
+  #load(
+    loadMany: LoadMany,
+    unusable: string | undefined,
+    stale: string | undefined,
+    load: (request: LoadRequest) => Promise<unknown>,
+  ): void {
+    const { context, key, keyPolicy, options, tags } = this;
+    try {
+      const spentMs = performance.now() - this.sentAt;
+      const known = { key, keyPolicy, options, loadMany, unusable, stale, spentMs };
+      this.resolve(load(createLoadRequest(known, tags, context.generations)));
     } catch (error) {
       this.reject(error);
     }

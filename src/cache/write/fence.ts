@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock';
 import { SECOND } from '../../clock';
 import type { WriteRow } from '../../entities/entity-store';
-import { companionKey, physicalKey } from '../../entities/key';
+import { entryAndLease, physicalKey } from '../../entities/key';
 import type { Version } from '../../entities/version';
 import type { Logger } from '../../logger';
 import { isWrongType } from '../../redis/errors';
@@ -12,17 +12,17 @@ import { decodeEntry, entryTail, FLAG_DIRTY, FLAG_NEGATIVE } from '../entry/entr
 import { createVersions, type Versions } from './versions';
 
 export interface PublishOptions {
-  /** Life of the entry once it is settled, and until then. */
+  /** Life of the entry, counted from now and again from the moment it is settled. */
   readonly ttlSeconds: number;
-  /** The entry stays at least this long, so that it outlives the wait in the journal. Default: 86,400. */
+  /** Minimum time the entry stays in Redis, so that it outlives its wait in the journal. Default: 86,400. */
   readonly hardAgeSeconds?: number;
-  /** Newest epoch of the key's tags and prefixes + 1, in ms. Default: 0. */
+  /** Smallest creation time that no tag or prefix invalidates: the newest generation of the key + 1, in ms. Default: 0. */
   readonly leastStampMs?: number;
   /** Encoded tags of the entry. Default: none. */
   readonly tags?: readonly string[];
 }
 
-/** A row that the store is known to hold, in this version or a later one. */
+/** The store holds this key in this version or a later one. */
 export interface StoredVersion {
   readonly key: string;
   readonly version: Version;
@@ -31,45 +31,54 @@ export interface StoredVersion {
 export interface SettleOptions {
   /** Life of the entries from now on. */
   readonly ttlSeconds: number;
-  /** How long past its life an entry may still be served. Default: 0. */
+  /** How long an entry may be served after its life. Default: 0. */
   readonly graceSeconds?: number;
 }
 
-/** The cache's side of writes: their versions, and what the cache shows of them before and after the commit. */
+/** Refuses older writes: gives writes their versions, and updates the cache before and after their commit. */
 export interface Fence {
-  /** The versions that this process has given out and seen. */
+  /** The versions that this process has taken and seen. */
   readonly versions: Versions;
-  /** The version of a write about to happen. Throws `E_VERSION_UNAVAILABLE` when it can't be ordered now. */
+  /** The version of a write about to happen. Throws `E_VERSION_UNAVAILABLE` if the write cannot be ordered now. */
   takeVersion(key: string): Promise<Version>;
   /**
-   * Shows a write that the journal has: set if newer, dirty until it is settled, ends the right of running loads to
-   * store. A repeat changes nothing. Throws `E_DEADLINE` or `E_REDIS_UNAVAILABLE`.
+   * Shows a write that the journal has: stores it if it is newer, as dirty until it is settled, and ends the right of
+   * running loads to store. Repeating it changes nothing. Throws `E_DEADLINE` or `E_REDIS_UNAVAILABLE`.
    */
   publish(row: WriteRow, options: PublishOptions): Promise<void>;
-  /** The write that the cache shows and does not know to be saved. Throws `E_DEADLINE` or `E_REDIS_UNAVAILABLE`. */
+  /** The write that the cache shows as dirty; undefined if there is none. Throws `E_DEADLINE` or `E_REDIS_UNAVAILABLE`. */
   unsaved(key: string): Promise<WriteRow | undefined>;
   /**
-   * After a commit: an entry of the stored version is dirty no longer, an older one goes, a newer one stays; where
-   * there is none, a load that may have read the row before the commit loses its right to store.
+   * After a commit. An entry of the stored version is no longer dirty, an older one is deleted, a newer one stays. If
+   * there is no entry, a running load loses its right to store, because it may have read the row before the commit.
    */
   settle(stored: readonly StoredVersion[], options: SettleOptions): Promise<void>;
-  /** A dead letter's cached entry goes, if it is of that version. */
+  /** Deletes the cached entry of a dead letter, if it still has that version. */
   discard(key: string, version: Version): Promise<void>;
 }
 
-const DEFAULT_HARD_AGE_SECONDS = 86_400;
+export const DEFAULT_HARD_AGE_SECONDS = 86_400;
 
 export interface FenceOptions {
   readonly redis: RedisHandle;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** 0 to 999; breaks ties between writers of one microsecond. Default: random. */
+  /** 0 to 999. Orders writes of two processes in the same microsecond. Default: random. */
   readonly writerId?: number;
 }
 
 export function createFence(options: FenceOptions): Fence {
   const { redis, logger } = options;
   const versions = createVersions(options);
+
+  async function settleBatch(batch: readonly StoredVersion[], lifeMs: number, physicalMs: number): Promise<void> {
+    const entries = batch.map(({ key }) => physicalKey(key));
+    const numbers = await redis.run('cache', settleScript, entries, [lifeMs, physicalMs, versionsOf(batch)]);
+    if (numbers.length === 0) return;
+    const missed = numbers.map((number) => batch[number - 1] as StoredVersion);
+    const keys = missed.flatMap(({ key }) => entryAndLease(key));
+    await redis.run('cache', supersedeScript, keys, [versionsOf(missed)]);
+  }
 
   return {
     versions,
@@ -78,7 +87,7 @@ export function createFence(options: FenceOptions): Fence {
     async publish(row, { ttlSeconds, hardAgeSeconds = DEFAULT_HARD_AGE_SECONDS, leastStampMs = 0, tags = [] }) {
       const lifeMs = Math.round(ttlSeconds * SECOND);
       const flags = row.value === null ? FLAG_DIRTY | FLAG_NEGATIVE : FLAG_DIRTY;
-      const [outcome] = await redis.run('cache', putScript, keysOf(row), [
+      const [outcome] = await redis.run('cache', putScript, entryAndLease(row.key), [
         row.version,
         versions.writer,
         versions.last,
@@ -89,7 +98,12 @@ export function createFence(options: FenceOptions): Fence {
         Math.max(lifeMs, Math.round(hardAgeSeconds * SECOND)),
         entryTail(0, tags, row.value ?? ''),
       ]);
-      if (outcome === 'foreign') logger.warn({}, 'a foreign value stands where a write should be shown');
+      if (outcome === 'foreign') {
+        logger.warn(
+          {},
+          'the key of a write holds a foreign value: the write is accepted, but the cache does not show it',
+        );
+      }
     },
 
     async unsaved(key) {
@@ -107,47 +121,40 @@ export function createFence(options: FenceOptions): Fence {
     async settle(stored, { ttlSeconds, graceSeconds = 0 }) {
       const lifeMs = Math.round(ttlSeconds * SECOND);
       const physicalMs = lifeMs + Math.round(graceSeconds * SECOND);
-      const settlePage = async (page: readonly StoredVersion[]) => {
-        const args = [lifeMs, physicalMs, versionsOf(page)];
-        const numbers = await redis.run('cache', settleScript, page.map(entryKey), args);
-        if (numbers.length === 0) return;
-        const missed = numbers.map((number) => page[number - 1] as StoredVersion);
-        await redis.run('cache', supersedeScript, missed.flatMap(keysOf), [versionsOf(missed)]);
-      };
-      // A few calls at once, each with a deadline of its own: thousands sent together would outlive theirs in the line.
       const isCluster = redis.mode === 'cluster';
-      const lanes = SETTLE_LANES[isCluster ? 'cluster' : 'standalone'];
-      const pages = isCluster ? pagesBySlot(stored) : pagesOf(stored);
-      const lane = async () => {
-        for (let page = pages.pop(); page !== undefined; page = pages.pop()) await settlePage(page);
+      const batches = isCluster ? batchesBySlot(stored) : batchesOf(stored);
+      const worker = async () => {
+        for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+          await settleBatch(batch, lifeMs, physicalMs);
+        }
       };
-      await allOrFirstError(Array.from({ length: Math.min(lanes, pages.length) }, lane));
+      // Each call has its own deadline. Thousands sent at once would exceed theirs while they wait in line.
+      const workers = Math.min(SETTLE_WORKERS[isCluster ? 'cluster' : 'standalone'], batches.length);
+      await allOrFirstError(Array.from({ length: workers }, worker));
     },
 
     async discard(key, version) {
-      await redis.run('cache', dropScript, keysOf({ key }), ['', version]);
+      await redis.run('cache', dropScript, entryAndLease(key), ['', version]);
     },
   };
 }
 
-/** Rows that one call settles; Redis answers nobody else meanwhile. */
+/** Rows settled by one call, during which Redis answers nobody else. */
 const SETTLE_ROWS = 100;
-const SETTLE_LANES = { standalone: 4, cluster: 64 };
+const SETTLE_WORKERS = { standalone: 4, cluster: 64 };
 
-const entryKey = ({ key }: { readonly key: string }): string => physicalKey(key);
-const keysOf = ({ key }: { readonly key: string }): string[] => [physicalKey(key), companionKey(key, 'lease')];
-const versionsOf = (page: readonly StoredVersion[]): string => page.map(({ version }) => version).join('');
+const versionsOf = (batch: readonly StoredVersion[]): string => batch.map(({ version }) => version).join('');
 
-const pagesOf = <T>(rows: readonly T[]): T[][] =>
-  Array.from({ length: Math.ceil(rows.length / SETTLE_ROWS) }, (_, page) =>
-    rows.slice(page * SETTLE_ROWS, (page + 1) * SETTLE_ROWS),
+const batchesOf = <T>(rows: readonly T[]): T[][] =>
+  Array.from({ length: Math.ceil(rows.length / SETTLE_ROWS) }, (_, batch) =>
+    rows.slice(batch * SETTLE_ROWS, (batch + 1) * SETTLE_ROWS),
   );
 
-/** On a cluster a script's keys must share a slot. */
-const pagesBySlot = (rows: readonly StoredVersion[]): StoredVersion[][] =>
-  [...Map.groupBy(rows, (row) => slotOf(entryKey(row))).values()].flatMap(pagesOf);
+/** On a cluster all keys of a script must share a slot. */
+const batchesBySlot = (rows: readonly StoredVersion[]): StoredVersion[][] =>
+  [...Map.groupBy(rows, ({ key }) => slotOf(physicalKey(key))).values()].flatMap(batchesOf);
 
-/** Like Promise.all, but every command has been answered before the first error is thrown. */
+/** Waits until every command is answered, then throws the first error. Promise.all would leave some running. */
 async function allOrFirstError(commands: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(commands)).find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;

@@ -1,33 +1,33 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../clock';
-import { companionKey, physicalKey } from '../../entities/key';
+import { entryAndLease } from '../../entities/key';
 import { isNewer, NO_VERSION, type Version, versionAt } from '../../entities/version';
 import { isRedisUnavailable } from '../../redis/errors';
 import type { RedisHandle } from '../../redis/types';
 import { takeVersionScript } from '../entry/cache-scripts';
 import { VersionUnavailableError } from '../errors';
 
-/** Beyond this doubt about the server's time a local version is refused, in microseconds. */
-const CLOCK_BOUND_MICROS = 1_000_000;
+/** How uncertain the server's time may be for a version made locally, in microseconds. */
+const MAX_UNCERTAINTY_MICROS = 1_000_000;
 
-/** Gives writes their versions, and remembers the last one, so that this process never goes back. */
+/** Gives each write a version, and remembers the last one, so that versions of this process never go back. */
 export interface Versions {
-  /** Three digits that break ties between writers. */
+  /** Writer id of this process, three digits: orders writes of two processes in the same microsecond. */
   readonly writer: string;
-  /** The last version this process took or saw stored. */
+  /** The last version that this process took or saw stored. */
   readonly last: Version;
-  /** About now, for what is only compared: never given to a write. */
+  /** About now. Only for comparing: a write never gets it. */
   now(): Version;
-  /** DESIGN, write-behind step 1. Throws `E_VERSION_UNAVAILABLE` when Redis is away and its time is not known. */
+  /** The version of a write of this key. Throws `E_VERSION_UNAVAILABLE` if Redis is unavailable and its time unknown. */
   take(key: string): Promise<Version>;
-  /** A version that a script has given out: later ones of this process come after it. */
+  /** Notes a version that a script has stored: later versions of this process are greater. */
   saw(version: Version): void;
 }
 
 export function createVersions(options: {
   readonly redis: RedisHandle;
   readonly clock: Clock;
-  readonly writerId?: number;
+  readonly writerId?: number | undefined;
 }): Versions {
   const { redis } = options;
   const id = options.writerId ?? randomInt(1_000);
@@ -38,14 +38,13 @@ export function createVersions(options: {
     if (isNewer(version, last)) last = version;
   };
 
-  /** The server's time as last measured: good enough to order writes while Redis is away. */
+  /** By the last known offset of the server's time, which is accurate enough to order writes while Redis is unavailable. */
   function localVersion(cause: unknown): Version {
     const time = redis.serverMicros();
-    if (time === undefined || time.uncertaintyMicros > CLOCK_BOUND_MICROS) {
+    if (time === undefined || time.uncertaintyMicros > MAX_UNCERTAINTY_MICROS) {
+      const known = time === undefined ? 'not known' : `only known within ${time.uncertaintyMicros} µs`;
       throw new VersionUnavailableError(
-        time === undefined
-          ? 'Redis is away and its time was never learnt by this process, so the write cannot be ordered; try again'
-          : `Redis is away and its time is known only within ${time.uncertaintyMicros} µs, so the write cannot be ordered; try again`,
+        `Redis is unavailable and its time is ${known}, so the write cannot be ordered. Nothing was written; try again`,
         { cause },
       );
     }
@@ -62,13 +61,12 @@ export function createVersions(options: {
     async take(key) {
       let version: Version;
       try {
-        const keys = [physicalKey(key), companionKey(key, 'lease')];
-        version = (await redis.run('cache', takeVersionScript, keys, [writer, last])) as Version;
+        version = (await redis.run('cache', takeVersionScript, entryAndLease(key), [writer, last])) as Version;
       } catch (error) {
         if (!isRedisUnavailable(error)) throw error;
         version = localVersion(error);
       }
-      // Two takes under way may be answered with the same floor: the later one of this process moves on.
+      // Two concurrent calls send the same `last`, so the second may get the same version as the first.
       if (!isNewer(version, last)) version = versionAt(Number(last.slice(0, 16)) + 1, id);
       saw(version);
       return version;

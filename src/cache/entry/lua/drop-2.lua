@@ -1,8 +1,8 @@
--- Takes an entry away, and the right of a running load to store. A foreign value stays.
+-- Deletes an entry, and ends the right of a running load to store. Leaves a foreign value in place.
 -- KEYS[1] entry  KEYS[2] lease
--- ARGV[2] version of the drop, or '' for now: a dirty entry newer than it stays, however late the drop comes
--- ARGV[3] only this version of the entry goes, or '' for any
--- Result: 1 where there was an entry
+-- ARGV[2] version of the drop, or '' for now: a dirty entry newer than it stays, however late the drop arrives
+-- ARGV[3] delete only this version of the entry, or '' for any
+-- Result: 1 if there was an entry
 local raw, kind = read(KEYS[1])
 local ours = kind == 'ours' or kind == 'newer'
 if ARGV[3] ~= '' and not (ours and version_of(raw) == ARGV[3]) then return 0 end

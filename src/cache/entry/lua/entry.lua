@@ -1,4 +1,4 @@
--- Stands before every script that touches an entry, after the deadline: reads its header (docs/entry-format.md).
+-- Precedes every script that touches an entry, after the deadline prelude: reads its header (docs/entry-format.md).
 local HEADER = 57
 local NO_VERSION = '0000000000000000000'
 local now_ms = math.floor(now_us / 1000)
@@ -10,7 +10,7 @@ local function kind_of(raw)
   return 'foreign'
 end
 
--- The raw value and what it is: 'none', 'ours', 'newer' (written by a later format) or 'foreign'.
+-- The raw value and its kind: 'none', 'ours', 'newer' (written by a later format) or 'foreign'.
 local function read(key)
   local raw = redis.pcall('GET', key)
   if type(raw) == 'table' then return false, 'foreign' end
@@ -19,16 +19,17 @@ local function read(key)
 end
 
 local function version_of(raw) return string.sub(raw, 3, 21) end
-local function stamp_of(raw) return tonumber(string.sub(raw, 22, 34)) end
+local function created_at_of(raw) return tonumber(string.sub(raw, 22, 34)) end
 local function is_dirty(raw) return tonumber(string.sub(raw, 2, 2), 16) % 2 == 1 end
 local function ms(value) return string.format('%013.0f', value) end
 
--- Of the first HEADER bytes under a key, or the error in their place: whether an entry is there, foreign values aside,
--- and whether it is of this version or a later one.
+-- Both take the first HEADER bytes of a key, or the error of reading them: whether this is an entry of ours, and whether
+-- it has this version or a later one.
 local function is_entry(raw) return type(raw) == 'string' and kind_of(raw) ~= 'foreign' end
 local function is_as_new(raw, version) return is_entry(raw) and version_of(raw) >= version end
 
--- DESIGN, write-behind step 1. `seen` is the last version that the calling process knows of.
+-- The next version of a key: after the server's time, the entry's version, and `seen`, the last version that the
+-- calling process knows of.
 local function next_version(current, seen, writer)
   local micros = math.max(now_us, tonumber(string.sub(current, 1, 16)) + 1, tonumber(string.sub(seen, 1, 16)) + 1)
   return string.format('%016.0f', micros) .. writer

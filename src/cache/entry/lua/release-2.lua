@@ -1,7 +1,7 @@
--- Ends a load that stores nothing. A failure may be shared for a moment, in the lease's place.
+-- Ends a load that stores nothing. The lease's key can share the failure of the load for a moment.
 -- KEYS[1] entry  KEYS[2] lease
--- ARGV[2] lease  ARGV[3] how long the failure is shared, ms; 0 shares nothing  ARGV[4] its code
--- Result: 1 where the lease was still the caller's
+-- ARGV[2] lease  ARGV[3] how long to share the failure, ms; 0 shares nothing  ARGV[4] code of the failure
+-- Result: 1 if the caller still held the lease
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
 if tonumber(ARGV[3]) > 0 then
   redis.call('SET', KEYS[2], '!' .. ARGV[4], 'PX', ARGV[3])

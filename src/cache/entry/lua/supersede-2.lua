@@ -1,8 +1,8 @@
--- After a commit (DESIGN, write-behind step 5), for rows that settle-1 named: an entry older than the store's goes, and
--- so does the right of a running load to store, for it may have read the row before the commit.
--- KEYS two a row, all of one slot: entry, lease
--- ARGV[2] the versions that the store is known to hold, 19 digits each, end to end
--- Result: rows where something was ended
+-- After a database commit, for the rows that settle-1 returned: deletes an entry that is older than the store's row, and
+-- ends the right of a running load to store, because it may have read the row before the commit.
+-- KEYS two per row, all in one slot: entry, lease
+-- ARGV[2] the versions that the store holds, 19 digits each, concatenated
+-- Result: how many rows had no entry of that version or a later one
 local ended = 0
 for row = 1, #KEYS / 2 do
   local entry, lease = KEYS[row * 2 - 1], KEYS[row * 2]

@@ -1,5 +1,5 @@
--- The version of a write that is about to happen (DESIGN, write-behind step 1). Writes nothing, but late is as good
--- as never: a version is only useful now.
+-- The version of a write that is about to happen. Writes nothing, but has a deadline like a writing script: a version
+-- that arrives late is of no use.
 -- KEYS[1] entry  KEYS[2] lease
 -- ARGV[2] writer id, 3 digits  ARGV[3] last version the process saw
 -- Result: version
