@@ -1,5 +1,6 @@
 import { readSettings, sections } from '../../src/settings';
 import type { Setting } from '../../src/settings/setting';
+import { deployedSettings } from '../deployed/app-settings';
 import { only, parameterFiles, readSnapshot } from './infra';
 
 /** Read by the functions host and its telemetry, not by the app. */
@@ -45,9 +46,18 @@ describe.each(parameterFiles)('the app settings of %s', (name) => {
     expect(missing.map(([setting]) => setting)).toEqual([]);
   });
 
-  test('are accepted by the app', () => {
-    const values = Object.entries(set).map(([setting, value]) => [setting, standIn(setting, value)]);
-    const settings = readSettings(Object.fromEntries(values));
+  test.each([
+    ['where the operator gives no database and no webhook', {}],
+    [
+      'with a database and a webhook',
+      {
+        databaseUrl: 'postgres://app@db.example.net/app',
+        alertWebhookUrl: 'https://hooks.example.net',
+        alertWebhookSecret: 'a-secret',
+      },
+    ],
+  ])('are accepted by the app %s', (_, given) => {
+    const settings = readSettings(deployedSettings(readSnapshot(name), given));
     expect(settings).toMatchObject({ REDIS_AUTH: 'entra', REDIS_MODE: 'cluster', REDIS_SESSIONS_DB: 0 });
   });
 
@@ -64,9 +74,3 @@ describe.each(parameterFiles)('the app settings of %s', (name) => {
 test('every setting that is left out is one that the app still has', () => {
   expect(Object.keys(leftOut).filter((setting) => !known.has(setting))).toEqual([]);
 });
-
-/** What only a deployment knows stands there as an expression: any address will do for it. */
-function standIn(setting: string, value: string): string {
-  if (!value.startsWith('[')) return value;
-  return setting === 'REDIS_URL' ? 'rediss://redis.example.net:10000' : 'https://x.example.net';
-}
