@@ -60,7 +60,9 @@ export function createRefreshPlanner(options: RefreshPlannerOptions): { plan(at:
         more = claims.more || (claims.keys.length > 0 && figures.queued < budgetPerMinute);
       }
 
-      for (const [name, by] of Object.entries(figures)) if (by > 0) counters.add(`refresh_${name}`, {}, by);
+      for (const name of ['queued', 'missed', 'wasted', 'shed'] as const) {
+        if (figures[name] > 0) counters.add(`refresh_${name}` as const, {}, figures[name]);
+      }
       const breakersOpen = leaveAlone.size;
       counters.set('refresh_breakers_open', {}, breakersOpen);
       const { queued, shed, missed } = figures;
