@@ -195,7 +195,7 @@ test('nothing that is cached, written, signed in with or kept in a session is in
     expect.arrayContaining([
       'a write became a dead letter; list it with `cache-steward dead-letters list`',
       'an entry that cannot be read counts as a miss',
-      'a session record is damaged and counts as absent',
+      'a session record is damaged, so its user must log in again',
     ]),
   );
   const all = { lines, told: telemetry.told, pages, counted, errors };

@@ -1,9 +1,9 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../clock';
 import { type Logger, silentLogger } from '../logger';
-import { SessionOptionsError } from './errors';
+import { DeadlineError, RedisUnavailableError } from '../redis/errors';
+import { SessionOptionsError, SessionsUnavailableError } from './errors';
 import type { SessionCounters, SessionRedis, SessionSerializer } from './ports';
 import { createSessionKeys, type SessionKeys } from './record/session-keys';
-import { closedWhenAway } from './revocation/fail-closed';
 
 /** A session's data as the application sees it. */
 export type SessionValues = Readonly<Record<string, unknown>>;
@@ -11,56 +11,56 @@ export type SessionValues = Readonly<Record<string, unknown>>;
 export interface SessionOptions {
   /** From `createRedis`, or `fromIoredis(client)`. */
   readonly redis: SessionRedis;
-  /** Begins every key. Glob characters in it mean themselves. (Default: `sess:`) */
+  /** The prefix of every key. Glob characters in it are literal. (Default: `sess:`) */
   readonly prefix?: string;
   /**
-   * How long a session may idle, in seconds, or a function of the session. As a number it holds for sessions whose
-   * cookie has no `maxAge`; a function holds always. 0 or less ends the session. (Default: 86400, one day)
+   * How long a session may be unused, in seconds, or a function of the session. A number applies to sessions whose
+   * cookie has no `maxAge`; a function always applies. 0 or less ends the session. (Default: 86400, one day)
    */
   readonly ttl?: number | ((session: SessionValues) => number);
   /**
-   * How long a session lives at most, in seconds, however busy it is. Danger: without such an end a stolen session
-   * with a rolling cookie lives for ever. (Default: 604800, a week)
+   * The longest life of a session, in seconds, even if it is in use. Danger: with a very long one, a stolen session
+   * with a rolling cookie never ends. (Default: 604800, a week)
    */
   readonly absoluteTtl?: number;
-  /** Requests that change nothing don't prolong the session. (Default: false) */
+  /** Requests that change nothing do not extend the session. (Default: false) */
   readonly disableTouch?: boolean;
-  /** Records get no expiry in Redis; the absolute lifetime is then checked at every load. (Default: false) */
+  /** Records get no expiry in Redis. Every load then checks the absolute lifetime. (Default: false) */
   readonly disableTTL?: boolean;
   /**
-   * Touches are written at most this often, in seconds; so a session may end this much sooner than its idle time.
-   * 0: at every request. (Default: a hundredth of the idle time, at most 60)
+   * The shortest time between two touches of a session, in seconds. A session may end this much before its idle time.
+   * 0: every request touches. (Default: a hundredth of the idle time, at most 60)
    */
   readonly touchAfter?: number;
-  /** Keys asked for by one SCAN in `all`, `ids`, `length` and `clear`. (Default: 100) */
+  /** COUNT of each SCAN in `all`, `ids`, `length` and `clear`. (Default: 100) */
   readonly scanCount?: number;
   /** (Default: JSON) */
   readonly serializer?: SessionSerializer;
   /**
-   * Ids are hashed in Redis, so that a dump or a replica holds nothing that opens a session. Off, keys are those of
-   * connect-redis. (Default: true)
+   * Redis keys contain hashes of the session ids, so a dump cannot be used to open a session. If false, the keys are
+   * those of connect-redis. (Default: true)
    */
   readonly hashIds?: boolean;
-  /** How long requests under way may still use an id that was regenerated, in seconds. (Default: 10) */
+  /** How long running requests may still use an id that was regenerated, in seconds. (Default: 10) */
   readonly aliasSeconds?: number;
-  /** Largest session that is saved, in bytes as serialized. (Default: 262144) */
+  /** The largest session that is saved, in serialized bytes. (Default: 262144) */
   readonly maxBytes?: number;
-  /** Sessions a user may have at once; the one that logged in first has to go. 0: no limit. (Default: 0) */
+  /** The most sessions of one user. Another login ends the oldest one. 0: no limit. (Default: 0) */
   readonly maxSessionsPerUser?: number;
-  /** Whose session it is; undefined for nobody's yet. (Default: its `userId`, or Passport's `passport.user`) */
+  /** The user of a session; undefined before a login. (Default: its `userId`, or Passport's `passport.user`) */
   readonly userOf?: (session: SessionValues) => string | undefined;
-  /** How long destroying waits for a replica to have it, in ms, where there are replicas. (Default: 100) */
+  /** How long `destroy` waits for a replica, in ms, if there are replicas. (Default: 100) */
   readonly replicaWaitMs?: number;
   readonly logger?: Logger;
   readonly counters?: SessionCounters;
 }
 
-/** The options with their defaults, in ms. */
+/** The options with their defaults filled in. Times are in ms. */
 export interface SessionRules {
   readonly redis: SessionRedis;
   readonly keys: SessionKeys;
   readonly absoluteMs: number;
-  /** How long generations and indexes are kept: beyond the end of every session that carries them. */
+  /** How long login generations and user indexes are kept: longer than every session that uses them. */
   readonly keepMs: number;
   readonly disableTouch: boolean;
   readonly scanCount: number;
@@ -72,7 +72,7 @@ export interface SessionRules {
   readonly logger: Logger;
   readonly counters: SessionCounters | undefined;
   userOf(session: SessionValues): string | undefined;
-  /** 0: no expiry in Redis. Undefined: the session is over. */
+  /** 0: no expiry in Redis. Undefined: the session has ended. */
   idleMsOf(session: SessionValues): number | undefined;
   touchAfterMs(idleMs: number): number;
 }
@@ -85,7 +85,7 @@ export function sessionRules(options: SessionOptions): SessionRules {
   }
   const touchMs = touchAfter === undefined ? undefined : seconds('touchAfter', touchAfter, 0);
   return {
-    redis: closedWhenAway(options.redis),
+    redis: failClosed(options.redis),
     keys: createSessionKeys(options.prefix ?? 'sess:', options.hashIds ?? true),
     absoluteMs,
     keepMs: absoluteMs + HOUR,
@@ -109,7 +109,7 @@ function idleMs(session: SessionValues, ttl: NonNullable<SessionOptions['ttl']>)
   return ms >= 1 ? Math.min(Math.ceil(ms), 9_999_999_999_999) : undefined;
 }
 
-/** What the cookie says of its own life: `originalMaxAge` doesn't depend on anybody's clock, `expires` does. */
+/** The cookie's own lifetime. `originalMaxAge` is preferred, because it does not depend on a clock. */
 function cookieMs({ cookie }: SessionValues): number | undefined {
   if (typeof cookie !== 'object' || cookie === null) return undefined;
   const { originalMaxAge, expires } = cookie as { originalMaxAge?: unknown; expires?: unknown };
@@ -137,4 +137,21 @@ function whole(name: string, value: number, min: number): number {
     throw new SessionOptionsError(`${name}: expected a whole number from ${min} up, got ${value}`);
   }
   return value;
+}
+
+/** The same connection, with one error for everything that means "not now", so that a web app handles one error. */
+function failClosed(redis: SessionRedis): SessionRedis {
+  return {
+    client: (store) => redis.client(store),
+    dedicated: (store, purpose) => redis.dedicated(store, purpose),
+    serverMicros: () => redis.serverMicros(),
+    run: (...args) => redis.run(...args).catch(toUnavailable),
+    within: (...args) => redis.within(...args).catch(toUnavailable),
+    nodes: (...args) => redis.nodes(...args).catch(toUnavailable),
+  };
+}
+
+function toUnavailable(error: unknown): never {
+  if (!(error instanceof DeadlineError || error instanceof RedisUnavailableError)) throw error;
+  throw new SessionsUnavailableError(`Sessions are unavailable: ${error.message}`, { cause: error });
 }

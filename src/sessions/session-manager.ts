@@ -11,39 +11,39 @@ import { createSessionStore, type SessionStore } from './session-store';
 import type { UserSessions } from './users/user-sessions';
 
 export interface SessionCookieOptions {
-  /** Becomes `__Host-<name>` where a browser accepts that: secure, path `/`, no domain. (Default: `oversight.sid`) */
+  /** The name becomes `__Host-<name>` if browsers accept that: secure, path `/`, no domain. (Default: `oversight.sid`) */
   readonly name?: string;
-  /** (Default: true) Off only where there is no TLS, as on a developer's machine. */
+  /** (Default: true) Set it to false only without TLS, as on a developer's machine. */
   readonly secure?: boolean;
   /** (Default: `strict`) */
   readonly sameSite?: 'strict' | 'lax' | 'none';
-  /** How long the browser keeps it, and how long the session may idle. (Default: 86400, a day) */
+  /** How long the browser keeps the cookie, and how long the session may be unused. (Default: 86400, a day) */
   readonly maxAgeSeconds?: number;
   /** (Default: `/`) */
   readonly path?: string;
-  /** (Default: none, so the host alone) Danger: every host under it can set and read the cookie. */
+  /** (Default: none, only this host) Danger: every host of the domain can set and read the cookie. */
   readonly domain?: string;
 }
 
 export interface SessionManagerOptions extends SessionOptions {
-  /** What cookies are signed with: a Key Vault (`createKeyVaultSecrets`), or a fixed list, the newest first. */
+  /** The secrets that sign cookies: a Key Vault (`createKeyVaultSecrets`), or a fixed list, the newest first. */
   readonly secrets: SecretSource | readonly string[];
-  /** How often the secrets are read again, in seconds; a new one signs after twice that. (Default: 300) */
+  /** How often the secrets are read again, in seconds. A new secret signs after twice this time. (Default: 300) */
   readonly secretsEverySeconds?: number;
   readonly cookie?: SessionCookieOptions;
-  /** TLS ends at a proxy in front that sets `X-Forwarded-Proto`. (Default: the app's `trust proxy`) */
+  /** Set it to true if TLS ends at a proxy that sets `X-Forwarded-Proto`. (Default: the app's `trust proxy`) */
   readonly trustProxy?: boolean;
 }
 
-/** Sessions of an Express app, set up as they should be. */
+/** Sessions of an Express app, with safe settings. */
 export class SessionManager {
   readonly store: SessionStore;
   /** Sessions by user: list, count, revoke. */
   readonly users: UserSessions;
-  /** As the browser has it. */
+  /** The cookie's name in the browser. */
   readonly cookieName: string;
   readonly #options: SessionManagerOptions;
-  /** express-session holds this very array: changing it changes what signs and verifies. */
+  /** express-session holds this array: changing its content changes what signs and verifies. */
   readonly #secrets: string[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -55,7 +55,7 @@ export class SessionManager {
     this.cookieName = secure && path === '/' && domain === undefined ? `__Host-${name}` : name;
   }
 
-  /** Reads the secrets and puts the session middleware into the app, or a router of it. Rejects where there is none. */
+  /** Reads the secrets and adds the session middleware to the app or router. Rejects if there is no secret. */
   async initialize(app: Pick<Router, 'use'>): Promise<void> {
     await this.#readSecrets();
     const everyMs = (this.#options.secretsEverySeconds ?? 300) * SECOND;
@@ -69,12 +69,12 @@ export class SessionManager {
     });
   }
 
-  /** Logs the user of this request out everywhere else. */
+  /** Ends all other sessions of this request's user. */
   revokeOthers(request: Request): Promise<void> {
     return this.store.revokeOthers(request.sessionID, request.session as SessionData);
   }
 
-  /** Stops reading secrets and ends the store's own connection. */
+  /** Stops reading secrets and closes the store's own connection. */
   close(): void {
     clearInterval(this.#timer);
     this.store.close();
@@ -96,23 +96,26 @@ export class SessionManager {
     });
   }
 
-  /** Closed where Redis is away: nobody is taken for nobody. */
+  /** Fails closed: without Redis, no request continues as "not logged in". */
   #loaded(error: unknown, request: Request, response: Response, next: NextFunction): void {
     const fail = (thrown: unknown) => this.#fail(thrown, response, next);
-    const away = this.store.isConnected ? error : new SessionsUnavailableError('Sessions are unavailable');
-    if (away) {
-      fail(away);
+    const unavailable = this.store.isConnected ? error : new SessionsUnavailableError('Sessions are unavailable');
+    if (unavailable) {
+      fail(unavailable);
       return;
     }
-    // Elsewhere than under the cookie's path there is no session.
+    // Outside the cookie's path there is no session.
     if (request.session) saveBeforeAnswering(request, response, this.store.baseOf(request.session), fail);
     next();
   }
 
   #fail(error: unknown, response: Response, next: NextFunction): void {
     if (response.headersSent) {
-      // Too late to answer otherwise; express would cut the connection.
-      this.#options.logger?.error({ error: coerceError(error).message }, 'session not saved after its answer');
+      // The response has begun; with an error express would cut the connection.
+      this.#options.logger?.error(
+        { error: coerceError(error).message },
+        'could not save a session after its response had begun; the changes are lost',
+      );
       return;
     }
     if (!(error instanceof SessionsUnavailableError)) {
@@ -131,7 +134,7 @@ export class SessionManager {
       : await source.read();
     const order = signingOrder(read, Date.now(), 2 * secretsEverySeconds * SECOND);
     if (order.length === 0 || order.includes('')) {
-      throw new SessionOptionsError('Expected at least one secret to sign cookies with, got none: run `secrets init`');
+      throw new SessionOptionsError('There is no secret to sign cookies with. Run `cache-steward secrets init`.');
     }
     this.#secrets.splice(0, Number.POSITIVE_INFINITY, ...order);
   }
@@ -140,8 +143,11 @@ export class SessionManager {
     try {
       await this.#readSecrets();
     } catch (thrown) {
-      // Those read before stay in force.
-      this.#options.logger?.warn({ error: coerceError(thrown).message }, 'session secrets not read again');
+      // The secrets that were read before stay in use.
+      this.#options.logger?.warn(
+        { error: coerceError(thrown).message },
+        'could not read the session secrets again; the known ones stay in use',
+      );
     }
   }
 }

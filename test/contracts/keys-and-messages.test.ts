@@ -46,7 +46,7 @@ describe('keys in Redis', () => {
     expect(keys.recordOf(keys.idOf('abc'))).toBe(`sess:${hashed}`);
     expect(keys.foreignOf('abc')).toBe('sess:abc');
     expect(keys.indexOf('abc')).toBe(`sess:user:{${hashed}}:sessions`);
-    expect(keys.generationOf('abc')).toBe(`sess:user:{${hashed}}:generation`);
+    expect(keys.loginGenerationOf('abc')).toBe(`sess:user:{${hashed}}:generation`);
     expect(createSessionKeys('app:', false).recordOf('abc')).toBe('app:abc');
   });
 

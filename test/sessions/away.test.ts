@@ -10,8 +10,8 @@ const PATIENCE_MS = 5_000;
 let server: RunningRedis;
 let redis: RedisHandle;
 let site: Site;
-const told: string[] = [];
-const tell = (fields: object, message: string) => void told.push(JSON.stringify(fields) + message);
+const logged: string[] = [];
+const tell = (fields: object, message: string) => void logged.push(JSON.stringify(fields) + message);
 const logger = { debug: tell, info: tell, warn: tell, error: tell };
 beforeAll(async () => {
   server = await startRedis();
@@ -92,10 +92,10 @@ test('a logout while Redis is frozen is not answered as done, is denied here at 
   await server.kill('SIGCONT');
   const { keys } = site.manager.store.core.rules;
   await until(async () => (await redis.client('sessions').exists(keys.recordOf(keys.idOf(sid)))) === 0);
-  await until(async () => (await redis.client('sessions').exists(keys.generationOf('zoe'))) === 1);
+  await until(async () => (await redis.client('sessions').exists(keys.loginGenerationOf('zoe'))) === 1);
 });
 
-test('a dead Redis is told by the events, and requests are served again when it is back', async () => {
+test('a dead Redis is logged by the events, and requests are served again when it is back', async () => {
   const events: string[] = [];
   for (const event of ['connect', 'disconnect']) site.manager.store.on(event, () => events.push(event));
   const browser = new Browser(site);
@@ -119,9 +119,9 @@ test('what is logged and thrown names no session', async () => {
   await browser.post('/big?bytes=300000');
   await server.kill('SIGSTOP');
   const failed = await Promise.allSettled([store.get(sid), store.destroy(sid), store.users.list('ann')]);
-  await until(async () => told.some((line) => line.includes('still owed')));
+  await until(async () => logged.some((line) => line.includes('still pending')));
   await server.kill('SIGCONT');
-  const words = told.concat(failed.map((outcome) => inspect(outcome, { depth: 10 }))).join('\n');
+  const words = logged.concat(failed.map((outcome) => inspect(outcome, { depth: 10 }))).join('\n');
   expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-  for (const secret of [sid, keys.idOf(sid), keys.generationOf('ann')]) expect(words).not.toContain(secret);
+  for (const secret of [sid, keys.idOf(sid), keys.loginGenerationOf('ann')]) expect(words).not.toContain(secret);
 });

@@ -43,7 +43,7 @@ test('a replica promoted while fifty clients browse revives nobody, and errs onl
     await browser.post(`/login?user=${user}`);
     // Half are logged out, half revoked; all by a write on the master that dies.
     const revokes = doomed.length % 2 === 1;
-    const key = revokes ? keys.generationOf(user) : keys.recordOf(keys.idOf(sidOf(browser.cookie)));
+    const key = revokes ? keys.loginGenerationOf(user) : keys.recordOf(keys.idOf(sidOf(browser.cookie)));
     if (ownedByFirst(key)) doomed.push(Object.assign(browser, { user, revokes }));
   }
 

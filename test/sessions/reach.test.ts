@@ -66,7 +66,7 @@ describe('one server', () => {
     const [sid, other] = [randomUUID(), randomUUID()];
     await store.set(sid, plain({ userId: 'ann' }));
     await store.set(other, plain({ userId: 'eve' }));
-    const [record, generation] = [keys.recordOf(keys.idOf(sid)), keys.generationOf('eve')];
+    const [record, generation] = [keys.recordOf(keys.idOf(sid)), keys.loginGenerationOf('eve')];
     const before = [await client.get(record), await client.get(generation)];
     await store.destroy(sid);
     await store.users.revokeAll('eve');
@@ -89,7 +89,7 @@ describe('one server', () => {
     await store.set(sid, plain({ userId: 'ann' }));
     await store.users.revokeAll('ann');
     const client = rig.redis.client('sessions');
-    const key = store.core.rules.keys.generationOf('ann');
+    const key = store.core.rules.keys.loginGenerationOf('ann');
     const newer = `9000000000000000n${'a'.repeat(22)}`;
     await client.set(key, newer, 'EX', 60);
     await new Promise((resolve) => setTimeout(resolve, 1_800)); // past the first repetition

@@ -72,7 +72,7 @@ describe.each<Kind>(['standalone', 'cluster'])('a user’s sessions on %s', (kin
     const store = rig.store();
     const old = [await login(store, 'eve'), await login(store, 'eve')];
     const { keys, redis } = store.core.rules;
-    await redis.client('sessions').del(keys.generationOf('eve'));
+    await redis.client('sessions').del(keys.loginGenerationOf('eve'));
     expect(await alive(store, old)).toBe(0);
     const fresh = await login(store, 'eve');
     expect(await alive(store, [...old, fresh])).toBe(1);
@@ -118,7 +118,7 @@ test('control keys that are evicted log out and revive nothing', async () => {
       user = `ann${tries}`;
       sids = await Promise.all(Array.from({ length: 20 }, () => login(store, user)));
       await store.users.revokeAll(user);
-      const generation = keys.generationOf(user);
+      const generation = keys.loginGenerationOf(user);
       for (let filled = 0; (await client.exists(generation)) === 1 && filled < 20_000; filled += 1) {
         await client.set(`sess:filler:${tries}:${filled}`, 'x'.repeat(5_000));
       }

@@ -8,9 +8,9 @@ import type { RedisClient } from '../../redis/types';
 import type { SessionRedis } from '../ports';
 
 /**
- * For an application that has an ioredis client already (standalone, sentinel or cluster) and wants no second
- * connection to Redis. The client keeps its own options. A caller waits at most `deadlineMs` (Default: 250), and a
- * write that reaches Redis later than that changes nothing. The application closes the client.
+ * Uses the ioredis client that an application already has (standalone, sentinel or cluster), without a second
+ * connection. The client keeps its own options. A caller waits at most `deadlineMs` (default: 250), and a write that
+ * reaches Redis later changes nothing. The application closes the client.
  */
 export function fromIoredis(client: RedisClient, options: { readonly deadlineMs?: number } = {}): SessionRedis {
   const { deadlineMs = 250 } = options;
@@ -23,7 +23,7 @@ export function fromIoredis(client: RedisClient, options: { readonly deadlineMs?
     }
   };
   client.on('ready', () => {
-    clocks.doubtAll(); // another machine may be behind it now
+    clocks.doubtAll(); // the client may be connected to another server now
   });
   const connection: ScriptConnection = {
     client,
@@ -31,7 +31,7 @@ export function fromIoredis(client: RedisClient, options: { readonly deadlineMs?
       return client.status === 'ready';
     },
     lastError: undefined,
-    // A command waits until there is a connection; only then are a cluster's nodes known.
+    // PING waits for a connection; a cluster's nodes are known only then.
     ready: async (ms) => void (await within(client.ping(), { deadlineMs: ms })),
   };
 
@@ -39,7 +39,7 @@ export function fromIoredis(client: RedisClient, options: { readonly deadlineMs?
     client: () => client,
     dedicated: () => {
       const own = client.isCluster ? (client as Cluster).duplicate() : (client as Redis).duplicate();
-      own.on('error', () => {}); // the application's client reports errors of the same server
+      own.on('error', () => {}); // the application's own client reports errors of the same server
       return own;
     },
     within,

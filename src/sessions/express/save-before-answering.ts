@@ -8,9 +8,9 @@ interface SavedSession {
 type SessionRequest = IncomingMessage & { session?: SavedSession | undefined; sessionID?: string };
 
 /**
- * express-session sends the headers first and saves then, so a login that couldn't be saved would still be answered as
- * done. With this the session is saved before anything is sent, and `fail` can answer instead. What a response has
- * begun to stream already can't be taken back.
+ * Saves the session before the response is sent, so that `fail` can answer if the save fails. express-session sends the
+ * headers first and saves afterwards, so a login that was not saved would be answered as successful. A response that has
+ * begun to stream cannot be taken back.
  */
 export function saveBeforeAnswering(
   request: SessionRequest,
@@ -26,11 +26,11 @@ export function saveBeforeAnswering(
     const { session } = request;
     const proceed = () => Reflect.apply(end, this, args) as ServerResponse;
     if (failed) {
-      delete request.session; // express-session would try once more, and send the cookie of what isn't there
+      delete request.session; // express-session would save again, and send the cookie of a session that does not exist
       return proceed();
     }
     if (ended || session === undefined || this.headersSent) return proceed();
-    // A regenerated session is a new record, even where it says word for word what the old one said.
+    // A regenerated session is a new record, even with the same content.
     if (request.sessionID === idBefore && !isChanged(session, base)) return proceed();
     ended = true;
     const failure = (error: unknown) => {
@@ -40,14 +40,19 @@ export function saveBeforeAnswering(
     try {
       session.save((error) => (error ? failure(error) : proceed()));
     } catch (cause) {
-      // express-session writes it as JSON to see whether it changed, before any store is asked.
-      failure(new SessionUnserializableError('Expected a session that JSON can hold', { cause }));
+      // express-session serializes the session as JSON to find changes, before it calls the store.
+      failure(
+        new SessionUnserializableError(
+          'The session cannot be written as JSON, so it was not saved. The cause says why.',
+          { cause },
+        ),
+      );
     }
     return this;
   } as ServerResponse['end'];
 }
 
-/** Whether express-session is going to save it: whether anything but the cookie is another than it was. */
+/** True if express-session will save the session: anything except the cookie has changed. */
 function isChanged(session: SavedSession, base: string | undefined): boolean {
   try {
     const { cookie: _, ...now } = JSON.parse(JSON.stringify(session));

@@ -1,10 +1,10 @@
--- Enters a session into its user's index, and gives the generation it has to carry.
--- KEYS[1]: the generation. KEYS[2]: the index, a sorted set scored by when each session ends at the latest.
--- ARGV: 1 deadline, 2 random part of a generation, 3 how long the generation is kept (ms), 4 the session's id,
+-- Adds a session to its user's index and returns the login generation that it must have.
+-- KEYS[1]: the login generation. KEYS[2]: the index, a sorted set scored by when each session ends at the latest.
+-- ARGV: 1 deadline, 2 random part of a login generation, 3 how long that is kept (ms), 4 the session's id,
 --   5 authenticated ms (0: now), 6 the generation it has ('' at login; '-' for a session of connect-redis' time, which
 --   has none and dies with any revocation), 7 idle ms (0: no idle limit), 8 ends ms (0: now + absolute), 9 absolute ms, 10 the greatest number of sessions (0: no limit).
--- Result: {'revoked'} where the generation it has isn't the user's any more; else {'ok', generation, authenticated,
---   the ids that had to go...}.
+-- Result: {'revoked'} if its login generation is not the user's any more; else {'ok', login generation, authenticated,
+--   ids of evicted sessions...}.
 local now_ms = math.floor(now_us / 1000)
 local generation = redis.call('GET', KEYS[1])
 if ARGV[6] == '-' then

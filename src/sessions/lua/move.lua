@@ -3,7 +3,7 @@
 -- removes the other first. So no order of the two revives what was destroyed, and a crash between logs out.
 -- KEYS[1]: the record.
 -- ARGV: 1 deadline, 2 idle ms, 3 absolute ms, 4 payload.
--- Result: 1, or 0 where another process has moved it already.
+-- Result: 1, or 0 if another process has already moved it.
 local there = parse(redis.call('GET', KEYS[1]))
 if there and there.kind ~= 'p' then
   return 0

@@ -1,9 +1,9 @@
--- Writes a record without asking what was there, for a session that was never loaded.
+-- Stores the record of a new session.
 -- KEYS[1]: the record.
 -- ARGV: 1 deadline, 2 idle ms, 3 absolute ms, 4 authenticated ms (0: now), 5 generation, 6 meta, 7 payload,
 --   8 ends ms (0: now + absolute).
--- Result: {'saved', version, created, ends, authenticated}; {'gone'} where the time was up already, or where the key
---   holds a retired record, whose id must not come back.
+-- Result: {'saved', version, created, ends, authenticated}; {'gone'} if its time has already ended, or if the key
+--   has a retired record, whose id must not be used again.
 local there = redis.call('TYPE', KEYS[1]).ok == 'string' and parse(redis.call('GET', KEYS[1])) or nil
 if there and there.kind == 'r' then
   return {'gone'}

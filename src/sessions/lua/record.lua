@@ -1,5 +1,5 @@
--- Stands before the scripts that read or write a record; its layout is in docs/sessions.md.
--- Leaves: now_ms, parse(raw), header(...), expire(key, idle, ends).
+-- Precedes every script that reads or writes a record. docs/sessions.md has the layout.
+-- Defines: now_ms, parse(raw), header(...), expire(key, idle, ends).
 local now_ms = math.floor(now_us / 1000)
 local NO_GENERATION = string.rep('-', 39)
 
@@ -31,7 +31,7 @@ local function header(kind, version, created, ends, seen, idle, authenticated, g
     kind, version, created, ends, seen, idle, authenticated, generation)
 end
 
--- The lesser of idle and absolute lifetime; idle 0 wants no expiry. False where the record's time is up: it is gone.
+-- Sets the lesser of idle and absolute lifetime; idle 0 means no expiry. False if the record's time has ended.
 local function expire(key, idle, ends)
   if ends <= now_ms then
     redis.call('DEL', key)

@@ -1,7 +1,7 @@
--- The id is regenerated: the record stays readable for requests under way, with what it holds now.
+-- Retires a record whose id is regenerated. Running requests can still read its present content.
 -- KEYS[1]: the record.
 -- ARGV: 1 deadline, 2 grace ms (0: none), 3 meta that names the successor.
--- Result: the record as it was; '' where it was gone.
+-- Result: the record as it was; '' if it did not exist.
 local raw = redis.call('GET', KEYS[1])
 local there = parse(raw)
 if not raw or (there and there.kind == 'p') then

@@ -1,8 +1,8 @@
--- Replaces a user's generation: all sessions that carry another one are dead. Without a deadline, and safe to repeat:
--- a revocation that is older than what is there changes nothing.
--- KEYS[1]: the generation. KEYS[2]: the index, of which nothing is left alive.
--- ARGV: 1 'r' or 'o' (all but one), and the random part, 2 how long it is kept (ms), 3 a generation to repeat ('' for a new one).
--- Result: {generation now in force, the one before or ''}.
+-- Replaces a user's login generation, which ends every session with another one. It has no deadline and is safe to
+-- repeat: a revocation that is older than the stored one changes nothing.
+-- KEYS[1]: the login generation. KEYS[2]: the index, which is deleted.
+-- ARGV: 1 'r' or 'o' (all but one), and the random part, 2 how long it is kept (ms), 3 a login generation to repeat ('' for a new one).
+-- Result: {the current login generation, the one before or ''}.
 local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local before = redis.call('GET', KEYS[1]) or ''

@@ -1,9 +1,9 @@
--- Saves a session that was loaded: only onto what is still there, and only if nobody saved it since.
+-- Saves a loaded session, only onto an existing record and only if nobody has saved it since.
 -- KEYS[1]: the record.
 -- ARGV: 1 deadline, 2 expected version (of a connect-redis record: the SHA-1 of its text), 3 idle ms, 4 absolute ms,
---   5 payload; to change the user also 6 meta, 7 generation, 8 authenticated ms.
--- Result: {'saved', version, ends}; {'gone'}; {'conflict', record} where somebody saved it since; {'retired', record}
---   where its id was regenerated since; {'pending'} where it is just being moved from connect-redis' key.
+--   5 payload; to change the user also 6 meta, 7 login generation, 8 authenticated ms.
+-- Result: {'saved', version, ends}; {'gone'}; {'conflict', record} if somebody has saved it since; {'retired', record}
+--   if its id was regenerated since; {'pending'} if it is being moved from connect-redis' key.
 local raw = redis.call('GET', KEYS[1])
 local there = parse(raw)
 if not raw then

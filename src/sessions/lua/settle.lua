@@ -1,7 +1,7 @@
--- The record that takes the place of a connect-redis one comes alive.
+-- Activates the record that replaces a connect-redis record.
 -- KEYS[1]: the record.
 -- ARGV: 1 deadline.
--- Result: 1, or 0 where it was destroyed meanwhile.
+-- Result: 1, or 0 if it was destroyed meanwhile.
 local there = parse(redis.call('GET', KEYS[1]))
 if not there or there.kind ~= 'p' then
   return 0

@@ -1,7 +1,7 @@
--- Notes that a session is in use. The version stays, so no save conflicts with it.
+-- Records that a session is in use. The version stays, so no save conflicts with it.
 -- KEYS[1]: the record.
 -- ARGV: 1 deadline, 2 idle ms.
--- Result: 1, or 0 where there is nothing alive to touch.
+-- Result: 1, or 0 if there is no live session.
 local raw, idle = redis.call('GET', KEYS[1]), tonumber(ARGV[2])
 local there = parse(raw)
 if not raw or (there and there.kind ~= 's') then

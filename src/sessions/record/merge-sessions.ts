@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** A session as the serializer reads it: its top-level keys are what is merged. */
+/** A session as the serializer reads it. Sessions are merged by top-level key. */
 export type SessionContent = Readonly<Record<string, unknown>>;
 
 /**
- * What is to be stored when somebody saved since this side loaded: theirs, with every top-level key that this side
- * changed, added or removed since `base`; the last writer wins per key. The cookie is always this side's: it describes
- * the answer that is just being given.
+ * Merges two saves of one session: `theirs`, with every top-level key that `mine` has changed, added or removed since
+ * `base`. The last writer wins per key. The cookie is always mine, because it describes the response being sent.
  */
 export function mergeSessions(base: SessionContent, mine: SessionContent, theirs: SessionContent): SessionContent {
   const merged = new Map(Object.entries(theirs));
@@ -16,5 +15,5 @@ export function mergeSessions(base: SessionContent, mine: SessionContent, theirs
     if (removed) merged.delete(key);
     else merged.set(key, mine[key]);
   }
-  return Object.fromEntries(merged); // defines properties, so that a key named __proto__ stays a key
+  return Object.fromEntries(merged); // fromEntries defines properties, so a key named __proto__ stays a key
 }

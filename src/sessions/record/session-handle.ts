@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto';
 import type { SessionRecord } from './session-record';
 
 /**
- * What is known of a session that was loaded or created, so that it can be saved onto what it came from. It lives
- * beside the session, not in it; whoever holds a session without its handle can't save it back to life.
+ * What a save must know about the session that was loaded or created. It is kept beside the session, not in it, so a
+ * session without its handle cannot be saved again after its end.
  */
 export interface SessionHandle {
-  /** What stands for the session in lists and in `revoke`; never the id in the cookie, unless hashing is off. */
+  /** The session's id in Redis, in lists and in `revoke`. It is a hash of the cookie's id, unless `hashIds` is off. */
   id: string;
-  /** The record in Redis. */
+  /** The key of the record in Redis. */
   key: string;
-  /** Where connect-redis keeps it still, until it is saved. */
+  /** The key of its connect-redis record, until it is saved. */
   foreignKey: string | undefined;
-  /** What the application's object was made of, serialized: changes are told against it. */
+  /** The serialized session that the application received. Changes are found by comparing with it. */
   base: string;
-  /** What Redis held at `expected`: `base`, unless another's save was merged in. */
+  /** The serialized session in Redis at version `expected`: `base`, unless another save was merged. */
   stored: string;
-  /** Version that the record had, or the SHA-1 of a connect-redis record. */
+  /** The expected version of the record, or the SHA-1 of a connect-redis record. */
   expected: string;
   createdMs: number;
   endsMs: number;
@@ -24,18 +24,20 @@ export interface SessionHandle {
   idleMs: number;
   authenticatedMs: number;
   user: string | undefined;
+  /** The login generation. */
   generation: string | undefined;
-  /** It was loaded by an id that had been regenerated: readable, but its changes go to the successor or nowhere. */
+  /** True if it was loaded by a regenerated id: it is readable, and its changes go to the successor or are dropped. */
   retired: boolean;
 }
 
-/** What a session that was regenerated hands on to the one that takes its place. */
+/** What a regenerated session passes on to its successor. */
 export interface SessionOrigin {
   readonly user: string | undefined;
+  /** The login generation. */
   readonly generation: string | undefined;
   readonly authenticatedMs: number;
   readonly endsMs: number;
-  /** It had been destroyed: its user must log in again. */
+  /** True if it had been destroyed, so its user must log in again. */
   readonly gone: boolean;
 }
 
@@ -58,13 +60,13 @@ export function handleOfRecord(id: string, key: string, record: SessionRecord): 
   };
 }
 
-/** Makes `handle` stand on what the record holds now; what the application changed is still told against `base`. */
+/** Makes the record the new base of a save. The application's changes are still found by comparing with `base`. */
 export function adoptRecord(handle: SessionHandle, record: SessionRecord, user: string | undefined): void {
   const { id, key, base } = handle;
   Object.assign(handle, handleOfRecord(id, key, record), { base, user });
 }
 
-/** Of a connect-redis record; its times are unknown, so every touch of it is due. */
+/** The handle of a connect-redis record. Its times are unknown, so every touch is due. */
 export function handleOfForeign(id: string, key: string, foreignKey: string | undefined, text: string): SessionHandle {
   return {
     id,

@@ -1,30 +1,30 @@
 import { hash, randomBytes } from 'node:crypto';
 import { escapeGlob } from '../../redis/glob';
 
-/** Names of everything a session store keeps in Redis. One ACL pattern, `<prefix>*`, covers them all. */
+/** The names of all keys of a session store. One ACL pattern, `<prefix>*`, covers them. */
 export interface SessionKeys {
   readonly prefix: string;
-  /** What stands for an id in Redis, in the index and in lists: its hash, or itself where hashing is off. */
+  /** The id in Redis of a cookie's session id: its hash, or itself if `hashIds` is off. */
   idOf(sid: string): string;
   recordOf(id: string): string;
-  /** Where connect-redis keeps the same session; undefined where that is our own key. */
+  /** The connect-redis key of the same session; undefined if that is our own key. */
   foreignOf(sid: string): string | undefined;
-  /** Sorted set of a user's sessions; on a cluster in one slot with the generation. */
+  /** The sorted set of a user's sessions. It is in the same slot as the login generation. */
   indexOf(user: string): string;
-  /** The generation that every living session of the user carries. */
-  generationOf(user: string): string;
-  /** SCAN pattern of all keys; records among them are those that `isRecord` accepts. */
+  /** The login generation that every live session of the user has. */
+  loginGenerationOf(user: string): string;
+  /** The SCAN pattern of all keys; `isRecord` accepts the records among them. */
   readonly pattern: string;
   isRecord(key: string): boolean;
   isIndex(key: string): boolean;
 }
 
-/** 128 bits of SHA-256 would do against guessing; all 256 cost nothing more. 43 characters. */
+/** SHA-256 as 43 characters. */
 export function hashOf(text: string): string {
   return hash('sha256', text, 'base64url');
 }
 
-/** 256 bits from the system's generator, and nothing else: no time, no counter. 43 characters. */
+/** 256 random bits as 43 characters, without a time or a counter. */
 export function newSessionId(): string {
   return randomBytes(32).toString('base64url');
 }
@@ -38,7 +38,7 @@ export function createSessionKeys(prefix: string, hashIds: boolean): SessionKeys
     recordOf: (id) => prefix + id,
     foreignOf: (sid) => (hashIds ? prefix + sid : undefined),
     indexOf: (user) => `${users}${hashOf(user)}}:sessions`,
-    generationOf: (user) => `${users}${hashOf(user)}}:generation`,
+    loginGenerationOf: (user) => `${users}${hashOf(user)}}:generation`,
     pattern: `${escapeGlob(prefix)}*`,
     isRecord: (key) => key.startsWith(prefix) && !key.startsWith(users),
     isIndex: (key) => key.startsWith(users) && key.endsWith(':sessions'),

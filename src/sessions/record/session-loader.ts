@@ -10,23 +10,23 @@ import { looksForeign, readRecord, remainingMs, type SessionRecord } from './ses
 import type { SessionText } from './session-text';
 
 export interface LoadedSession {
-  /** As the application put it. */
+  /** The session as the application stored it. */
   readonly data: SessionContent;
   readonly handle: SessionHandle;
 }
 
-/** A session that is kept while its user's others are revoked is stamped anew a moment after; it is asked again then. */
-const RESTAMP_ASKS = 5;
-const RESTAMP_PAUSE_MS = 20;
-const RESTAMP_WINDOW_MICROS = 2_000_000;
+/** A session that `revokeOthers` keeps gets the new login generation a moment later, so the loader looks again. */
+const RENEWAL_LOOKS = 5;
+const RENEWAL_PAUSE_MS = 20;
+const RENEWAL_WINDOW_MICROS = 2_000_000;
 
 const OWNERS_REMEMBERED = 10_000;
 
-/** Reads sessions, and says no to everything that isn't certainly alive. */
+/** Reads sessions. It returns only sessions that are certainly alive. */
 export class SessionLoader {
   readonly #reader: ReadBatcher;
-  /** Whose a session was when it was last loaded: only a guess, which saves a round trip and a hash. */
-  readonly #owners = new LRUCache<string, { readonly user: string; readonly generationKey: string }>({
+  /** The user of a session when it was last loaded. It is a guess that saves a round trip and a hash. */
+  readonly #owners = new LRUCache<string, { readonly user: string; readonly loginGenerationKey: string }>({
     max: OWNERS_REMEMBERED,
   });
 
@@ -50,8 +50,8 @@ export class SessionLoader {
     const key = keys.recordOf(id);
     if (this.revocations.isDestroyed(key)) return undefined;
     const owner = this.#owners.get(key);
-    const generation = owner && this.get(owner.generationKey); // in the same round trip as the record
-    generation?.catch(() => {}); // who needs it hears of it
+    const generation = owner && this.get(owner.loginGenerationKey); // in the same round trip as the record
+    generation?.catch(() => {}); // whoever awaits it gets the error
     const stored = await this.get(key);
     const record = stored === undefined ? undefined : readRecord(stored);
     if (record && record.kind !== 'pending') {
@@ -60,11 +60,11 @@ export class SessionLoader {
     if (stored !== undefined && record === undefined) return this.#ofText(id, key, undefined, stored);
     const foreignKey = keys.foreignOf(sid);
     const foreign = foreignKey && (await this.get(foreignKey));
-    // Only what connect-redis wrote: one of our own under its bare id would make the hash as good as the id.
+    // Only a connect-redis record: if our own record were readable by its hash, the hash would be as good as the id.
     return foreign ? this.#ofText(id, key, foreignKey, foreign) : undefined;
   }
 
-  /** By what stands for the session in Redis; a connect-redis record too, whose id that is. */
+  /** Loads by the id in Redis, also a connect-redis record. */
   async byId(id: string): Promise<LoadedSession | undefined> {
     const key = this.rules.keys.recordOf(id);
     const stored = await this.get(key);
@@ -74,7 +74,7 @@ export class SessionLoader {
     return record.kind === 'pending' ? undefined : this.#ofRecord(id, key, record);
   }
 
-  /** `guess`: the user's generation, read at the same time or a little before. */
+  /** `guess`: the user's login generation, read at the same time as the record. */
   async #ofRecord(
     id: string,
     key: string,
@@ -82,22 +82,22 @@ export class SessionLoader {
     guess?: Promise<string | undefined>,
   ): Promise<LoadedSession | undefined> {
     if (this.#isOver(record)) return undefined;
-    const current = guess ?? this.#generation(record.user);
+    const current = guess ?? this.#loginGeneration(record.user);
     const parsed = this.text.read(record.payload);
     const data = parsed instanceof Promise ? await parsed : parsed;
     let generation = await current;
     if (data === undefined) return this.#damaged();
     const handle = handleOfRecord(id, key, record);
-    if (record.generation === undefined) return this.#withoutGeneration(data, handle);
-    if (guess && generation !== record.generation) generation = await this.#generation(record.user);
-    if (generation !== record.generation) return this.#restamped(id, key, generation);
+    if (record.generation === undefined) return this.#withoutLoginGeneration(data, handle);
+    if (guess && generation !== record.generation) generation = await this.#loginGeneration(record.user);
+    if (generation !== record.generation) return this.#renewed(id, key, generation);
     if (guess === undefined && record.user !== undefined) {
-      this.#owners.set(key, { user: record.user, generationKey: this.rules.keys.generationOf(record.user) });
+      this.#owners.set(key, { user: record.user, loginGenerationKey: this.rules.keys.loginGenerationOf(record.user) });
     }
     return { data, handle };
   }
 
-  /** Redis' expiry says so first; this is for a record whose expiry was lost. */
+  /** Redis' expiry usually removes it first; this check is for a record that has lost its expiry. */
   #isOver(record: SessionRecord): boolean {
     const now = this.rules.redis.serverMicros();
     if (now === undefined) return false;
@@ -105,13 +105,13 @@ export class SessionLoader {
     return record.endsMs <= nowMs || (remainingMs(record, nowMs) ?? 1) <= 0;
   }
 
-  /** `user` revoked all but one session just now: is this the one? */
-  async #restamped(id: string, key: string, generation: string | undefined): Promise<LoadedSession | undefined> {
+  /** The user has just revoked all sessions but one. Checks whether this is the one. */
+  async #renewed(id: string, key: string, generation: string | undefined): Promise<LoadedSession | undefined> {
     const now = this.rules.redis.serverMicros()?.micros ?? 0;
-    if (generation?.charAt(16) !== 'o' || Number(generation.slice(0, 16)) + RESTAMP_WINDOW_MICROS < now)
+    if (generation?.charAt(16) !== 'o' || Number(generation.slice(0, 16)) + RENEWAL_WINDOW_MICROS < now)
       return undefined;
-    for (let ask = 0; ask < RESTAMP_ASKS; ask += 1) {
-      await sleep(RESTAMP_PAUSE_MS);
+    for (let look = 0; look < RENEWAL_LOOKS; look += 1) {
+      await sleep(RENEWAL_PAUSE_MS);
       const stored = await this.get(key);
       const record = stored === undefined ? undefined : readRecord(stored);
       if (record === undefined || record.kind === 'pending') return undefined;
@@ -122,7 +122,7 @@ export class SessionLoader {
     return undefined;
   }
 
-  /** Of a text that is no record of ours. */
+  /** Loads a text that is not one of our records. */
   async #ofText(
     id: string,
     key: string,
@@ -130,28 +130,28 @@ export class SessionLoader {
     text: string,
   ): Promise<LoadedSession | undefined> {
     const data = looksForeign(text) ? await this.text.read(text) : undefined;
-    return data ? this.#withoutGeneration(data, handleOfForeign(id, key, foreignKey, text)) : this.#damaged();
+    return data ? this.#withoutLoginGeneration(data, handleOfForeign(id, key, foreignKey, text)) : this.#damaged();
   }
 
-  /** A session from before there were generations: any revocation of its user since kills it. */
-  async #withoutGeneration(data: SessionContent, handle: SessionHandle): Promise<LoadedSession | undefined> {
+  /** A connect-redis session has no login generation: any later revocation of its user ends it. */
+  async #withoutLoginGeneration(data: SessionContent, handle: SessionHandle): Promise<LoadedSession | undefined> {
     handle.user = this.rules.userOf(data);
-    const generation = await this.#generation(handle.user);
+    const generation = await this.#loginGeneration(handle.user);
     return generation === undefined || generation.charAt(16) === 'n' ? { data, handle } : undefined;
   }
 
-  #generation(user: string | undefined): Promise<string | undefined> | undefined {
-    return user === undefined ? undefined : this.get(this.rules.keys.generationOf(user));
+  #loginGeneration(user: string | undefined): Promise<string | undefined> | undefined {
+    return user === undefined ? undefined : this.get(this.rules.keys.loginGenerationOf(user));
   }
 
   get(key: string): Promise<string | undefined> {
     return this.#reader.get(key);
   }
 
-  /** Logged out, and counted; the record is left for whoever wants to know what happened to it. */
+  /** Counts as logged out. The record stays in Redis, so that somebody can examine it. */
   #damaged(): undefined {
     this.rules.counters?.add('sessions_damaged');
-    this.rules.logger.warn({}, 'a session record is damaged and counts as absent');
+    this.rules.logger.warn({}, 'a session record is damaged, so its user must log in again');
     return undefined;
   }
 }

@@ -1,44 +1,44 @@
 /**
- * A session's record in Redis: a string of a header of fixed width, a line of JSON and the session itself. The header
- * is plain ASCII, so that a script changes a field in place and `redis-cli GET` shows it. docs/sessions.md has the
- * table; test/sessions/record.test.ts pins it.
+ * A session's record in Redis: a header of fixed width, a line of JSON, and the session itself. The header is ASCII, so
+ * a script can change one field in place and `redis-cli GET` can show it. docs/sessions.md has the table;
+ * test/sessions/record.test.ts pins it.
  */
 export interface SessionRecord {
   /**
-   * `session`: alive. `retired`: its id was regenerated; it answers for some seconds more, with what it held then.
-   * `pending`: about to take the place of a connect-redis record; not alive yet.
+   * `session`: alive. `retired`: its id was regenerated; its old content stays readable for some seconds. `pending`: it
+   * will replace a connect-redis record and is not alive yet.
    */
   readonly kind: 'session' | 'retired' | 'pending';
-  /** Server time of the last save in µs, 16 digits; only a save changes it. */
+  /** Server time of the last save in µs, 16 digits. Only a save changes it. */
   readonly version: string;
   readonly createdMs: number;
   /** End of the absolute lifetime, ms since 1970. */
   readonly endsMs: number;
   /** Last save or touch, ms since 1970; touches are throttled. */
   readonly seenMs: number;
-  /** How long it may idle. 0: its owner wants no expiry in Redis (`disableTTL`). */
+  /** How long it may be unused. 0: no expiry in Redis (`disableTTL`). */
   readonly idleMs: number;
-  /** When its user logged in; equals `createdMs` before that. */
+  /** When its user logged in; before a login it equals `createdMs`. */
   readonly authenticatedMs: number;
   /**
-   * Of its user when it was saved; undefined without a user. 16 digits of µs, then how it came about (`n` at a login,
-   * `r` all sessions were revoked, `o` all but one), then 22 random characters.
+   * The login generation of its user when it was saved; undefined without a user. 16 digits of µs, then its cause (`n`: a
+   * login, `r`: all sessions revoked, `o`: all but one), then 22 random characters.
    */
   readonly generation: string | undefined;
   readonly user: string | undefined;
-  /** Of a retired record: the id of the one that took its place. */
+  /** The id of the session that replaced a retired record. */
   readonly successor: string | undefined;
-  /** What the serializer wrote. */
+  /** The serialized session. */
   readonly payload: string;
 }
 
 const kinds = { s: 'session', r: 'retired', p: 'pending' } as const;
-/** Kind, version, created, ends, seen, idle, authenticated, generation. */
+/** Kind, version, created, ends, seen, idle, authenticated, login generation. */
 const header = /^cs1 ([srp]) (\d{16}) (\d{13}) (\d{13}) (\d{13}) (\d{13}) (\d{13}) (\d{16}[nro][\w-]{22}|-{39})\n/;
 
-export const NO_GENERATION = '-'.repeat(39);
+export const NO_LOGIN_GENERATION = '-'.repeat(39);
 
-/** The record, or undefined where the text isn't one of ours or is damaged. */
+/** Parses a record. Undefined if the text is not one of ours or is damaged. */
 export function readRecord(text: string): SessionRecord | undefined {
   const fields = header.exec(text);
   if (fields === null) return undefined;
@@ -55,7 +55,7 @@ export function readRecord(text: string): SessionRecord | undefined {
     seenMs: Number(seen),
     idleMs: Number(idle),
     authenticatedMs: Number(authenticated),
-    generation: generation === NO_GENERATION ? undefined : generation,
+    generation: generation === NO_LOGIN_GENERATION ? undefined : generation,
     user: meta.u,
     successor: meta.next,
     payload: text.slice(endOfMeta + 1),
@@ -82,14 +82,14 @@ function readMeta(line: string): Meta | undefined {
   }
 }
 
-/** A record of connect-redis is the bare JSON of the session. */
+/** A connect-redis record is the plain JSON of the session. */
 export function looksForeign(text: string): boolean {
   return text.startsWith('{');
 }
 
 /**
- * What a record's TTL in Redis should be at `nowMs` (server time): the lesser of its idle and its absolute lifetime,
- * counted from when it was last seen. 0 or less: it should be gone. Undefined: it wants none.
+ * The right TTL of a record at `nowMs` (server time), in ms: the lesser of what is left of its idle and of its absolute
+ * lifetime. 0 or less: the record should not exist. Undefined: no expiry.
  */
 export function remainingMs(
   record: Pick<SessionRecord, 'idleMs' | 'seenMs' | 'endsMs'>,

@@ -1,54 +1,56 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionRules, SessionValues } from '../options';
-import type { UserSessions } from '../users/user-sessions';
+import type { SessionDestroyer } from '../revocation/destroy-session';
+import type { Login, UserIndex } from '../users/user-index';
 import { mergeSessions, type SessionContent } from './merge-sessions';
 import { adoptRecord, type SessionHandle, sha1 } from './session-handle';
-import { looksForeign, NO_GENERATION, readRecord, writeMeta } from './session-record';
+import { looksForeign, NO_LOGIN_GENERATION, readRecord, writeMeta } from './session-record';
 import * as scripts from './session-scripts';
 import type { SessionText } from './session-text';
 import { takeOver } from './take-over';
 
-/** Each lost race means that another's save went through, so this bounds how many save one session at once. */
+/** Each lost race means that another save succeeded. So this limits how many requests save one session at once. */
 const ATTEMPTS = 200;
-/** What isn't there yet is waited for this long: a successor is saved at the end of the request that regenerated. */
-const ASKS = 25;
+/** How often to look for a record that is not there yet: a successor is saved at the end of the regenerating request. */
+const LOOKS = 25;
 const PAUSE_MS = 20;
 
-/** The user that this save has entered into the index, if any; kept while the save is tried again. */
-interface Login {
-  entered?: { readonly user: string; readonly generation: string; readonly authenticatedMs: number };
+/** The login that this save has added to the user's index. It is kept while the save is tried again. */
+interface SaveLogin {
+  entered?: Login & { readonly user: string };
 }
 
 type Identity = { readonly args: readonly (string | number)[]; readonly becomes: Partial<SessionHandle> };
 
-/** Saves onto what is still there, by compare-and-set; a save that lost the race is merged and tried again. */
+/** Saves onto the existing record by compare-and-set. A save that lost the race is merged and tried again. */
 export class SessionSaver {
   constructor(
     private readonly rules: SessionRules,
     private readonly text: SessionText,
-    private readonly users: UserSessions,
+    private readonly index: UserIndex,
+    private readonly destroyer: SessionDestroyer,
   ) {}
 
-  /** False where nothing was written: destroyed, revoked or expired meanwhile. */
+  /** False if nothing was written, because the session was destroyed or revoked or has expired. */
   async save(handle: SessionHandle, data: SessionValues, idleMs: number): Promise<boolean> {
-    const login: Login = {};
+    const login: SaveLogin = {};
     try {
       return await this.#save(handle, data, idleMs, login);
     } finally {
-      // Another request entered the same user first, or nothing was saved: our entry is nobody's.
+      // Another request added the same user first, or nothing was saved. Then our index entry belongs to no session.
       const { entered } = login;
       if (entered && (handle.user !== entered.user || handle.authenticatedMs !== entered.authenticatedMs)) {
-        await this.users.leave(entered.user, handle.id, entered.authenticatedMs);
+        await this.index.leave(entered.user, handle.id, entered.authenticatedMs);
       }
     }
   }
 
-  async #save(handle: SessionHandle, data: SessionValues, idleMs: number, login: Login): Promise<boolean> {
+  async #save(handle: SessionHandle, data: SessionValues, idleMs: number, login: SaveLogin): Promise<boolean> {
     const mine = this.text.write(data);
     if (handle.foreignKey) await takeOver(this.rules, handle, handle.foreignKey, idleMs);
     let payload = handle.stored === handle.base ? mine : await this.#merged(handle, mine);
-    let asks = 0;
-    for (let attempt = 0; attempt < ATTEMPTS && asks < ASKS && payload !== undefined; attempt += 1) {
+    let looks = 0;
+    for (let attempt = 0; attempt < ATTEMPTS && looks < LOOKS && payload !== undefined; attempt += 1) {
       const content = payload === mine ? data : await this.text.read(payload);
       const identity = content && (await this.#identity(handle, content, idleMs, login));
       if (identity === undefined) return false;
@@ -70,12 +72,12 @@ export class SessionSaver {
           break;
         case 'retired':
           if (!this.#follow(handle, reply[1])) return false;
-          asks += 1;
+          looks += 1;
           break;
         default:
-          // A successor, or a record being taken over from connect-redis, is about to be there; nothing else is.
-          if (reply[0] === 'gone' && asks === 0) return false;
-          asks += 1;
+          // Only a successor, or a record that is being taken over from connect-redis, can still appear.
+          if (reply[0] === 'gone' && looks === 0) return false;
+          looks += 1;
           await sleep(PAUSE_MS);
       }
     }
@@ -89,7 +91,7 @@ export class SessionSaver {
     return base && own && theirs && this.text.write(mergeSessions(base, own, theirs));
   }
 
-  /** Takes the record as it is now for what to save onto. False where it isn't this session any more. */
+  /** Makes the current record the base of the next try. False if it is not this session any more. */
   async #adopt(handle: SessionHandle, stored: string): Promise<boolean> {
     const record = readRecord(stored);
     if (record === undefined) {
@@ -106,8 +108,8 @@ export class SessionSaver {
   }
 
   /**
-   * The id was regenerated under way: what changed goes to the session that took its place, if that is the same
-   * user's. Over a login nothing is carried: who knew the old id must gain nothing by it.
+   * The id was regenerated meanwhile: the changes go to the session that replaced it, if it has the same user. Nothing is
+   * carried over a login, because somebody who knew the old id must not profit from it.
    */
   #follow(handle: SessionHandle, stored: string): boolean {
     const record = readRecord(stored);
@@ -119,12 +121,12 @@ export class SessionSaver {
     return true;
   }
 
-  /** What the record has to say of its user, where that changes. Undefined: revoked meanwhile. */
+  /** The record's fields about the user, if the user changes. Undefined if the session was revoked meanwhile. */
   async #identity(
     handle: SessionHandle,
     data: SessionContent,
     idleMs: number,
-    login: Login,
+    login: SaveLogin,
   ): Promise<Identity | undefined> {
     const user = this.rules.userOf(data);
     if (user === handle.user && (user === undefined || handle.generation !== undefined)) {
@@ -132,12 +134,12 @@ export class SessionSaver {
     }
     if (user === undefined) {
       const becomes = { user, generation: undefined, authenticatedMs: handle.createdMs };
-      return { args: [writeMeta(user), NO_GENERATION, handle.createdMs], becomes };
+      return { args: [writeMeta(user), NO_LOGIN_GENERATION, handle.createdMs], becomes };
     }
     if (login.entered?.user !== user) {
       const held = user === handle.user ? '-' : '';
       const entry = { user, id: handle.id, held, authenticatedMs: 0, idleMs, endsMs: handle.endsMs };
-      const entered = await this.users.enter(entry);
+      const entered = await this.index.enter(entry, this.destroyer);
       if (entered === undefined) return undefined;
       login.entered = { user, ...entered };
     }

@@ -4,7 +4,7 @@ import enterText from '../lua/enter.lua';
 import moveText from '../lua/move.lua';
 import putText from '../lua/put.lua';
 import recordText from '../lua/record.lua';
-import restampText from '../lua/restamp.lua';
+import renewGenerationText from '../lua/renew-generation.lua';
 import retireText from '../lua/retire.lua';
 import saveText from '../lua/save.lua';
 import settleText from '../lua/settle.lua';
@@ -25,11 +25,11 @@ const onRecord = <Result>(name: string, text: string, { repeatable = false } = {
   defineScript<Result>(name, { keys: 1, lua: `${recordText}\n${text}`, writes: true, repeatable });
 
 export const put = onRecord<PutReply>('put', putText);
-/** A second time it meets itself as a conflict, and the merge finds nothing to change. */
+/** A repeat conflicts with itself, and the merge then finds nothing to change. */
 export const save = onRecord<SaveReply>('save', saveText, { repeatable: true });
 export const touch = onRecord<0 | 1>('touch', touchText, { repeatable: true });
 export const retire = onRecord<string>('retire', retireText);
-export const restamp = onRecord<0 | 1>('restamp', restampText);
+export const renewGeneration = onRecord<0 | 1>('renew-generation', renewGenerationText);
 export const move = onRecord<0 | 1>('move', moveText);
 export const settle = onRecord<0 | 1>('settle', settleText);
 export const takeForeign = defineScript<TakeReply>('take-foreign', { keys: 1, lua: takeForeignText, writes: true });

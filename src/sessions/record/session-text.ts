@@ -2,7 +2,7 @@ import { SessionTooLargeError, SessionUnserializableError } from '../errors';
 import type { SessionRules } from '../options';
 import type { SessionContent } from './merge-sessions';
 
-/** Turns sessions into text and back, within the size that is allowed. */
+/** Serializes sessions, within the allowed size. */
 export class SessionText {
   constructor(private readonly rules: Pick<SessionRules, 'serializer' | 'maxBytes'>) {}
 
@@ -11,12 +11,15 @@ export class SessionText {
     try {
       text = this.rules.serializer.stringify(session);
     } catch (cause) {
-      throw new SessionUnserializableError('Expected a session that the serializer can write: it refused', { cause });
+      throw new SessionUnserializableError(
+        'The serializer cannot write the session, so it was not saved. The cause says why.',
+        { cause },
+      );
     }
     if (typeof text !== 'string') {
-      throw new SessionUnserializableError(`Expected the serializer to give a string, got ${typeof text}`);
+      throw new SessionUnserializableError(`Expected the serializer to return a string, got ${typeof text}`);
     }
-    // A string has at least as many bytes as characters, and at most three times as many.
+    // A string has at most three bytes per UTF-16 unit, so short ones need no counting.
     if (text.length * 3 > this.rules.maxBytes) {
       const bytes = Buffer.byteLength(text);
       if (bytes > this.rules.maxBytes) throw new SessionTooLargeError(bytes, this.rules.maxBytes);
@@ -24,7 +27,7 @@ export class SessionText {
     return text;
   }
 
-  /** Undefined where the text can't be read, or isn't an object. A promise only where the serializer gives one. */
+  /** Undefined if the text cannot be read or is not an object. A promise only if the serializer returns one. */
   read(text: string): SessionContent | undefined | Promise<SessionContent | undefined> {
     try {
       const parsed = this.rules.serializer.parse(text);

@@ -6,33 +6,33 @@ import destroyText from '../lua/destroy.lua';
 import revokeText from '../lua/revoke.lua';
 import type { SessionRules } from '../options';
 
-/** A failover may bring back what the lost master had taken away: so each is repeated this long after it was done. */
+/** A failover may bring a destroyed record back, so each revocation is repeated this long after it was done. */
 const REPEAT_AFTER_MS = [1, 5, 15, 30].map((seconds) => seconds * SECOND);
 const TICK_MS = SECOND / 2;
-/** Orders kept at most; far beyond what a process gives in the time they are kept. */
-const ORDERS_LIMIT = 20_000;
+/** The most revocations that are kept; far more than a process makes in the time they are kept. */
+const REVOCATIONS_LIMIT = 20_000;
 
 type Pipeline = ReturnType<RedisClient['pipeline']>;
 
-interface Order {
-  /** The key whose node carries it out. */
+interface Revocation {
+  /** The key whose node runs it. */
   readonly key: string;
-  /** A destroyed record, which this process denies at once. */
+  /** True if it destroys a record: this process then refuses the session at once. */
   readonly destroys: boolean;
-  readonly givenAt: number;
-  carryOut(): Promise<unknown>;
+  readonly startedAt: number;
+  run(): Promise<unknown>;
   dueAt: number;
-  /** Times it was carried out after the first. */
+  /** How often it was repeated. */
   repeats: number;
   failing: boolean;
 }
 
 /**
- * Destroying and revoking: on a connection of their own, confirmed by a replica where there are any, repeated for
- * half a minute against a failover, and owed until done where Redis was away.
+ * Destroys records and revokes users, on a connection of its own. A replica confirms each revocation if there is one.
+ * Each is repeated for half a minute because of failovers, and stays pending while Redis is unavailable.
  */
 export class Revocations {
-  readonly #orders = new Map<string, Order>();
+  readonly #revocations = new Map<string, Revocation>();
   #client: RedisClient | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticking = false;
@@ -40,26 +40,26 @@ export class Revocations {
 
   constructor(private readonly rules: SessionRules) {}
 
-  /** Destroyed by this process, and not long ago. */
+  /** True if this process has destroyed the record a short time ago. */
   isDestroyed(key: string): boolean {
-    return this.#orders.get(key)?.destroys ?? false;
+    return this.#revocations.get(key)?.destroys ?? false;
   }
 
-  /** Destroys a record and gives it as it was, '' where there was none. Rejects where that isn't certain; owed then. */
+  /** Destroys a record and returns it; '' if there was none. Rejects if the result is unknown; then it stays pending. */
   async destroy(key: string): Promise<string> {
     const send = async () => String((await this.#send(key, (p) => p.eval(destroyText, 1, key))) ?? '');
-    return this.#give(key, key, true, send);
+    return this.#start(key, key, true, send);
   }
 
-  /** Destroys a record when its time is up: the expiry in Redis does it too, unless a failover brings it back. */
+  /** Destroys a record after a delay. Its expiry in Redis does the same, unless a failover brings the record back. */
   destroyLater(key: string, afterMs: number): void {
-    const carryOut = () => this.#send(key, (p) => p.eval(destroyText, 1, key));
+    const run = () => this.#send(key, (p) => p.eval(destroyText, 1, key));
     const dueAt = performance.now() + afterMs;
     this.#remember(`later ${key}`, {
       key,
       destroys: false,
-      givenAt: dueAt,
-      carryOut,
+      startedAt: dueAt,
+      run,
       dueAt,
       repeats: 0,
       failing: false,
@@ -67,15 +67,15 @@ export class Revocations {
   }
 
   /**
-   * Replaces the user's generation and gives the new one with the one before. `atOnce` runs before a replica is waited
-   * for. Rejects where uncertain; owed then.
+   * Replaces the user's login generation. Returns the new one and the one before. `atOnce` runs before the wait for a
+   * replica. Rejects if the result is unknown; then it stays pending.
    */
   async revoke(
     user: string,
     atOnce?: (generation: string, before: string) => Promise<unknown>,
   ): Promise<{ generation: string; before: string }> {
     const { keys, keepMs } = this.rules;
-    const [key, index] = [keys.generationOf(user), keys.indexOf(user)];
+    const [key, index] = [keys.loginGenerationOf(user), keys.indexOf(user)];
     let repeat = '';
     const send = async () => {
       const random = (atOnce ? 'o' : 'r') + randomBytes(16).toString('base64url');
@@ -87,32 +87,35 @@ export class Revocations {
       })) as [string, string];
       return { generation, before };
     };
-    return this.#give(key, key, false, send);
+    return this.#start(key, key, false, send);
   }
 
-  async #give<T>(name: string, key: string, destroys: boolean, carryOut: () => Promise<T>): Promise<T> {
-    const givenAt = performance.now();
-    const order: Order = { key, destroys, givenAt, carryOut, dueAt: Infinity, repeats: 0, failing: true };
-    this.#remember(name, order);
+  async #start<T>(name: string, key: string, destroys: boolean, run: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    const revocation: Revocation = { key, destroys, startedAt, run, dueAt: Infinity, repeats: 0, failing: true };
+    this.#remember(name, revocation);
     try {
-      const result = await carryOut();
-      order.failing = false;
+      const result = await run();
+      revocation.failing = false;
       return result;
     } finally {
-      order.dueAt = performance.now() + (REPEAT_AFTER_MS[0] as number);
+      revocation.dueAt = performance.now() + (REPEAT_AFTER_MS[0] as number);
     }
   }
 
-  #remember(name: string, order: Order): void {
-    if (this.#orders.size >= ORDERS_LIMIT) {
-      const oldest = this.#orders.keys().next().value as string;
-      if (this.#orders.get(oldest)?.failing) {
-        this.rules.logger.error({ limit: ORDERS_LIMIT }, 'a session could not be revoked and is given up');
+  #remember(name: string, revocation: Revocation): void {
+    if (this.#revocations.size >= REVOCATIONS_LIMIT) {
+      const oldest = this.#revocations.keys().next().value as string;
+      if (this.#revocations.get(oldest)?.failing) {
+        this.rules.logger.error(
+          { limit: REVOCATIONS_LIMIT },
+          'too many pending revocations: dropped the oldest; its session may still be alive',
+        );
       }
-      this.#orders.delete(oldest);
+      this.#revocations.delete(oldest);
     }
-    this.#orders.delete(name);
-    this.#orders.set(name, order);
+    this.#revocations.delete(name);
+    this.#revocations.set(name, revocation);
     if (this.#timer || this.#closed) return;
     this.#timer = setInterval(() => void this.#tick(), TICK_MS);
     this.#timer.unref();
@@ -122,36 +125,39 @@ export class Revocations {
     if (this.#ticking) return;
     this.#ticking = true;
     const now = performance.now();
-    for (const [name, order] of this.#orders) {
-      if (order.dueAt > now) continue;
-      if (!(await this.#repeat(order))) break; // Redis is away: the others would wait for it one by one
-      const next = REPEAT_AFTER_MS[order.repeats];
-      if (next === undefined || now - order.givenAt > DAY) this.#orders.delete(name);
-      else order.dueAt = now + next;
+    for (const [name, revocation] of this.#revocations) {
+      if (revocation.dueAt > now) continue;
+      if (!(await this.#repeat(revocation))) break; // Redis is unavailable: each of the others would wait for its deadline
+      const next = REPEAT_AFTER_MS[revocation.repeats];
+      if (next === undefined || now - revocation.startedAt > DAY) this.#revocations.delete(name);
+      else revocation.dueAt = now + next;
     }
-    if (this.#orders.size === 0) {
+    if (this.#revocations.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
     this.#ticking = false;
   }
 
-  async #repeat(order: Order): Promise<boolean> {
+  async #repeat(revocation: Revocation): Promise<boolean> {
     try {
-      await order.carryOut();
-      // What failed so far counts from now on: a failover may still be under way.
-      if (order.failing) order.repeats = 0;
-      else order.repeats += 1;
-      order.failing = false;
+      await revocation.run();
+      // The repeats start after the first success, because a failover may still be running.
+      if (revocation.failing) revocation.repeats = 0;
+      else revocation.repeats += 1;
+      revocation.failing = false;
       return true;
     } catch (thrown) {
-      order.failing = true;
-      this.rules.logger.warn({ error: coerceError(thrown).message }, 'a revocation is still owed');
+      revocation.failing = true;
+      this.rules.logger.warn(
+        { error: coerceError(thrown).message },
+        'a revocation is still pending; it is retried until Redis confirms it',
+      );
       return false;
     }
   }
 
-  /** One script, and then WAIT on the same connection: it speaks of what this connection wrote. */
+  /** Runs one script, then WAIT on the same connection, because WAIT covers the writes of its connection. */
   async #send(
     key: string,
     command: (pipeline: Pipeline) => unknown,
@@ -169,9 +175,9 @@ export class Revocations {
     });
     await done?.(result);
     if (!/^connected_slaves:[1-9]/m.test(String(replication))) return result;
-    // EXISTS brings the pipeline to the key's node on a cluster.
+    // EXISTS routes the pipeline to the key's node on a cluster.
     const waiting = client.pipeline().exists(key).call('WAIT', '1', replicaWaitMs);
-    const [, replicas = 0] = await this.#exec(waiting, replicaWaitMs * 2).catch(() => []); // done, but unconfirmed
+    const [, replicas = 0] = await this.#exec(waiting, replicaWaitMs * 2).catch(() => []); // done, but not confirmed by a replica
     if (Number(replicas) < 1) this.rules.counters?.add('sessions_unreplicated_revocations');
     return result;
   }
@@ -186,13 +192,13 @@ export class Revocations {
     return this.rules.redis.within(replies, deadlineMs === undefined ? {} : { deadlineMs });
   }
 
-  /** A frozen node keeps its connection open for ever; the next attempt asks anew who is there. */
+  /** A frozen node keeps its connection open. The next attempt connects again and finds the current node. */
   #forget(client: RedisClient): void {
     client.disconnect();
     if (this.#client === client) this.#client = undefined;
   }
 
-  /** Ends the connection. What is still owed is lost with the process. */
+  /** Closes the connection. Revocations that are still pending are lost with the process. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);

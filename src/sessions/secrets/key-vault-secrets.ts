@@ -8,17 +8,17 @@ export interface KeyVaultOptions {
   readonly vaultUrl: string;
   /** (Default: `session-secret`) */
   readonly name?: string;
-  /** Versions read at most. (Default: 3) */
+  /** The most versions that are read. (Default: 3) */
   readonly kept?: number;
-  /** Client id of a user-assigned identity. (Default: whatever DefaultAzureCredential finds) */
+  /** Client id of a user-assigned identity. (Default: the identity that DefaultAzureCredential finds) */
   readonly clientId?: string | undefined;
-  /** Instead of an identity found by itself. */
+  /** A credential to use instead of that identity. */
   readonly credential?: TokenCredential;
   /** Passed to the SDK: retries, proxies, other clouds. */
   readonly client?: SecretClientOptions;
 }
 
-/** The secret in Azure Key Vault; each rotation is a version of it. Nothing connects before the first use. */
+/** The secret in Azure Key Vault; each rotation adds a version. It connects at the first use. */
 export function createKeyVaultSecrets(options: KeyVaultOptions): SecretVault {
   const { vaultUrl, name = 'session-secret', kept = 3, clientId, client: clientOptions } = options;
   let made: Promise<SecretClient> | undefined;

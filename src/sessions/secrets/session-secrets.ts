@@ -1,26 +1,26 @@
-/** One version of the secret that cookies are signed with. */
+/** One version of the secret that signs cookies. */
 export interface SessionSecret {
   readonly value: string;
   readonly createdAt: Date;
 }
 
-/** Where the secrets come from. */
+/** Reads the secrets. */
 export interface SecretSource {
-  /** The versions in force, the newest first. */
+  /** The valid versions, the newest first. */
   read(): Promise<readonly SessionSecret[]>;
 }
 
-/** Where secrets are made, too. */
+/** Reads and changes the secrets. */
 export interface SecretVault extends SecretSource {
-  /** Makes a new version; it is the newest from now on. */
+  /** Adds a new version, which becomes the newest. */
   add(value: string): Promise<void>;
-  /** Puts all but the newest `keep` versions out of force, and says how many those were. */
+  /** Disables all but the newest `keep` versions. Returns how many were disabled. */
   retire(keep: number): Promise<number>;
 }
 
 /**
- * In the order express-session takes them: the first signs, all verify. A secret that is younger than `settleMs` only
- * verifies: other processes may not have read it yet, and would take its cookies for forged.
+ * Orders the secrets for express-session: the first signs, all verify. A secret that is younger than `settleMs` only
+ * verifies, because other processes may not have read it yet and would reject its cookies.
  */
 export function signingOrder(secrets: readonly SessionSecret[], nowMs: number, settleMs: number): string[] {
   const newestFirst = [...secrets].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());

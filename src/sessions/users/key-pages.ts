@@ -1,8 +1,8 @@
 import type { SessionRules } from '../options';
 
 /**
- * Keys of the store, page by page, on every master; each once, though SCAN may give it twice. Another's keys under the
- * prefix come too. `strings` leaves out what can't be a record.
+ * All keys with the store's prefix, in pages, from every master. Each key comes once, although SCAN may return it twice.
+ * Keys of others with the same prefix are included. `strings` leaves out keys that cannot be a record.
  */
 export async function* keyPages(rules: SessionRules, strings: boolean): AsyncGenerator<readonly string[]> {
   const { redis, keys, scanCount } = rules;
@@ -22,7 +22,7 @@ export async function* keyPages(rules: SessionRules, strings: boolean): AsyncGen
   }
 }
 
-/** What stands for each session, page by page. */
+/** The id in Redis of each session, in pages. */
 export async function* idPages(rules: SessionRules): AsyncGenerator<readonly string[]> {
   const { keys } = rules;
   for await (const page of keyPages(rules, true)) {
