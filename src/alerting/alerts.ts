@@ -7,6 +7,7 @@ import type { SampleBatch, SampleStore } from '../monitoring/samples/sample-stor
 import type { Counters } from '../redis';
 import type { Settings } from '../settings';
 import type { StorageClients } from '../storage/clients';
+import { sendText } from '../storage/queues';
 import { type AlertEvent, type AlertState, emptyState } from './evaluate/alert-state';
 import { AlertStateConflictError, type AlertStateStore, createBlobAlertState } from './evaluate/alert-state-store';
 import { evaluate } from './evaluate/evaluate';
@@ -119,12 +120,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
         if (kind !== 'dropped') logger.info({ rule: instance.rule, summary: instance.summary }, `alert ${kind}`);
       }
       const owed = await notifier.owed(state, inhibitions);
-      if (owed.length > 0) {
-        const queue = await storage.queue(settings.ALERT_QUEUE);
-        for (const group of owed) {
-          await queue.sendMessage(Buffer.from(JSON.stringify({ group })).toString('base64'));
-        }
-      }
+      for (const group of owed) await sendText(storage, settings.ALERT_QUEUE, JSON.stringify({ group }));
       return report(state, own.length, ticks.length, owed.length);
     },
 

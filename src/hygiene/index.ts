@@ -4,13 +4,14 @@ import type { JobReport } from '../job';
 import type { Logger } from '../logger';
 import type { Counters, RedisHandle } from '../redis';
 import type { StorageClients } from '../storage/clients';
+import { jsonBlobs } from '../storage/json-blobs';
+import { sendText } from '../storage/queues';
 import { finishSweep } from './engine/finish-sweep';
 import { plan } from './engine/plan-sweeps';
 import type { HygieneSettings } from './engine/sweep-kinds';
 import { gaugeProgress, reportPlan, reportWorkItem } from './engine/sweep-reports';
 import { runWorkItem } from './engine/work-item';
 import type { RecordStore, SweepQueue } from './ports';
-import { blobRecords } from './records/record-stores';
 import { readProgress, type SweepProgress } from './records/sweep-progress';
 import { toSweepMessage } from './records/sweep-record';
 import { planOptions, sweepDeps } from './sweep-deps';
@@ -49,9 +50,7 @@ const MAX_DELAY_SECONDS = 7 * 86_400 - 60;
 export function storageSweepQueue(storage: StorageClients, name: string): SweepQueue {
   return {
     async send(message, delaySeconds = 0) {
-      const queue = await storage.queue(name);
-      const text = Buffer.from(JSON.stringify(message)).toString('base64');
-      await queue.sendMessage(text, {
+      await sendText(storage, name, JSON.stringify(message), {
         visibilityTimeout: Math.min(delaySeconds, MAX_DELAY_SECONDS),
         messageTimeToLive: -1,
       });
@@ -60,7 +59,7 @@ export function storageSweepQueue(storage: StorageClients, name: string): SweepQ
 }
 
 /** The records of the scheduled sweeps. */
-export const openRecords = (storage: StorageClients): RecordStore => blobRecords(storage, CONTAINER);
+export const openRecords = (storage: StorageClients): RecordStore => jsonBlobs(storage, CONTAINER);
 
 /** Nothing connects before the first call. Throws `E_QUIET_HOURS` if those settings cannot be read. */
 export function createSweeps(options: SweepsOptions): Sweeps {

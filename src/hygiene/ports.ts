@@ -1,19 +1,12 @@
 import type { Clock } from '../clock';
+import type { JsonBlobs } from '../storage/json-blobs';
 import type { HistoryLine, SweepMessage, SweepName } from './records/sweep-record';
 import type { QuietHours } from './throttle/quiet-hours';
 import type { ServerLoad } from './throttle/server-load';
 import type { ThrottleLimits } from './throttle/throttle-limits';
 
-/** JSON values by name. A value can only be changed by a writer that has read its present state. */
-export interface RecordStore {
-  /** Undefined if there is none. */
-  read<T>(name: string): Promise<{ readonly value: T; readonly etag: string } | undefined>;
-  /**
-   * Replaces the state that `etag` names, or creates the value if `etag` is undefined. Returns the new ETag; undefined
-   * if another writer was faster, and then nothing was written.
-   */
-  write(name: string, value: object, etag: string | undefined): Promise<string | undefined>;
-}
+/** The records of the sweeps by name. */
+export type RecordStore = JsonBlobs;
 
 /** Holds the work items. Delivery is at least once, in any order. */
 export interface SweepQueue {

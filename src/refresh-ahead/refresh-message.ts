@@ -1,3 +1,5 @@
+import { toMessageBody } from '../storage/queues';
+
 /**
  * A message of the planner: keys of one entity, each with the end of its entry's life. No field has a name that the
  * functions host uses for its own metadata (`id`, `dequeueCount`, ...).
@@ -11,8 +13,7 @@ export interface RefreshMessage {
 /** Keys of one message: one bulk load. */
 export const MESSAGE_KEYS = 50;
 
-export const encodeRefresh = (message: RefreshMessage): string =>
-  Buffer.from(JSON.stringify(message), 'utf8').toString('base64');
+export const encodeRefresh = (message: RefreshMessage): string => toMessageBody(JSON.stringify(message));
 
 /** Undefined if it is not a refresh message of a format that this version knows. */
 export function decodeRefresh(given: unknown): RefreshMessage | undefined {

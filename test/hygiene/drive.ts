@@ -6,7 +6,6 @@ import { queueShards, startSweep } from '../../src/hygiene/engine/plan-sweeps';
 import type { HygieneSettings } from '../../src/hygiene/engine/sweep-kinds';
 import { runWorkItem, type WorkItemResult } from '../../src/hygiene/engine/work-item';
 import type { RecordStore, SweepDeps, SweepQueue, WorkItemOptions } from '../../src/hygiene/ports';
-import { memoryRecords } from '../../src/hygiene/records/record-stores';
 import type { SweepMessage, SweepName, SweepRecord, SweepSummary } from '../../src/hygiene/records/sweep-record';
 import { sweepRecordName } from '../../src/hygiene/records/sweep-record';
 import { sweepDeps } from '../../src/hygiene/sweep-deps';
@@ -14,6 +13,7 @@ import { silentLogger } from '../../src/logger';
 import { createRedis, type RedisHandle } from '../../src/redis';
 import { aclRules, COMMANDS } from '../../src/redis/auth/acl';
 import { readSettings } from '../../src/settings';
+import { memoryJsonBlobs } from '../../src/storage/json-blobs';
 
 export function settingsFor(environment: Record<string, string>) {
   return readSettings({ REDIS_CACHE_DB: '0', REDIS_WORK_DB: '0', SWEEP_DUTY: '1', ...environment });
@@ -54,7 +54,7 @@ export function rig(
 ): Rig {
   const { options, deadlineMs = 5_000, entities = entityRegistry([]), prefixes = [], ...rest } = overrides;
   const queue = memoryQueue();
-  const records = memoryRecords() as RecordStore;
+  const records = memoryJsonBlobs() as RecordStore;
   const common = { redis, settings, entities, prefixes, only: undefined, clock: systemClock as Clock, deadlineMs };
   const deps = sweepDeps({ ...common, records, queue });
   return { ...deps, ...rest, queue, options: { ...deps.options, ...options } };

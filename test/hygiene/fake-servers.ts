@@ -11,12 +11,12 @@ import type {
   SweepQueue,
   WorkItemOptions,
 } from '../../src/hygiene/ports';
-import { memoryRecords } from '../../src/hygiene/records/record-stores';
 import type { SweepMessage, SweepName, SweepRecord } from '../../src/hygiene/records/sweep-record';
 import { sweepRecordName } from '../../src/hygiene/records/sweep-record';
 import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
 import type { ServerLoad } from '../../src/hygiene/throttle/server-load';
 import { RedisUnavailableError } from '../../src/redis';
+import { memoryJsonBlobs } from '../../src/storage/json-blobs';
 
 /** Servers made of arrays, so that every crash and every order can be tried without one of the real ones. */
 
@@ -141,7 +141,7 @@ export function world(
   step: (name: string) => Promise<void> = async () => {},
   options: Partial<WorkItemOptions> = {},
 ): World {
-  const records = memoryRecords();
+  const records = memoryJsonBlobs();
   const waiting: World['waiting'] = [];
   const watched: RecordStore = {
     async read(name) {

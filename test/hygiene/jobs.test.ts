@@ -6,10 +6,10 @@ import type { CliIo } from '../../src/cli/io';
 import { systemClock } from '../../src/clock';
 import { entityRegistry } from '../../src/entities/registry';
 import { createSweeps, storageSweepQueue } from '../../src/hygiene';
-import { blobRecords, memoryRecords } from '../../src/hygiene/records/record-stores';
 import { silentLogger } from '../../src/logger';
 import { createCounters, readCounters } from '../../src/redis';
 import { type StorageClients, storageClients } from '../../src/storage/clients';
+import { jsonBlobs, memoryJsonBlobs } from '../../src/storage/json-blobs';
 import { redisFor, settingsFor } from './drive';
 import { recordStoreConformance } from './record-store-conformance';
 
@@ -40,8 +40,8 @@ afterAll(async () => {
   await Promise.all([azurite.stop(), server.stop()]);
 });
 
-recordStoreConformance('memory', memoryRecords);
-recordStoreConformance('blob storage', () => blobRecords(storage, 'conformance'));
+recordStoreConformance('memory', memoryJsonBlobs);
+recordStoreConformance('blob storage', () => jsonBlobs(storage, 'conformance'));
 
 test('a work item waits in the queue as base64 of JSON, never expires, and is kept back as long as asked', async () => {
   const message = { pass: 'sessions', passId: 'p', shard: 'sessions@127.0.0.1:1', seq: 3 } as const;

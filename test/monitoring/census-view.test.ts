@@ -1,8 +1,8 @@
 import { readCensus } from '../../src/census-view';
 import { DAY } from '../../src/clock';
 import { type CensusFindings, emptyTally } from '../../src/hygiene/census/census-tally';
-import { memoryRecords } from '../../src/hygiene/records/record-stores';
 import { dated } from '../../src/monitoring/dashboard/census-groups';
+import { memoryJsonBlobs } from '../../src/storage/json-blobs';
 import { censusAt, T0 } from './support';
 
 const findings = (keys: Readonly<Record<string, number>>): CensusFindings => ({
@@ -19,7 +19,7 @@ const findings = (keys: Readonly<Record<string, number>>): CensusFindings => ({
 
 /** Records of a census that ended at T0, and of earlier ones by how many days before. */
 async function records(earlier: Readonly<Record<number, CensusFindings>>, faults: string[] = []) {
-  const made = memoryRecords();
+  const made = memoryJsonBlobs();
   const figures = { keysPerDay: 30, usedBytesPerDay: 1_000, daysUntilFull: 4 };
   const last = { finishedAt: T0, faults, figures, findings: findings({ 'shop:item': 100, 'shop:new': 14 }) };
   await made.write('census/pass.json', { last }, undefined);
@@ -35,7 +35,7 @@ const growth = async (earlier: Readonly<Record<number, CensusFindings>>) =>
   (await readCensus(await records(earlier)))?.groups.map(({ label, keysPerDay }) => [label, keysPerDay]);
 
 test('before the first census there is none, nor while the first is under way', async () => {
-  const none = memoryRecords();
+  const none = memoryJsonBlobs();
   expect(await readCensus(none)).toBeUndefined();
   await none.write('census/pass.json', { status: 'running' }, undefined);
   expect(await readCensus(none)).toBeUndefined();

@@ -201,6 +201,10 @@ test('on a cluster every node’s connection is signed in again, and new ones wi
     await directory.closeConnections();
     for (const key of ['a', 'b', 'c', 'd'])
       expect(await redis.run('cache', peek, [`cache:again:${key}`], [])).toBeNull();
+    const connections = (await directory.all('CLIENT', 'LIST')).join('\n').split('\n');
+    const ours = connections.filter((line) => line.includes('name=cache-steward:test:'));
+    expect(ours.length).toBeGreaterThan(0);
+    for (const line of ours) expect(line).toContain(`user=${USER}`);
   } finally {
     await Promise.all(opened.splice(0).map((redis) => redis.close()));
     directory.end();

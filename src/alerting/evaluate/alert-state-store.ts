@@ -1,5 +1,6 @@
 import { StewardError } from '../../errors';
 import type { StorageClients } from '../../storage/clients';
+import { type JsonBlobs, jsonBlobs, memoryJsonBlobs } from '../../storage/json-blobs';
 
 /** Somebody else wrote the document meanwhile. The run that meets it is dropped: the other one was as good. */
 export class AlertStateConflictError extends StewardError {
@@ -30,52 +31,18 @@ export interface AlertStateStore {
 }
 
 /** In this process: for tests and for `alerts test`. */
-export function createMemoryAlertState(): AlertStateStore {
-  const documents = new Map<string, { text: string; etag: string }>();
-  let version = 0;
-  return {
-    read: async <T>(document: AlertDocument) => {
-      const found = documents.get(document);
-      return found && { value: JSON.parse(found.text) as T, etag: found.etag };
-    },
-    write: async (document, value, etag) => {
-      if (documents.get(document)?.etag !== etag) throw new AlertStateConflictError(document);
-      version += 1;
-      documents.set(document, { text: JSON.stringify(value), etag: String(version) });
-    },
-  };
-}
+export const createMemoryAlertState = (): AlertStateStore => alertState(memoryJsonBlobs());
 
 /** A blob each, changed under its ETag. */
-export function createBlobAlertState(options: { readonly storage: StorageClients }): AlertStateStore {
-  const blob = async (document: string) =>
-    (await options.storage.container('alerts')).getBlockBlobClient(`${document}.json`);
+export const createBlobAlertState = ({ storage }: { readonly storage: StorageClients }): AlertStateStore =>
+  alertState(jsonBlobs(storage, 'alerts'));
+
+function alertState(blobs: JsonBlobs): AlertStateStore {
   return {
-    read: async <T>(document: AlertDocument) => {
-      const client = await blob(document);
-      try {
-        const answer = await client.download();
-        const chunks: Buffer[] = [];
-        for await (const chunk of answer.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
-        return { value: JSON.parse(Buffer.concat(chunks).toString('utf8')) as T, etag: answer.etag ?? '' };
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined;
-        throw error;
-      }
-    },
-    write: async (document, value, etag) => {
-      const body = JSON.stringify(value);
-      try {
-        await (await blob(document)).upload(body, Buffer.byteLength(body), {
-          conditions: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag },
-          blobHTTPHeaders: { blobContentType: 'application/json' },
-        });
-      } catch (error) {
-        if ([409, 412].includes(statusOf(error) ?? 0)) throw new AlertStateConflictError(document);
-        throw error;
-      }
+    read: (document) => blobs.read(`${document}.json`),
+    async write(document, value, etag) {
+      const written = await blobs.write(`${document}.json`, value, etag);
+      if (written === undefined) throw new AlertStateConflictError(document);
     },
   };
 }
-
-const statusOf = (error: unknown) => (error as { statusCode?: number } | undefined)?.statusCode;

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../clock';
 import { type Entities, entityRegistry } from '../../entities/registry';
 import type { Glob, RedisHandle } from '../../redis';
+import { memoryJsonBlobs } from '../../storage/json-blobs';
 import type { SweepQueue } from '../ports';
-import { memoryRecords } from '../records/record-stores';
 import { readProgress, type SweepProgress } from '../records/sweep-progress';
 import type { SweepMessage, SweepName, SweepSummary } from '../records/sweep-record';
 import { sweepDeps } from '../sweep-deps';
@@ -42,7 +42,7 @@ export async function runSweepHere(options: LocalRunOptions): Promise<SweepSumma
       waiting.push({ message, delaySeconds });
     },
   };
-  const records = memoryRecords();
+  const records = memoryJsonBlobs();
   const common = { redis, settings, entities, prefixes, only, clock };
   const deps = sweepDeps({ ...common, records, queue, saveEveryMs: PROGRESS_MS });
   const run = await startSweep(sweep, { dryRun, startedAt: clock.now() }, deps);

@@ -6,6 +6,7 @@ import { StewardError } from '../../errors';
 import type { Logger } from '../../logger';
 import type { Counters } from '../../redis/counters';
 import type { StorageClients } from '../../storage/clients';
+import { toMessageBody } from '../../storage/queues';
 import type { JournalConsumer } from '../journal/journal';
 import type { DeadLetter, DeadLetterSummary, NewDeadLetter } from './dead-letter';
 import { type DeadLetterRow, fromRow, SUMMARY_COLUMNS, toRow } from './dead-letter-row';
@@ -118,7 +119,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
         }
         await journal.append({ entity, key, version, value: payload, acceptedAt });
       } else {
-        await journal.put(Buffer.from(letter.payload, 'utf8').toString('base64'), 0);
+        await journal.put(toMessageBody(letter.payload), 0);
       }
       await this.discard(letterId);
       return true;

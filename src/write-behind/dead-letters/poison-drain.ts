@@ -5,6 +5,7 @@ import type { JobReport } from '../../job';
 import type { Logger } from '../../logger';
 import type { Counters } from '../../redis/counters';
 import type { StorageClients } from '../../storage/clients';
+import { toMessageBody } from '../../storage/queues';
 import type { JournalConsumer } from '../journal/journal';
 import { decodeMessage, encodeMessage, encodeRow, fromBase64 } from '../journal/journal-message';
 import type { DeadLetters } from './dead-letter-store';
@@ -43,7 +44,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
     const decoded = decodeMessage(text);
     const error = 'The host gave up on it after five deliveries: each one was killed or could not put it back';
     if (decoded.kind === 'newer') {
-      await journal.put(Buffer.from(text, 'utf8').toString('base64'), 0);
+      await journal.put(toMessageBody(text), 0);
       return 'again';
     }
     const undecodable = decoded.kind === 'undecodable' ? [decoded.undecodable] : decoded.undecodable;

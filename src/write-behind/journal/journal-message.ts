@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { checkKey } from '../../entities/key';
 import type { Version } from '../../entities/version';
 import { coerceError } from '../../errors';
+import { MESSAGE_BYTES, toMessageBody } from '../../storage/queues';
 
 /**
  * The wire format of a queue message: one JSON object
@@ -18,8 +19,6 @@ import { coerceError } from '../../errors';
  */
 export const FORMAT = 1;
 
-/** Raw bytes that a queue message holds: 64 KiB after base64. */
-export const MESSAGE_BYTES = 49_152;
 /** Bytes of a message that are reserved for the fields beside the rows. */
 export const HEADER_BYTES = 192;
 
@@ -65,15 +64,13 @@ const encodeHeader = ({ attempts, heldSince, drained }: JournalHeader): string =
 
 /** The body of a queue message, base64 as the functions host expects it; `rows` as {@link encodeRow} gave them. */
 export const encodeMessage = (header: JournalHeader, rows: readonly string[]): string =>
-  toBase64(`${encodeHeader(header)},"rows":[${rows.join(',')}]}`);
+  toMessageBody(`${encodeHeader(header)},"rows":[${rows.join(',')}]}`);
 
 /** A message of a newer format, kept whole for a deployment that knows it. Undefined if it does not fit in one message. */
 export function encodeHeld(header: JournalHeader, body: unknown): string | undefined {
   const text = `${encodeHeader(header)},"body":${JSON.stringify(body)}}`;
-  return Buffer.byteLength(text) <= MESSAGE_BYTES ? toBase64(text) : undefined;
+  return Buffer.byteLength(text) <= MESSAGE_BYTES ? toMessageBody(text) : undefined;
 }
-
-const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 
 /** Decodes the text of a message. Returns the input if it is not valid base64 of UTF-8 text. */
 export function fromBase64(text: string): string {

@@ -1,3 +1,4 @@
+import { MESSAGE_BYTES } from '../../storage/queues';
 import {
   type Claim,
   encodeMessage,
@@ -5,7 +6,6 @@ import {
   HEADER_BYTES,
   type JournalHeader,
   type JournalRow,
-  MESSAGE_BYTES,
 } from './journal-message';
 
 /** A message that was received from the journal and is hidden for a while. */
