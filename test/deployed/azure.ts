@@ -24,7 +24,7 @@ export interface Azure {
   readonly port: number;
   /** What was asked for without the right to it, or of a service that isn't there: `app 403 GET https://...`. */
   readonly refused: readonly string[];
-  /** Requests to Azure Monitor and Key Vault that were answered. */
+  /** Requests to Azure Monitor and Key Vault that were answered: `app GET /secrets/...`. */
   readonly answered: readonly string[];
   stop(): Promise<void>;
 }
@@ -75,7 +75,7 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     if (service === 'blob' || service === 'queue' || service === 'table') {
       return void pass(request, response, { host, port: options.account.ports[service], ca });
     }
-    answered.push(`${request.method} ${url.pathname}`);
+    answered.push(`${options.principals[principal]} ${request.method} ${url.pathname}`);
     const send = (status: number, body: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     const body = service === 'vault' ? secret(url) : metrics(url);

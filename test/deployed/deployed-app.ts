@@ -77,7 +77,7 @@ export async function startDeployedApp(platform: Platform, options: DeployedAppO
     env: {
       PATH: process.env.PATH,
       ...FLEX,
-      WEBSITE_SITE_NAME: 'func-oversight-prod',
+      WEBSITE_SITE_NAME: platform.siteName,
       WEBSITE_INSTANCE_ID: randomUUID(),
       ...platform.appEnvironment,
       NODE_EXTRA_CA_CERTS: platform.caFile,

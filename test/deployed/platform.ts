@@ -28,6 +28,8 @@ export interface Platform {
   readonly network: NetworkTable;
   /** Certificates that every process must trust. */
   readonly caFile: string;
+  /** Name of the function app. */
+  readonly siteName: string;
   /** What the platform sets for the app beside its app settings. */
   readonly appEnvironment: Readonly<Record<string, string>>;
   /** The app settings of the deployment. */
@@ -94,7 +96,7 @@ export async function startPlatform(
     const [azurite, database, redis, webhook] = await Promise.all([
       started(startAzurite({ account: account.name, tlsDir })),
       started(startPglite()),
-      started(startRedisCluster({ masters: shardsOf(resources), tlsDir, ...(program && { program }) })),
+      started(startRedisCluster({ ...sizeOf(resources), tlsDir, ...(program && { program }) })),
       started(startWebhook(tlsDir)),
     ]);
 
@@ -137,6 +139,7 @@ export async function startPlatform(
       ...{ network, caFile, settings, webhook, stop },
       refused: azure.refused,
       answered: azure.answered,
+      siteName: only(resources, 'Microsoft.Web/sites').name,
       appEnvironment: appEndpoint.environment,
       webEnvironment: {
         ...webEndpoint.environment,
@@ -217,9 +220,12 @@ function addressesOf(resources: readonly Resource[]) {
   };
 }
 
-function shardsOf(resources: readonly Resource[]): number {
+/** A Premium cache says its shards and replicas; Azure Managed Redis makes as many as it likes. */
+function sizeOf(resources: readonly Resource[]) {
   const [premium] = ofType(resources, 'Microsoft.Cache/redis');
-  return Number((premium && at(premium, 'properties.shardCount')) ?? SHARDS);
+  if (!premium) return { masters: SHARDS };
+  const count = (name: string) => Number(at(premium, `properties.${name}`));
+  return { masters: count('shardCount'), replicas: count('replicasPerPrimary') };
 }
 
 /** The permissions of a Premium cache's policy; Azure Managed Redis has none of its own, so the published ones. */

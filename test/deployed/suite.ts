@@ -132,6 +132,12 @@ export function describeDeployed(name: ParameterFile): void {
       await untilEmpty(admin.client.settings.REFRESH_AHEAD_QUEUE);
     });
 
+    deployed('keeps a visitor of a web app signed in, with the secret of the vault', async ({ answered }) => {
+      const cookie = await web.visitors.login('ada');
+      await web.visitors.visit(cookie);
+      expect(answered).toContainEqual(expect.stringMatching(/^web GET \/secrets\/session-secret\//));
+    });
+
     deployed('sweeps every shard once a pass was planned', async () => {
       // The first planSweep of this app queued them.
       await ran('sweepShard');
@@ -216,11 +222,13 @@ export function describeDeployed(name: ParameterFile): void {
       expect(refused.filter((request) => !/^web 403 PUT [^?]+\/(write-behind|steward-claims)\?/.test(request))).toEqual(
         [],
       );
-      expect(answered.some((request) => request.includes('Microsoft.Insights/metrics'))).toBe(true);
+      expect(answered.some((request) => /^app GET .*Microsoft.Insights\/metrics/.test(request))).toBe(true);
       expect(app.invocations.filter(({ ok }) => !ok)).toEqual([]);
       const troubles = app.lines.flatMap((line) => troubleOf(line) ?? []);
-      // The message that nobody could decode, which a test above has sent, and the alert that it was.
-      expect(troubles.filter((trouble) => !/dead letter|DeadLetters/i.test(trouble))).toEqual([]);
+      // The message that nobody could decode, and the alert that it was; and a connection that a busy machine cut, since
+      // what Redis itself refuses is seen at its end.
+      const expected = /dead letter|DeadLetters|^redis (error|reconnecting)/i;
+      expect(troubles.filter((trouble) => !expected.test(trouble))).toEqual([]);
     });
 
     deployed('prints no secret of the deployment', async () => {
