@@ -8,11 +8,11 @@ import type { Cache } from './types';
 
 export interface KeyvStoreOptions {
   readonly cache: Cache;
-  /** The cache's own connection: the iterator scans by it. */
+  /** The cache's connection, which the iterator scans with. */
   readonly redis: RedisHandle;
-  /** Tells this store's keys from those of others: `keyv:{name}:k:{key}`. Default: `main`. */
+  /** Part of this store's keys: `keyv:{name}:k:{key}`. Each store needs its own. Default: `main`. */
   readonly name?: string;
-  /** Life of what Keyv sets without a TTL, in seconds: nothing is kept for ever. Default: 2,592,000 (30 days). */
+  /** Life of a value that Keyv sets without a TTL, in seconds: no value is kept for ever. Default: 2,592,000 (30 days). */
   readonly defaultTtlSeconds?: number;
 }
 
@@ -24,17 +24,17 @@ export interface KeyvItem {
 }
 
 const MONTH_SECONDS = 2_592_000;
-const PAGE = 200;
+const SCAN_COUNT = 200;
 
 /**
- * A storage adapter for Keyv, and by it for cacheable, cache-manager and got. Keys are our keys: deadline, breaker,
- * cluster and fences hold for them too. Keyv itself serializes, and adds its namespace to the keys.
+ * A storage adapter for Keyv, and so for cacheable, cache-manager and got. Its keys are keys of our cache, with the same
+ * deadline, circuit breaker, cluster support and fence. Keyv itself serializes, and adds its namespace to the keys.
  *
  * @example
  * const keyv = new Keyv({ store: createKeyvStore({ cache: steward.cache, redis: steward.redis }) });
  */
 export class KeyvStore extends EventEmitter {
-  /** Keyv sets it, and prefixes the keys by it. */
+  /** Keyv sets it, and adds it to the keys. */
   namespace: string | undefined;
   readonly opts: { readonly dialect: string };
   readonly #options: Required<KeyvStoreOptions>;
@@ -76,7 +76,7 @@ export class KeyvStore extends EventEmitter {
     return this.#options.cache.delete(this.#own(key));
   }
 
-  /** True where all of them were there. */
+  /** Returns whether all of them existed. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     const results = await Promise.all(keys.map((key) => this.delete(key)));
     return results.every(Boolean);
@@ -90,12 +90,12 @@ export class KeyvStore extends EventEmitter {
     return Promise.all(keys.map((key) => this.has(key)));
   }
 
-  /** All of this store, or of the namespace that Keyv has set. */
+  /** Deletes every key of this store, or of the namespace if Keyv has set one. */
   async clear(): Promise<void> {
     await this.#options.cache.invalidatePattern(this.#pattern(this.namespace));
   }
 
-  /** What is there, in no order, each key once. What changes meanwhile may be missed. */
+  /** Every key and its value, each once, in no order. Changes during the iteration may be missed. */
   async *iterator(namespace?: string): AsyncGenerator<[string, unknown], void> {
     const { cache, redis } = this.#options;
     const glob = physicalGlob(this.#pattern(namespace));
@@ -103,9 +103,9 @@ export class KeyvStore extends EventEmitter {
     for (const { client } of await redis.nodes('masters', 'cache')) {
       let cursor = '0';
       do {
-        const [next, page] = await redis.within(client.scan(cursor, 'MATCH', glob, 'COUNT', PAGE));
+        const [next, found] = await redis.within(client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_COUNT));
         cursor = next;
-        const keys = page.flatMap((physical) => {
+        const keys = found.flatMap((physical) => {
           const key = logicalKey(physical);
           return key !== undefined && physicalKey(key) === physical && !seen.has(key) ? [key] : [];
         });
@@ -115,7 +115,7 @@ export class KeyvStore extends EventEmitter {
     }
   }
 
-  /** The cache and its connection belong to who made them. */
+  /** Closes nothing: the cache and its connection belong to their creator. */
   async disconnect(): Promise<void> {}
 
   #own(key: string): string {

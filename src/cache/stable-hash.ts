@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { SerializeError } from './errors';
 
 /**
- * The same text for equal arguments, whatever the order of their properties; 22 characters. Throws `E_SERIALIZE` for
- * what has no stable text: functions, symbols, class instances that are not plain data, cycles.
+ * A hash of 22 characters, the same for equal arguments in whatever order their properties are. Throws `E_SERIALIZE` for
+ * values without a stable text: functions, symbols, instances of classes, cycles.
  */
 export function stableHash(value: unknown): string {
   return createHash('sha256').update(stableText(value, new Set())).digest('base64url').slice(0, 22);
@@ -23,12 +23,15 @@ function stableText(value: unknown, above: Set<object>): string {
     case 'object':
       return value === null ? 'null' : objectText(value, above);
     default:
-      throw new SerializeError(`Expected arguments that can be told apart, got a ${typeof value}; pass the key option`);
+      throw new SerializeError(
+        `Two arguments of type ${typeof value} cannot be compared, so the call has no key. Pass the key option`,
+      );
   }
 }
 
 function objectText(value: object, above: Set<object>): string {
-  if (above.has(value)) throw new SerializeError('Expected arguments without cycles; pass the key option');
+  if (above.has(value))
+    throw new SerializeError('The arguments contain a cycle, so the call has no key. Pass the key option');
   if (value instanceof Date) return `Date(${value.getTime()})`;
   if (ArrayBuffer.isView(value)) {
     return `${value.constructor.name}(${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')})`;
@@ -36,15 +39,16 @@ function objectText(value: object, above: Set<object>): string {
   const inside = new Set(above).add(value);
   const text = (item: unknown) => stableText(item, inside);
   if (Array.isArray(value)) return `[${Array.from(value, text).join(',')}]`;
-  if (value instanceof Map)
-    return `Map{${[...value]
-      .map(([k, v]) => `${text(k)}=>${text(v)}`)
-      .sort()
-      .join(',')}}`;
+  if (value instanceof Map) {
+    const entries = [...value].map(([k, v]) => `${text(k)}=>${text(v)}`);
+    return `Map{${entries.sort().join(',')}}`;
+  }
   if (value instanceof Set) return `Set{${[...value].map(text).sort().join(',')}}`;
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    throw new SerializeError('Expected arguments of plain data, got an instance of a class; pass the key option');
+    throw new SerializeError(
+      'An argument is an instance of a class, so the call has no key. Pass plain data or the key option',
+    );
   }
   const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${pairs.map(([name, item]) => `${JSON.stringify(name)}:${text(item)}`).join(',')}}`;

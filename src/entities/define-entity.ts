@@ -1,13 +1,13 @@
 import { StewardError } from '../errors';
-import type { EntityStore, StoredRow } from './entity-store';
+import type { EntityStore } from './entity-store';
 
 export class EntityError extends StewardError {
   readonly code = 'E_ENTITY';
 }
 
-/** What a loader is told besides the key. */
+/** What a loader gets besides the key. */
 export interface LoadContext {
-  /** Aborted at the hard time-out: what comes later is thrown away. */
+  /** Aborted at the hard time-out. A value that arrives later is ignored. */
   readonly signal: AbortSignal;
 }
 
@@ -15,47 +15,47 @@ export const DEFAULT_REFRESH_FRACTION = 0.8;
 
 /** When and how entries of an entity are refreshed ahead of their expiry. */
 export interface RefreshAheadOptions {
-  /** Part of an entry's life after which a read asks for a refresh. Between 0 and 1. Default: 0.8. */
+  /** The refresh point: the part of an entry's life after which a read asks for a refresh. Between 0 and 1. Default: 0.8. */
   readonly fraction?: number;
-  /** Refreshes of this entity that run at once in one process. Default: 8. */
+  /** Concurrent refreshes of this entity in one process. Default: 8. */
   readonly concurrency?: number;
-  /** An entry is not kept alive by refreshes beyond this, in seconds. Default: 86,400 (a day). */
+  /** Maximum time that refreshes keep an entry alive, in seconds. Default: 86,400 (a day). */
   readonly maxLifetimeSeconds?: number;
 }
 
-/** How entries of an entity are cached. Every option is documented here and only here. */
+/** How entries of an entity are cached. This is the only documentation of these options. */
 export interface EntityCacheOptions {
   /** Life of an entry, in seconds. Default: 3,600. */
   readonly ttlSeconds?: number;
-  /** Part of the life that is taken off at random, so that entries filled together do not expire together. Default: 0.05. */
+  /** Maximum part of the life to subtract at random, so that entries filled together expire apart. 0 to below 1. Default: 0.05. */
   readonly jitter?: number;
-  /** How long past its life an entry may still be served when the source fails or Redis is away, in seconds. Default: 0. */
+  /** How long after its life an entry may be served if the source fails or Redis is unavailable, in seconds. Default: 0. */
   readonly graceSeconds?: number;
-  /** How long "there is no such row" is remembered, in seconds; 0 remembers nothing. Default: 0. */
+  /** How long "there is no such value" is cached, in seconds; 0 does not cache it. Default: 0. */
   readonly negativeTtlSeconds?: number;
-  /** How long a loader's failure is shared across processes, in milliseconds, jittered; 0 shares nothing. Default: 0. */
+  /** How long a loader's failure is shared with other processes, in ms, with jitter; 0 shares nothing. Default: 0. */
   readonly errorTtlMs?: number;
-  /** After this a waiter gets the stale value if there is one within its grace, in milliseconds. Default: 1,000. */
+  /** After this, in ms, a caller gets the stale value if there is one within its grace. Default: 1,000. */
   readonly softTimeoutMs?: number;
-  /** After this the load is given up, in milliseconds. Its lease lives this long and a margin. Default: 10,000. */
+  /** After this, in ms, a load is aborted and its callers get `E_LOAD_TIMEOUT`. Default: 10,000. */
   readonly hardTimeoutMs?: number;
-  /** Values longer than this are compressed, in bytes of JSON. Default: 8,192. */
+  /** Values longer than this when serialized are compressed, in bytes. Default: 8,192. */
   readonly compressOverBytes?: number;
-  /** Tags of a key: `invalidateTag` makes all entries that carry one a miss. Default: none. */
+  /** Returns the tags of a key. `invalidateTag` invalidates all entries with a tag. Default: none. */
   readonly tags?: (key: string) => readonly string[];
-  /** Read tag and prefix epochs on every hit instead of once a second. Default: false. */
+  /** Reads the tag generations with every hit, instead of once a second. Default: false. */
   readonly strict?: boolean;
-  /** Refresh ahead of expiry, out of process. Default: off. */
+  /** Refreshes entries ahead of their expiry. Default: off. */
   readonly refreshAhead?: RefreshAheadOptions | false;
 }
 
-/** `load` and `loadMany` answer undefined, or leave the key out, where there is no such row. */
+/** Without a value, `load` returns undefined and `loadMany` leaves the key out. */
 export interface EntityLoaders<V> {
   readonly load?: (key: string, context: LoadContext) => Promise<V | undefined>;
   readonly loadMany?: (keys: readonly string[], context: LoadContext) => Promise<ReadonlyMap<string, V>>;
 }
 
-/** An entity that is only read. */
+/** An entity without a store: values are loaded, and written only to the cache. */
 export interface ReadEntity<V> extends EntityCacheOptions, EntityLoaders<V> {
   /** `namespace:entity`, the first two parts of its keys. */
   readonly name: string;
@@ -63,8 +63,8 @@ export interface ReadEntity<V> extends EntityCacheOptions, EntityLoaders<V> {
 }
 
 /**
- * An entity with a saver: it can be written through and behind, and its loads carry the version of the row, since a
- * value without one could not be ordered against the writes under way.
+ * An entity with a store: it can be written through and behind. Its loads carry the version of the row, because a value
+ * without one could not be ordered against running writes.
  */
 export interface StoredEntity<V> extends EntityCacheOptions {
   /** `namespace:entity`, the first two parts of its keys. */
@@ -74,11 +74,8 @@ export interface StoredEntity<V> extends EntityCacheOptions {
 
 export type Entity<V = unknown> = ReadEntity<V> | StoredEntity<V>;
 
-/** What a load of a stored entity gives: the value with its version, a tombstone, or undefined for no row. */
-export type VersionedLoad<V> = StoredRow<V> | undefined;
-
 /**
- * Declares an entity: checks it, and lets the types of `cache.get` follow from it. Throws `E_ENTITY`.
+ * Declares an entity: checks its options, and gives `cache.get` the type of its values. Throws `E_ENTITY`.
  *
  * @example
  * const profile = defineEntity({ name: 'user:profile', ttlSeconds: 600, store: postgresStore<Profile>({ pool }) });

@@ -4,15 +4,15 @@ import { productCatalog } from './samples/product-catalog';
 import { productPrice } from './samples/product-price';
 import { userProfile } from './samples/user-profile';
 
-/** What entities are made of. */
+/** What the entities are built with. */
 export interface EntityPorts {
-  /** PostgreSQL of `DATABASE_URL`; connects at the first statement. */
+  /** The PostgreSQL of `DATABASE_URL`. Connects at the first statement. */
   readonly pool: SqlPool;
 }
 
 /**
- * The entities of this deployment: **add yours here**, and the web app and the jobs both know it. A team that keeps its
- * entities elsewhere calls `registerJobs({ entities })` of `cache-steward/functions` with a function like this one.
+ * The entities of this deployment. **Add yours here**: the web app and the jobs both use this list. A team that keeps its
+ * entities in another repository calls `registerJobs({ entities })` of `cache-steward/functions` with such a function.
  */
 export function createEntities({ pool }: EntityPorts): Entity[] {
   return [userProfile(pool), productCatalog(pool), productPrice(pool)];

@@ -1,15 +1,15 @@
 import { StewardError } from '../errors';
 
 /**
- * The one place where keys are built and taken apart.
+ * The one place that builds and parses keys.
  *
- * Logical key: `{namespace}:{entity}:{id}:{field}`, at least the first two parts, the field being all the rest
- * (`cache:api:endpoint:/users:page1` has the field `/users:page1`).
+ * Logical key: `{namespace}:{entity}:{id}:{field}`, with at least the first two parts. The field is the rest of the key:
+ * that of `cache:api:endpoint:/users:page1` is `/users:page1`.
  *
- * Physical key: `cache:{<logical>}`, its companions `cache:{<logical>}:lease` and so on. The braces are Redis'
- * hash tag, so an entry and its companions share a slot; the one prefix lets one ACL pattern and one SCAN
- * pattern cover both. Percent signs, braces, spaces and control characters are percent-encoded, so that the
- * encoding is one-to-one and an id with braces cannot move its key to another slot.
+ * Physical key: `cache:{<logical>}`, with companions such as `cache:{<logical>}:lease`. The braces are Redis' hash tag,
+ * so an entry and its companions share a slot. With one prefix, one ACL pattern and one SCAN pattern cover both. Percent
+ * signs, braces, spaces and control characters are percent-encoded: the encoding is one-to-one, and an id with braces
+ * cannot move its key to another slot.
  */
 
 export class KeyError extends StewardError {
@@ -24,10 +24,10 @@ export interface KeyParts {
 }
 
 export const CACHE_PREFIX = 'cache:';
-/** Longest logical key, in characters: Table Storage and log lines need room beside it. */
+/** Maximum length of a logical key, in characters: keys of Table Storage and log lines need room for more. */
 export const MAX_KEY_LENGTH = 512;
 
-/** The parts of a logical key; throws `E_KEY` naming the part that breaks the convention. */
+/** Returns the parts of a logical key. Throws `E_KEY`, which names the part that is wrong. */
 export function parseKey(key: string): KeyParts {
   if (typeof key !== 'string') throw new KeyError(`Expected a key to be a string, got ${typeof key}`);
   if (key.length > MAX_KEY_LENGTH) {
@@ -47,10 +47,10 @@ export function parseKey(key: string): KeyParts {
   return { namespace, entity, id, field };
 }
 
-/** All parts there and none empty. A field may be otherwise and still be right, which {@link parseKey} decides. */
+/** Only non-empty parts. {@link parseKey} also accepts fields with empty parts. */
 const PLAIN_KEY = /^[^:]+(?::[^:]+)+$/;
 
-/** Throws as {@link parseKey} does, without taking the key apart: for those who have many and need no part. */
+/** Throws as {@link parseKey} does, but does not build the parts: cheaper for callers that need none. */
 export function checkKey(key: string): void {
   if (typeof key !== 'string' || key.length > MAX_KEY_LENGTH || !PLAIN_KEY.test(key)) parseKey(key);
 }
@@ -62,7 +62,7 @@ function fault(part: string, position: number, key: string): KeyError {
   );
 }
 
-/** The logical key of the parts; the inverse of {@link parseKey}. */
+/** Builds a logical key; the inverse of {@link parseKey}. Throws `E_KEY`. */
 export function buildKey(parts: KeyParts): string {
   const { namespace, entity, id, field } = parts;
   if (id === undefined && field !== undefined) {
@@ -82,7 +82,7 @@ export function buildKey(parts: KeyParts): string {
   return key;
 }
 
-/** `namespace:entity` of a logical key: the name of its entity definition, and the label of its metrics. */
+/** `namespace:entity` of a logical key: the name of its entity, and the label of its metrics. Throws `E_KEY`. */
 export function entityOf(key: string): string {
   const first = key.indexOf(':');
   const second = key.indexOf(':', first + 1);
@@ -91,17 +91,17 @@ export function entityOf(key: string): string {
   return `${namespace}:${entity}`;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is looking for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for control characters
 const UNSAFE = /[%{}\s\u0000-\u001f\u007f\ud800-\udfff]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is looking for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for control characters
 const EACH_UNSAFE = /[%{}\s\u0000-\u001f\u007f]/g;
 
-/** Half of a surrogate pair has no bytes of its own: two keys that differ in it alone would be one key in Redis. */
+/** Half of a surrogate pair has no UTF-8 form: two keys that differ only in it would be one key in Redis. */
 const HALF_PAIR = /\p{Surrogate}/u;
 
 /**
- * Percent-encodes what must not stand inside a hash tag; most keys pass untouched and without a copy. Throws `E_KEY`
- * for text that is not well-formed.
+ * Percent-encodes the characters that a hash tag must not contain. Returns most keys unchanged. Throws `E_KEY` if the
+ * text is not well-formed.
  */
 export function encodeKey(key: string): string {
   if (!UNSAFE.test(key)) return key;
@@ -113,9 +113,10 @@ export function decodeKey(encoded: string): string {
   return encoded.includes('%') ? decodeURIComponent(encoded) : encoded;
 }
 
-/** Of a logical key: `hashTag` is the part of `physical` that its slot is of. */
+/** The key in Redis of a logical key. */
 export const physicalKey = (key: string): string => physicalOf(encodeKey(key));
 
+/** The same, given `encodeKey(key)`, which is the hash tag: the part that decides the slot. */
 export const physicalOf = (hashTag: string): string => `${CACHE_PREFIX}{${hashTag}}`;
 
 export const companionKey = (key: string, companion: 'lease' | 'refresh'): string => `${physicalKey(key)}:${companion}`;
@@ -126,7 +127,7 @@ export const entryAndLease = (key: string): [entry: string, lease: string] => [
   companionKey(key, 'lease'),
 ];
 
-/** The logical key of a physical one, companions included; undefined where it is not one of ours. */
+/** The logical key of an entry or a companion in Redis; undefined if the key is not ours. */
 export function logicalKey(physical: string): string | undefined {
   if (!physical.startsWith(`${CACHE_PREFIX}{`)) return undefined;
   const end = physical.indexOf('}');
@@ -134,7 +135,7 @@ export function logicalKey(physical: string): string | undefined {
   const encoded = physical.slice(CACHE_PREFIX.length + 1, end);
   try {
     const key = decodeKey(encoded);
-    // Only the one encoding that we write: `%41` is not ours, though it can be decoded.
+    // Only the encoding that we write is ours: `%41` can be decoded, but we write `A`.
     return encodeKey(key) === encoded ? key : undefined;
   } catch {
     return undefined;

@@ -1,20 +1,21 @@
-import type { Entity } from './define-entity';
-import { EntityError } from './define-entity';
+import { type Entity, EntityError } from './define-entity';
 import { entityOf } from './key';
 
-/** The entities of an app by name. Knows nothing of where they came from. */
+/** The entities of an app, by name. */
 export interface Entities {
-  /** Of the entity's name (`user:profile`). */
+  /** By its name, such as `user:profile`. */
   get(name: string): Entity | undefined;
-  /** Of a logical key. */
+  /** The entity of a logical key. */
   of(key: string): Entity | undefined;
   all(): readonly Entity[];
 }
 
+/** Throws `E_ENTITY` if two entities have the same name. */
 export function entityRegistry(list: readonly Entity[]): Entities {
   const byName = new Map<string, Entity>();
   for (const entity of list) {
-    if (byName.has(entity.name)) throw new EntityError(`Expected one entity of a name, got two named ${entity.name}`);
+    if (byName.has(entity.name))
+      throw new EntityError(`Two entities are named ${entity.name}. Give each entity a name of its own`);
     byName.set(entity.name, entity);
   }
   return {

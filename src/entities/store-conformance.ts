@@ -5,13 +5,13 @@ import { isPermanentStoreError } from './store-errors';
 import { NO_VERSION, type Version, versionAt } from './version';
 
 export interface StoreConformanceOptions {
-  /** A store that works. Called once a case; cases leave their rows behind, under keys of their own. */
+  /** Returns a working store. Called once per case. Cases leave their rows behind, each under keys of its own. */
   readonly store: () => EntityStore | Promise<EntityStore>;
   /** `namespace:entity` the keys begin with. */
   readonly entity: string;
-  /** A value the store takes, different for each `n`, that comes back deep-equal. */
+  /** Returns a value that the store takes, different for each `n`. It must be loaded deep-equal. */
   readonly value: (n: number) => unknown;
-  /** JSON text the store refuses for good, where there is such a thing. */
+  /** JSON text that the store refuses permanently, if there is any. Default: that case is left out. */
   readonly refused?: string;
 }
 
@@ -21,8 +21,8 @@ export interface ConformanceCase {
 }
 
 /**
- * What write-behind needs of a store, as cases for any test runner; a store of your own that passes them loses and
- * reorders nothing.
+ * The tests of a store, as cases for any test runner. Write-behind neither loses nor reorders writes in a store that passes
+ * them.
  *
  * @example
  * for (const { title, run } of entityStoreConformance({ store, entity: 'shop:order', value: (n) => ({ n }) })) it(title, run);

@@ -1,16 +1,16 @@
 import { StewardError } from '../errors';
 
-/** The store is down, throttled or deadlocked: the same rows may be saved later. */
+/** The store is down, throttled or deadlocked. The same rows may be saved later. */
 export class TransientStoreError extends StewardError {
   readonly code = 'E_STORE_TRANSIENT';
 }
 
-/** At least one row of the call can never be saved as it is, for example a value that a column refuses. */
+/** At least one row of the call can never be saved, for example because a column refuses its value. */
 export class PermanentStoreError extends StewardError {
   readonly code = 'E_STORE_PERMANENT';
   constructor(
     message: string,
-    /** SQLSTATE or a like code of the store. */
+    /** SQLSTATE, or a similar code of the store. */
     readonly reason: string,
     options?: { cause?: unknown },
   ) {
@@ -19,8 +19,8 @@ export class PermanentStoreError extends StewardError {
 }
 
 /**
- * By its code: the bundles `cache-steward`, `cache-steward/functions` and `cache-steward/testing` each have a class of
- * their own, and a store that throws one of them may serve the jobs of another.
+ * Compares the code, not the class: the bundles `cache-steward`, `cache-steward/functions` and `cache-steward/testing`
+ * each have their own class, and a store may throw that of another bundle.
  */
 export function isPermanentStoreError(thrown: unknown): thrown is PermanentStoreError {
   return thrown instanceof Error && (thrown as Partial<PermanentStoreError>).code === 'E_STORE_PERMANENT';

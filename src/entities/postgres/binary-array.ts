@@ -1,15 +1,15 @@
-/** Types of an array's elements, by their number in `pg_type`. */
+/** Element types, by their number in `pg_type`. */
 export const TEXT = 25;
 export const JSONB = 3802;
 
-/** What stands before the text of a binary `jsonb`: the version of that format. */
+/** The format version that precedes the text of a binary `jsonb`. */
 const JSONB_FORMAT = 1;
-/** Dimensions, whether there are nulls, type, length, lower bound. */
+/** Number of dimensions, whether there are nulls, element type, length, lower bound. */
 const HEADER_BYTES = 20;
 
 /**
- * A one-dimensional array in PostgreSQL's binary format; `pg` sends a Buffer as such. Each element's length stands
- * before it: so nothing is escaped, here or there, and no element can pass for two, whatever is in it.
+ * A one-dimensional array in PostgreSQL's binary format, which `pg` sends as it is. The length of each element precedes
+ * it, so nothing needs escaping, and no content can turn one element into two.
  */
 export function binaryArray(type: typeof TEXT | typeof JSONB, texts: readonly (string | null)[]): Buffer {
   const prefix = type === JSONB ? 1 : 0;

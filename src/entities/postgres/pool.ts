@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { StewardError } from '../../errors';
 import type { Settings } from '../../settings';
 
-/** What a store needs of PostgreSQL. A `pg.Pool` is one as it stands. */
+/** What a store needs from PostgreSQL. A `pg.Pool` is one. */
 export interface SqlPool {
   query(text: string, values?: readonly unknown[]): Promise<SqlResult>;
 }
@@ -13,13 +13,13 @@ export interface SqlResult {
   readonly rowCount: number | null;
 }
 
-/** The database is not named in the settings. */
+/** The settings name no database. */
 export class DatabaseSettingsError extends StewardError {
   readonly code = 'E_DATABASE_SETTINGS';
 }
 
 export interface LazyPool extends SqlPool {
-  /** Ends the connections, if there are any. Statements under way finish first. */
+  /** Closes the connections, after running statements have finished. */
   close(): Promise<void>;
 }
 
@@ -29,15 +29,15 @@ export type DatabaseSettings = Pick<
 >;
 
 /**
- * A pool that loads `pg` and connects at its first statement. A statement that runs out of time loses its connection,
- * so whether it was carried out is unknown: every statement of the store may be repeated.
+ * A pool that loads `pg` and connects at its first statement. A statement that times out loses its connection, and may or
+ * may not have been executed. Every statement of the store is safe to repeat.
  */
 export function lazyPool(settings: DatabaseSettings, onError: (error: Error) => void = () => {}): LazyPool {
   let pool: Promise<Pool> | undefined;
   const open = async (): Promise<Pool> => {
     if (!settings.DATABASE_URL) {
       throw new DatabaseSettingsError(
-        'Expected DATABASE_URL to name a PostgreSQL, got nothing; set it to a postgres:// URL',
+        'DATABASE_URL is not set, so there is no database to load from or save to. Set it to a postgres:// URL',
       );
     }
     const { Pool } = await import('pg');
@@ -49,7 +49,7 @@ export function lazyPool(settings: DatabaseSettings, onError: (error: Error) => 
       keepAlive: true,
       allowExitOnIdle: true,
     });
-    // An idle connection that breaks would otherwise end the process; the pool opens another by itself.
+    // Without a listener, a broken idle connection would end the process. The pool opens a new one by itself.
     opened.on('error', onError);
     return opened;
   };

@@ -1,40 +1,40 @@
 import { EntityError } from '../define-entity';
 
-/** Where the rows of an entity are. Everything has a default that fits the table `cache_entries`. */
+/** The table of an entity. The defaults fit the table `cache_entries`. */
 export interface TableMapping {
-  /** Name, with its schema where that is not the search path's: `shop.products`. Default: `cache_entries`. */
+  /** Name, with a schema unless it is on the search path: `shop.products`. Default: `cache_entries`. */
   readonly table?: string;
   readonly columns?: TableColumns;
   /** Type of the key column, as in `create table`. Default: `text`. */
   readonly keyType?: string;
   /**
-   * Taken off a logical key before it goes into the key column, and put back: with `product:catalog:` the key
-   * `product:catalog:42` is the row `42`. Default: nothing is taken off.
+   * Removed from a logical key before it is stored, and added again: with `product:catalog:` the key
+   * `product:catalog:42` is the row `42`. Default: nothing is removed.
    */
   readonly keyPrefix?: string;
   /**
-   * Instead of a value column: members of the value and the columns they live in, with their types. A member without a
-   * column is not stored. The columns must allow nulls, since a delete of a row that is not there writes a tombstone.
+   * Stores members of the value in columns of their own, instead of one value column. A member without a column is not
+   * stored. The columns must allow nulls, since deleting a row that does not exist writes a tombstone.
    */
   readonly members?: Readonly<Record<string, { readonly column: string; readonly type: string }>>;
-  /** SQL that makes the table, idempotent. Default: the default table's own; nothing for any other table. */
+  /** SQL that creates the table. Idempotent. Default: that of the default table; none for any other table. */
   readonly migration?: string;
 }
 
-/** Names of the columns. `updatedAt: null` where the table has none. */
+/** Names of the columns. */
 export interface TableColumns {
-  /** Unique: it is what `on conflict` names. Default: `key`. */
+  /** Must be unique, since `on conflict` uses it. Default: `key`. */
   readonly key?: string;
   /**
-   * `jsonb` or `json`. Default: `value`. Refused by PostgreSQL although JSON allows it: U+0000, lone surrogates and
-   * numbers beyond its `numeric`. Such a write becomes a dead letter.
+   * `jsonb` or `json`. PostgreSQL refuses some JSON: U+0000, lone surrogates, and numbers outside `numeric`. Such a
+   * write becomes a dead letter. Default: `value`.
    */
   readonly value?: string;
-  /** `bigint`; null counts as older than every write. Default: `version`. */
+  /** `bigint`. Null is older than every write. Default: `version`. */
   readonly version?: string;
   /** `boolean`. Default: `deleted`. */
   readonly deleted?: string;
-  /** `timestamptz`. Default: `updated_at`. */
+  /** `timestamptz`, or null if the table has no such column. Default: `updated_at`. */
   readonly updatedAt?: string | null;
 }
 
@@ -67,8 +67,8 @@ const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /**
- * The statements of a table, made once. `save` takes three arrays of one length: keys as text, values as jsonb with null
- * for a delete, versions.
+ * The SQL statements of a table. `save` takes three arrays of equal length: keys as text, values as jsonb with null for a
+ * delete, and versions. Throws `E_ENTITY`.
  */
 export function tableSql(mapping: TableMapping): TableSql {
   const table = (mapping.table ?? DEFAULT_TABLE).split('.').map(quoted).join('.');
@@ -113,7 +113,7 @@ export function tableSql(mapping: TableMapping): TableSql {
   return {
     save:
       `insert into ${table} as t (${columns.join(', ')}) select ${values.join(', ')} ` +
-      // Three sets side by side in one select list are streamed; `unnest` of all three would store them first.
+      // Three set-returning calls in one select list are streamed. One `unnest` of three arrays would store them first.
       `from (select unnest($1::text[]) as k, unnest($2::jsonb[]) as j, unnest($3::bigint[]) as v) as r${source} ` +
       `on conflict (${key}) do update set ${updates.join(', ')} ` +
       `where excluded.${version} > coalesce(t.${version}, 0)`,

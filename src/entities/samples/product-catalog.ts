@@ -7,7 +7,7 @@ export interface Product {
   readonly stock?: number | null;
 }
 
-/** What the owner of this table would have made; here, so that the sample runs on an empty database. */
+/** Creates the table, so that the sample runs on an empty database. A real table exists already. */
 const MIGRATION = `
 create table if not exists products (
   sku text primary key,
@@ -18,7 +18,7 @@ create table if not exists products (
   removed boolean not null default false
 )`;
 
-/** A sample mapped onto a table of one's own: columns instead of a document, a version and a tombstone column. */
+/** A sample on an existing table: columns instead of a JSON document, with a version and a tombstone column. */
 export const productCatalog = (pool: SqlPool): StoredEntity<Product> =>
   defineEntity<Product>({
     name: 'product:catalog',

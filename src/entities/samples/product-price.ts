@@ -6,7 +6,7 @@ export interface ProductPrice {
   readonly currency: string;
 }
 
-/** A sample that must be fresh: seconds of life, refreshed ahead of their end while somebody reads. */
+/** A sample that must be fresh: a life of seconds, refreshed ahead of its end while it is read. */
 export const productPrice = (pool: SqlPool): StoredEntity<ProductPrice> =>
   defineEntity<ProductPrice>({
     name: 'product:price',

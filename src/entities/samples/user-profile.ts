@@ -7,7 +7,7 @@ export interface UserProfile {
   readonly plan?: string;
 }
 
-/** A sample on the default table: nothing to map, nothing to create by hand. */
+/** A sample on the default table: no mapping, and no table to create by hand. */
 export const userProfile = (pool: SqlPool): StoredEntity<UserProfile> =>
   defineEntity<UserProfile>({
     name: 'user:profile',
