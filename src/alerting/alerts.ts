@@ -15,8 +15,7 @@ import { metricsOf, reachOf } from './evaluate/expression';
 import { toSeries } from './evaluate/series';
 import { planTicks } from './evaluate/ticks';
 import { createNotifier } from './notify/notifier';
-import { createQueueReceiver } from './notify/queue-receiver';
-import { createWebhook, type Receiver } from './notify/webhook';
+import { createQueueReceiver, createWebhook, type Receiver } from './notify/receivers';
 import { type AlertRules, loadRules, rulesOfApp } from './rules/alert-rules';
 
 export interface AlertsOptions {
@@ -48,22 +47,22 @@ export interface AlertsOptions {
 }
 
 export interface Alerts {
-  /** Evaluates the rules at the tick `at`, missed ticks first, and queues the groups that are owed a message. */
+  /** Evaluates the rules at the tick `at`, missed ticks first, and queues the groups with pending notifications. */
   evaluate(at: Date): Promise<JobReport>;
-  /** Takes one message of the queue: delivers what is owed of its group. */
+  /** Handles one message of the queue: sends the pending notifications of its group. */
   notify(message: unknown): Promise<JobReport>;
   /** The state as last written, for the dashboard and the report. */
   state(): Promise<AlertState>;
 }
 
-/** A message of the queue is not one of ours. */
+/** A message in the alert queue that this app did not write. */
 export class AlertMessageError extends StewardError {
   readonly code = 'E_ALERT_MESSAGE';
 }
 
 const messageSchema = z.object({ group: z.string().min(1) });
 
-/** Platform metrics come late: what is newer than this is read again at each tick. */
+/** Platform metrics arrive late, so samples newer than this are read again at each tick. */
 const SETTLED = 15 * MINUTE;
 
 /** Nothing connects before the first call. Throws `E_RULES` if ALERT_RULES_FILE names a file with a fault. */
@@ -71,7 +70,9 @@ export function createAlerts(options: AlertsOptions): Alerts {
   const { samples, storage, settings, logger } = options;
   const store = options.store ?? createBlobAlertState({ storage });
   const notifier = createNotifier({
-    ...{ store, logger, counters: options.counters },
+    store,
+    logger,
+    counters: options.counters,
     receivers: options.receivers ?? receiversOf(options),
     groupBy: settings.ALERT_GROUP_BY.split(',').map((name) => name.trim()),
     times: {
@@ -84,7 +85,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
     loaded ??= loadRules(settings.ALERT_RULES_FILE, settings.ALERT_RUNBOOKS_URL);
     return loaded;
   };
-  // A file of one's own is read at once, so that a fault in it is known at the start.
+  // A file of your own is read now, so that a fault in it shows at the start.
   if (settings.ALERT_RULES_FILE !== undefined) rules();
   const batchesOf = keptBatches(samples);
 
@@ -101,7 +102,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
       const [first] = ticks;
       if (first !== undefined) {
         const reach = Math.max(0, ...own.map(reachOf));
-        // Throws where the store is away: then nothing was evaluated, so nothing resolves and nothing advances.
+        // Throws if the store is unavailable: then nothing was evaluated, so nothing resolves and no tick is lost.
         const series = toSeries(await batchesOf(first - reach, at), new Set(own.flatMap(metricsOf)));
         for (const each of ticks) {
           const evaluated = evaluate(own, series, state, each);
@@ -119,18 +120,20 @@ export function createAlerts(options: AlertsOptions): Alerts {
       for (const { kind, instance } of events) {
         if (kind !== 'dropped') logger.info({ rule: instance.rule, summary: instance.summary }, `alert ${kind}`);
       }
-      const owed = await notifier.owed(state, inhibitions);
-      for (const group of owed) await sendText(storage, settings.ALERT_QUEUE, JSON.stringify({ group }));
-      return report(state, own.length, ticks.length, owed.length);
+      const pending = await notifier.pendingGroups(state, inhibitions);
+      for (const group of pending) await sendText(storage, settings.ALERT_QUEUE, JSON.stringify({ group }));
+      return report(state, own.length, ticks.length, pending.length);
     },
 
     notify: async (message) => {
       const parsed = messageSchema.safeParse(message);
-      if (!parsed.success) throw new AlertMessageError('Expected a message with the key of a group');
+      if (!parsed.success)
+        throw new AlertMessageError('The message names no alert group, so it was not written by this app');
       const { inhibitions } = rules();
       const state = (await store.read<AlertState>('state'))?.value ?? emptyState;
       const { delivered, failed } = await notifier.notify(state, inhibitions, parsed.data.group);
-      const summary = failed > 0 ? `${failed} receivers failed` : delivered > 0 ? 'told' : 'nothing is owed any more';
+      const summary =
+        failed > 0 ? `${failed} receivers failed` : delivered > 0 ? 'notified' : 'nothing is pending any more';
       return { summary, figures: { delivered, failed } };
     },
 
@@ -138,16 +141,16 @@ export function createAlerts(options: AlertsOptions): Alerts {
   };
 }
 
-function report(state: AlertState, rules: number, ticks: number, owed: number): JobReport {
+function report(state: AlertState, rules: number, ticks: number, pendingGroups: number): JobReport {
   const count = (wanted: string) => Object.values(state.alerts).filter(({ state: it }) => it === wanted).length;
   const [firing, pending, faults] = [count('firing'), count('pending'), Object.keys(state.faults).length];
   return {
-    summary: ticks === 0 ? 'this tick was evaluated before' : `${rules} rules: ${firing} firing, ${pending} pending`,
-    figures: { rules, ticks, firing, pending, faults, owedGroups: owed },
+    summary: ticks === 0 ? 'this tick was already evaluated' : `${rules} rules: ${firing} firing, ${pending} pending`,
+    figures: { rules, ticks, firing, pending, faults, pendingGroups },
   };
 }
 
-/** Reads batches, and keeps those that no longer change for the next tick of this process. */
+/** Reads batches, and keeps those that no longer change for the next tick in this process. */
 function keptBatches(samples: SampleStore) {
   let kept: readonly SampleBatch[] = [];
   let keptFrom = Number.POSITIVE_INFINITY;

@@ -10,7 +10,7 @@ import {
   createMemoryAlertState,
 } from '../../src/alerting/evaluate/alert-state-store';
 import type { GroupMessage } from '../../src/alerting/notify/alert-message';
-import type { Receiver } from '../../src/alerting/notify/webhook';
+import type { Receiver } from '../../src/alerting/notify/receivers';
 import { HOUR, MINUTE } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
 import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
@@ -70,11 +70,11 @@ async function alerting(over: { store?: AlertStateStore; receiver?: Receiver; st
   const file = join(tmpdir(), `steward-rules-${process.pid}-${files}.json`);
   await writeFile(file, JSON.stringify({ version: 1, rules: [rule] }));
   const samples = createMemorySampleStore();
-  const told: GroupMessage[] = [];
+  const notified: GroupMessage[] = [];
   const storage = over.storage ?? azurite.fresh();
   const queueName = `alerts-${files}`;
   const store = over.store ?? createMemoryAlertState();
-  const receiver = over.receiver ?? { name: 'webhook', deliver: async (message) => void told.push(message) };
+  const receiver = over.receiver ?? { name: 'webhook', deliver: async (message) => void notified.push(message) };
   const make = (from: SampleStore = samples) =>
     createAlerts({
       samples: from,
@@ -102,7 +102,7 @@ async function alerting(over: { store?: AlertStateStore; receiver?: Receiver; st
   };
   return {
     samples,
-    told,
+    notified,
     make,
     clients,
     drain,
@@ -111,8 +111,8 @@ async function alerting(over: { store?: AlertStateStore; receiver?: Receiver; st
   };
 }
 
-test('pending, firing, told, resolved, told: through the queue, by processes that know nothing of each other', async () => {
-  const { make, clients, drain, told, tick } = await alerting({
+test('pending, firing, notified, resolved, notified: through the queue, by processes that share nothing', async () => {
+  const { make, clients, drain, notified, tick } = await alerting({
     store: createBlobAlertState({ storage: azurite.fresh() }),
   });
   for (let minute = 0; minute < 12; minute += 1) {
@@ -120,16 +120,18 @@ test('pending, firing, told, resolved, told: through the queue, by processes tha
     await make().evaluate(tick(minute));
     await drain();
   }
-  expect(told.map(({ status, alerts }) => [status, alerts.map((it) => [it.status, it.annotations.summary])])).toEqual([
+  expect(
+    notified.map(({ status, alerts }) => [status, alerts.map((it) => [it.status, it.annotations.summary])]),
+  ).toEqual([
     ['firing', [['firing', '50 clients on a:1']]],
     ['resolved', [['resolved', '50 clients on a:1']]],
   ]);
-  expect(told[0]?.alerts[0]).toMatchObject({
+  expect(notified[0]?.alerts[0]).toMatchObject({
     startsAt: tick(3).toISOString(),
     labels: { alertname: 'TooManyClients', node: 'a:1' },
     annotations: { runbook_url: 'https://git.example/main/docs/runbooks/connections-high.md' },
   });
-  expect(told[1]?.alerts[0]?.endsAt).toBe(tick(5).toISOString());
+  expect(notified[1]?.alerts[0]?.endsAt).toBe(tick(5).toISOString());
 });
 
 test('ticks that were missed are made up for, so `for` is counted over the samples and not over the runs', async () => {
@@ -154,15 +156,15 @@ test('after an outage beyond the tolerance what was pending begins to count anew
   expect((await make().evaluate(tick(90))).figures).toMatchObject({ ticks: 1, pending: 1, firing: 0 });
 });
 
-test('a tick that was evaluated is not evaluated again, and what is still owed is queued again', async () => {
-  const { make, clients, tick, drain, told } = await alerting();
+test('a tick that was evaluated is not evaluated again, and pending notifications are queued again', async () => {
+  const { make, clients, tick, drain, notified } = await alerting();
   for (let minute = 0; minute <= 2; minute += 1) {
     await clients(minute, 50);
     await make().evaluate(tick(minute));
   }
-  expect((await make().evaluate(tick(2))).figures).toMatchObject({ ticks: 0, owedGroups: 1 });
+  expect((await make().evaluate(tick(2))).figures).toMatchObject({ ticks: 0, pendingGroups: 1 });
   expect(await drain()).toBe(2);
-  expect(told).toHaveLength(1);
+  expect(notified).toHaveLength(1);
 });
 
 test('a clock that was hours ahead does not stop evaluation when it is put right', async () => {
@@ -188,21 +190,21 @@ test('two runs of one tick: one is dropped, and the state is that of a single on
   const { make, clients, tick, store } = await alerting();
   await clients(0, 50);
   const reports = await Promise.all([make().evaluate(tick(0)), make().evaluate(tick(0))]);
-  const dropped = reports.filter(({ summary }) => /another run evaluated this tick|evaluated before/.test(summary));
+  const dropped = reports.filter(({ summary }) => /another run evaluated this tick|already evaluated/.test(summary));
   expect(dropped).toHaveLength(1);
   expect(Object.keys((await store.read<AlertState>('state'))?.value.alerts ?? {})).toHaveLength(1);
 });
 
-test('a receiver that fails for an hour is tried with growing pauses, and then told how it ended', async () => {
+test('a receiver that fails for an hour is retried with growing pauses, and then notified of the end', async () => {
   let attempts = 0;
   let broken = true;
-  const told: GroupMessage[] = [];
+  const notified: GroupMessage[] = [];
   const receiver: Receiver = {
     name: 'webhook',
     deliver: async (message) => {
       attempts += 1;
       if (broken) throw new Error('500');
-      told.push(message);
+      notified.push(message);
     },
   };
   const { make, clients, tick, drain } = await alerting({ receiver });
@@ -216,19 +218,19 @@ test('a receiver that fails for an hour is tried with growing pauses, and then t
   expect(attempts).toBeLessThan(10);
   broken = false;
   for (let n = 60; n < 76; n += 1) await minute(n, 50);
-  expect(told.map(({ status }) => status)).toEqual(['firing']);
+  expect(notified.map(({ status }) => status)).toEqual(['firing']);
   broken = true;
   for (let n = 76; n < 116; n += 1) await minute(n, 1);
   broken = false;
   for (let n = 116; n < 132; n += 1) await minute(n, 1);
-  // Its instance has long been forgotten by then; that it is over is told all the same.
-  expect(told.map(({ status }) => status)).toEqual(['firing', 'resolved']);
+  // Its instance has long left the state by then; the receiver is notified of its end all the same.
+  expect(notified.map(({ status }) => status)).toEqual(['firing', 'resolved']);
 });
 
 test('a message that is none of ours is refused by name', async () => {
   const { make } = await alerting();
   await expect(make().notify({ nothing: true })).rejects.toMatchObject({ code: 'E_ALERT_MESSAGE' });
-  expect((await make().notify({ group: 'unknown' })).summary).toBe('nothing is owed any more');
+  expect((await make().notify({ group: 'unknown' })).summary).toBe('nothing is pending any more');
 });
 
 describe('a crash between any two steps neither loses a message nor invents one', () => {
@@ -248,8 +250,11 @@ describe('a crash between any two steps neither loses a message nor invents one'
         read: (it) => inner.read(it),
         write: (...args) => step(() => inner.write(...args)),
       };
-      const told: GroupMessage[] = [];
-      const receiver: Receiver = { name: 'webhook', deliver: (message) => step(async () => void told.push(message)) };
+      const notified: GroupMessage[] = [];
+      const receiver: Receiver = {
+        name: 'webhook',
+        deliver: (message) => step(async () => void notified.push(message)),
+      };
       const real = azurite.fresh();
       const storage: StorageClients = {
         ...real,
@@ -267,10 +272,10 @@ describe('a crash between any two steps neither loses a message nor invents one'
           .catch(() => {});
         await drain().catch(() => {});
       }
-      const statuses = told.map(({ status }) => status).filter((status, index, all) => status !== all[index - 1]);
+      const statuses = notified.map(({ status }) => status).filter((status, index, all) => status !== all[index - 1]);
       expect(statuses).toEqual(['firing', 'resolved']);
       // Told twice only where the crash came between delivering and writing it down: then under the same id.
-      const ids = new Set(told.map(({ deliveryId }) => deliveryId));
+      const ids = new Set(notified.map(({ deliveryId }) => deliveryId));
       expect(ids.size).toBe(2);
     }
   });

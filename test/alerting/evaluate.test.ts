@@ -68,7 +68,7 @@ test('more instances than the limit clear the rule and are a fault of it alone',
   const many = Array.from({ length: 11 }, (_, index) => seriesOf([1], { node: `n${index}:1` }));
   const rules = [ruleOf({ limit: 10 }), ruleOf({ name: 'Other' })];
   const { state } = evaluate(rules, setOf('redis_clients', ...many), emptyState, 0);
-  expect(state.faults).toEqual({ Test: '11 instances, and its limit is 10: all were cleared' });
+  expect(state.faults).toEqual({ Test: '11 instances are more than its limit of 10; all were cleared' });
   expect(Object.values(state.alerts).map(({ rule }) => rule)).toEqual(Array(11).fill('Other'));
 });
 

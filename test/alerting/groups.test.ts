@@ -1,6 +1,12 @@
 import type { AlertInstance, AlertState } from '../../src/alerting/evaluate/alert-state';
 import { emptyState } from '../../src/alerting/evaluate/alert-state';
-import { type AlertGroup, endedGroup, groupsOf, owes, type Told } from '../../src/alerting/notify/alert-groups';
+import {
+  type AlertGroup,
+  endedGroup,
+  groupsOf,
+  isPending,
+  type LastNotification,
+} from '../../src/alerting/notify/alert-groups';
 import { MINUTE } from '../../src/clock';
 
 const times = { groupIntervalMs: 5 * MINUTE, repeatMs: 240 * MINUTE };
@@ -21,7 +27,7 @@ const group = (firing: string[], resolved: string[] = [], muted = 0): AlertGroup
   const members = (ids: string[]) => ids.map((id) => ({ id, instance: instance('A', 'firing') }));
   return { key: 'k', labels: {}, firing: members(firing), resolved: members(resolved), muted };
 };
-const told = (over: Partial<Told>): Told => ({
+const last = (over: Partial<LastNotification>): LastNotification => ({
   labels: {},
   firing: [],
   resolved: [],
@@ -32,36 +38,39 @@ const told = (over: Partial<Told>): Told => ({
 });
 
 test.each([
-  ['never told: it is told once something fires', group(['a']), undefined, 1, true],
-  ['never told: what only resolved is nobody’s business', group([], ['a']), undefined, 1, false],
-  ['unchanged: nothing is owed', group(['a']), told({ firing: ['a'] }), 30, false],
-  ['unchanged for longer than the repeat: it is told again', group(['a']), told({ firing: ['a'] }), 242, true],
-  ['a new one waits for the group’s interval', group(['a', 'b']), told({ firing: ['a'] }), 5, false],
-  ['a new one is told at the group’s interval', group(['a', 'b']), told({ firing: ['a'] }), 6, true],
-  ['one of two resolved is told', group(['a'], ['b']), told({ firing: ['a', 'b'] }), 6, true],
-  ['all resolved is told', group([], ['a']), told({ firing: ['a'] }), 6, true],
-  ['all resolved is told once', group([], ['a']), told({ resolved: ['a'] }), 300, false],
-  ['fired and resolved between two messages is never told', group([], ['a', 'b']), told({ resolved: ['a'] }), 6, false],
-  ['it fires again after it was told to be over: at once', group(['a']), told({ resolved: ['a'] }), 2, true],
-  ['what is muted is neither told nor resolved', group([], [], 1), told({ firing: ['a'] }), 300, false],
+  ['never notified: pending once something fires', group(['a']), undefined, 1, true],
+  ['never notified: a group that only resolved is not sent', group([], ['a']), undefined, 1, false],
+  ['unchanged: nothing is pending', group(['a']), last({ firing: ['a'] }), 30, false],
+  ['unchanged for longer than the repeat: pending again', group(['a']), last({ firing: ['a'] }), 242, true],
+  ['a new one waits for the group’s interval', group(['a', 'b']), last({ firing: ['a'] }), 5, false],
+  ['a new one is pending at the group’s interval', group(['a', 'b']), last({ firing: ['a'] }), 6, true],
+  ['one of two resolved is pending', group(['a'], ['b']), last({ firing: ['a', 'b'] }), 6, true],
+  ['all resolved is pending', group([], ['a']), last({ firing: ['a'] }), 6, true],
+  ['all resolved is sent once', group([], ['a']), last({ resolved: ['a'] }), 300, false],
+  ['fired and resolved between two messages is not sent', group([], ['a', 'b']), last({ resolved: ['a'] }), 6, false],
+  ['it fires again after it was reported as resolved: at once', group(['a']), last({ resolved: ['a'] }), 2, true],
+  ['a muted group is neither pending nor resolved', group([], [], 1), last({ firing: ['a'] }), 300, false],
   [
     'a receiver that failed is left alone until its pause is over',
     group(['a']),
-    told({ at: 0, notBefore: 9 * MINUTE }),
+    last({ at: 0, notBefore: 9 * MINUTE }),
     8,
     false,
   ],
-  ['and tried after it', group(['a']), told({ at: 0, notBefore: 9 * MINUTE }), 9, true],
+  ['and tried after it', group(['a']), last({ at: 0, notBefore: 9 * MINUTE }), 9, true],
   [
     'a group of which nothing is left is still owed its end',
-    endedGroup('k', told({ firing: ['a'] })),
-    told({ firing: ['a'] }),
+    endedGroup('k', last({ firing: ['a'] })),
+    last({ firing: ['a'] }),
     60,
     true,
   ],
-] as [string, AlertGroup, Told | undefined, number, boolean][])('%s', (_, given, before, minute, expected) => {
-  expect(owes(given, before, times, minute * MINUTE)).toBe(expected);
-});
+] as [string, AlertGroup, LastNotification | undefined, number, boolean][])(
+  '%s',
+  (_, given, before, minute, expected) => {
+    expect(isPending(given, before, times, minute * MINUTE)).toBe(expected);
+  },
+);
 
 test('a group holds what agrees in its labels; what is pending is in none', () => {
   const state = stateOf(

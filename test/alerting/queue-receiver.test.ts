@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAlerts, type GroupMessage } from '../../src/alerting';
-import { createQueueReceiver } from '../../src/alerting/notify/queue-receiver';
+import { createQueueReceiver } from '../../src/alerting/notify/receivers';
 import { MINUTE } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
 import { createMemorySampleStore } from '../../src/monitoring';

@@ -114,7 +114,7 @@ test('two rules of one name, and muting by a rule that is not there, are faults'
 });
 
 test('a file that is missing or is no JSON is one clear fault', async () => {
-  expect(() => loadRules('no/such/file.json')).toThrow(/expected a readable JSON file/);
+  expect(() => loadRules('no/such/file.json')).toThrow(/it could not be read as JSON/);
   expect(() => loadRules(join(root, 'LICENSE'))).toThrow(RulesError);
 });
 

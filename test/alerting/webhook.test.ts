@@ -2,8 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bodyOf, type GroupMessage } from '../../src/alerting/notify/alert-message';
-import { isPrivateAddress } from '../../src/alerting/notify/private-address';
-import { createWebhook } from '../../src/alerting/notify/webhook';
+import { createWebhook, isPrivateAddress } from '../../src/alerting/notify/receivers';
 import { T0 } from '../monitoring/support';
 
 const message: GroupMessage = {

@@ -2,7 +2,7 @@ import { StewardError } from '../../errors';
 import type { StorageClients } from '../../storage/clients';
 import { type JsonBlobs, jsonBlobs, memoryJsonBlobs } from '../../storage/json-blobs';
 
-/** Somebody else wrote the document meanwhile. The run that meets it is dropped: the other one was as good. */
+/** Another run has written the document meanwhile. This run is dropped: the other has done the same work. */
 export class AlertStateConflictError extends StewardError {
   readonly code = 'E_ALERT_STATE_CONFLICT';
   constructor(document: string) {
@@ -10,7 +10,7 @@ export class AlertStateConflictError extends StewardError {
   }
 }
 
-/** The state of evaluation, and the record of what was told: each changed by one kind of run only. */
+/** `state`: of the evaluation; `told`: the notification log. Only one kind of run changes each. */
 export type AlertDocument = 'state' | 'told';
 
 export interface Versioned<T> {
@@ -19,13 +19,13 @@ export interface Versioned<T> {
   readonly etag: string;
 }
 
-/** Where the documents of alerting are kept. */
+/** Stores the documents of alerting. */
 export interface AlertStateStore {
   /** The document, or undefined before it was first written. */
   read<T>(document: AlertDocument): Promise<Versioned<T> | undefined>;
   /**
-   * Replaces the version that `etag` names; without one, writes a document that isn't there yet. Throws
-   * `E_ALERT_STATE_CONFLICT` where that isn't so any more.
+   * Replaces the version that `etag` names, or creates the document if `etag` is undefined. Throws
+   * `E_ALERT_STATE_CONFLICT` if the document has changed since.
    */
   write<T>(document: AlertDocument, value: T, etag: string | undefined): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface AlertStateStore {
 /** In this process: for tests and for `alerts test`. */
 export const createMemoryAlertState = (): AlertStateStore => alertState(memoryJsonBlobs());
 
-/** A blob each, changed under its ETag. */
+/** One blob for each document, changed under its ETag. */
 export const createBlobAlertState = ({ storage }: { readonly storage: StorageClients }): AlertStateStore =>
   alertState(jsonBlobs(storage, 'alerts'));
 

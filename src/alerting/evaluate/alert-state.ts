@@ -1,3 +1,4 @@
+import type { ReportAlert } from '../../monitoring/report/report-data';
 import type { Labels } from '../../monitoring/samples/sample-store';
 
 /** One alert of one rule for one set of labels. Its identity is its labels, never its value or its text. */
@@ -6,11 +7,11 @@ export interface AlertInstance {
   /** The series' labels, the rule's own, `severity`, and `alert` with the rule's name. */
   readonly labels: Labels;
   readonly state: 'pending' | 'firing' | 'inactive';
-  /** When the condition began to hold: the tick, in ms since 1970, as all times here. */
+  /** When the condition began to hold: a tick, in ms since 1970, like all times here. */
   readonly activeAt: number;
   readonly firedAt?: number;
   readonly resolvedAt?: number;
-  /** Set while it fires on although the condition has ceased to hold. */
+  /** Set while it keeps firing although the condition no longer holds. */
   readonly keepFiringSince?: number;
   /** At the last tick at which the condition held. */
   readonly value: number;
@@ -18,7 +19,7 @@ export interface AlertInstance {
   readonly runbook: string;
 }
 
-/** A firing that is over, for the report. */
+/** A firing that has ended, for the report. */
 export interface Episode {
   readonly rule: string;
   readonly labels: Labels;
@@ -38,15 +39,37 @@ export interface AlertState {
   readonly episodes: readonly Episode[];
 }
 
-/** Some weeks of a busy cache. */
+/** Enough for some weeks of a busy cache. */
 export const MOST_EPISODES = 1_000;
 
 export const emptyState: AlertState = { version: 1, at: 0, alerts: {}, faults: {}, episodes: [] };
 
 export interface AlertEvent {
-  /** `dropped`: it was pending, ceased to hold, and nobody was ever told. */
+  /** `dropped`: it was pending and no longer holds; it was never notified. */
   readonly kind: 'pending' | 'firing' | 'resolved' | 'dropped';
   readonly id: string;
   readonly instance: AlertInstance;
   readonly at: number;
+}
+
+/** Every firing in the state, for the report: those that have ended, and those that still fire. */
+export function firingsOf(state: AlertState): ReportAlert[] {
+  const where = ({ cache, node, queue, job }: Readonly<Record<string, string>>) => node ?? queue ?? job ?? cache ?? '';
+  const over = state.episodes.map(({ rule, labels, firedAt, resolvedAt }) => ({
+    alert: rule,
+    severity: labels.severity ?? '',
+    where: where(labels),
+    firedAt,
+    resolvedAt,
+  }));
+  const open = Object.values(state.alerts)
+    .filter(({ state: it }) => it === 'firing')
+    .map(({ rule, labels, firedAt, activeAt }) => ({
+      alert: rule,
+      severity: labels.severity ?? '',
+      where: where(labels),
+      firedAt: firedAt ?? activeAt,
+      resolvedAt: null,
+    }));
+  return [...over, ...open];
 }

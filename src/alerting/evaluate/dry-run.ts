@@ -6,7 +6,7 @@ import { evaluate } from './evaluate';
 import { metricsOf } from './expression';
 import type { Series } from './series';
 
-/** Series to try rules on: a value a minute from minute 0, null where there is no sample; counters as their growth. */
+/** Series to test rules with: one value per minute from minute 0, null for no sample; counters as their growth. */
 export const seriesFileSchema = z.strictObject({
   series: z
     .array(
@@ -21,7 +21,7 @@ export const seriesFileSchema = z.strictObject({
 
 export type SeriesFile = z.output<typeof seriesFileSchema>;
 
-/** What the rules would have said, minute by minute, up to a minute after the last value. */
+/** The events that the rules produce, minute by minute, up to a minute after the last value. */
 export function dryRun(rules: readonly Rule[], file: SeriesFile): readonly AlertEvent[] {
   const byMetric = new Map<string, Series[]>();
   for (const { metric, labels = {}, values } of file.series) {
@@ -29,7 +29,7 @@ export function dryRun(rules: readonly Rule[], file: SeriesFile): readonly Alert
     const series = { labels, times: points.map(({ at }) => at), values: points.map(({ value }) => value) };
     byMetric.set(metric, [...(byMetric.get(metric) ?? []), series]);
   }
-  // A rule over metrics that the file says nothing of would only say `absent`.
+  // A rule over metrics that are not in the file could only report `absent`.
   const judged = rules.filter((rule) => metricsOf(rule).some((metric) => byMetric.has(metric)));
   const minutes = Math.max(...file.series.map(({ values }) => values.length));
   const events: AlertEvent[] = [];

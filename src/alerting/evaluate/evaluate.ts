@@ -7,7 +7,7 @@ import { identity, judge } from './expression';
 import { fillSummary } from './fill-summary';
 import type { SeriesSet } from './series';
 
-/** A resolved instance is remembered for this long, so that its resolution can still be told. */
+/** A resolved instance is kept for this long, so that its receivers can still be notified. */
 export const RESOLVED_RETENTION = 15 * MINUTE;
 
 export interface Evaluation {
@@ -16,9 +16,8 @@ export interface Evaluation {
 }
 
 /**
- * One evaluation of every rule at the tick `at`: the alert state machine of Prometheus. Pure: the same arguments give
- * the same answer, and neither a clock nor a store is asked. A rule that can't be evaluated is a fault that names it,
- * and leaves its instances as they were.
+ * Evaluates every rule at the tick `at`, with the alert state machine of Prometheus. Pure: it uses neither a clock nor a
+ * store. A rule that cannot be evaluated becomes a fault with its name, and its instances stay as they were.
  */
 export function evaluate(rules: readonly Rule[], series: SeriesSet, previous: AlertState, at: number): Evaluation {
   const alerts: Record<string, AlertInstance> = {};
@@ -34,16 +33,16 @@ export function evaluate(rules: readonly Rule[], series: SeriesSet, previous: Al
     const before = known.get(rule.name) ?? new Map<string, AlertInstance>();
     known.delete(rule.name);
     try {
-      const { after, events: told } = evaluateRule(rule, series, before, at);
+      const { after, events: fresh } = evaluateRule(rule, series, before, at);
       Object.assign(alerts, Object.fromEntries(after));
-      events.push(...told);
+      events.push(...fresh);
     } catch (error) {
       if (!(error instanceof RuleFault)) throw error;
       faults[rule.name] = error.message;
       if (!error.clears) Object.assign(alerts, Object.fromEntries(before));
     }
   }
-  // What is left belongs to rules that are no longer in the file.
+  // The rest belongs to rules that are no longer in the file.
   for (const orphans of known.values()) {
     for (const [id, instance] of orphans) {
       if (instance.state === 'firing') {
@@ -64,7 +63,7 @@ export function evaluate(rules: readonly Rule[], series: SeriesSet, previous: Al
   return { state: { version: 1, at, alerts, faults, episodes }, events };
 }
 
-/** The rule can't be judged. `clears`: its instances are dropped, as for a rule over its limit. */
+/** The rule cannot be evaluated. `clears`: its instances are dropped, as for a rule over its limit. */
 class RuleFault extends Error {
   constructor(
     message: string,
@@ -106,7 +105,7 @@ function evaluateRule(rule: Rule, series: SeriesSet, before: ReadonlyMap<string,
   let active = 0;
   for (const [id, known] of after) {
     let instance = known;
-    const tell = (kind: AlertEvent['kind']) => events.push({ kind, id, instance, at });
+    const emit = (kind: AlertEvent['kind']) => events.push({ kind, id, instance, at });
     const unseen = rule.noData === 'keep' && !judged.has(id) && instance.state !== 'inactive';
     if (present.has(id)) {
       if (instance.keepFiringSince !== undefined) {
@@ -121,11 +120,11 @@ function evaluateRule(rule: Rule, series: SeriesSet, before: ReadonlyMap<string,
       if (!kept) {
         if (instance.state === 'pending') {
           after.delete(id);
-          tell('dropped');
+          emit('dropped');
         } else if (instance.state === 'firing') {
           instance = { ...instance, state: 'inactive', resolvedAt: at };
           after.set(id, instance);
-          tell('resolved');
+          emit('resolved');
         } else if (at - (instance.resolvedAt ?? at) > RESOLVED_RETENTION) {
           after.delete(id);
         }
@@ -134,15 +133,15 @@ function evaluateRule(rule: Rule, series: SeriesSet, before: ReadonlyMap<string,
     }
     active += 1;
     const began = before.get(id);
-    if (instance.state === 'pending' && (began === undefined || began.state === 'inactive')) tell('pending');
+    if (instance.state === 'pending' && (began === undefined || began.state === 'inactive')) emit('pending');
     if (instance.state === 'pending' && at - instance.activeAt >= hold) {
       instance = { ...instance, state: 'firing', firedAt: at };
-      tell('firing');
+      emit('firing');
     }
     after.set(id, instance);
   }
   if (rule.limit !== undefined && active > rule.limit) {
-    throw new RuleFault(`${active} instances, and its limit is ${rule.limit}: all were cleared`, true);
+    throw new RuleFault(`${active} instances are more than its limit of ${rule.limit}; all were cleared`, true);
   }
   return { after, events };
 }

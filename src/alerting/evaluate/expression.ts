@@ -20,7 +20,7 @@ const compare = {
   '!=': (a: number, b: number) => a !== b,
 } as const;
 
-/** Everything the rule can judge at `at`: a series without samples in the window isn't there, whatever it last was. */
+/** Every element that the rule can judge at `at`. A series without samples in the window does not exist for it. */
 export function judge(rule: Rule, series: SeriesSet, at: number): readonly Element[] {
   if (rule.aggregation === 'absent') return judgeAbsent(rule, series, at);
   const numbers = rule.aggregation === 'ratio' ? ratios(rule, series, at) : aggregates(rule, series, at);
@@ -43,7 +43,7 @@ export function judge(rule: Rule, series: SeriesSet, at: number): readonly Eleme
   }));
 }
 
-/** No series at all had a sample: one element, with the labels that the rule asked for. */
+/** If no series has a sample: one element with the labels of the rule's selector. */
 function judgeAbsent(rule: Rule, series: SeriesSet, at: number): readonly Element[] {
   const after = at - durationMs(rule.window);
   const seen = matching(series, rule.metric, rule.where).some((it) => windowOf(it, after, at).values.length > 0);
@@ -56,20 +56,25 @@ type Aggregated = Pick<Rule, 'metric' | 'where' | 'by' | 'window' | 'quantile' |
   readonly aggregation: Rule['aggregation'] | Condition['aggregation'];
 };
 
-function aggregates(what: Aggregated, series: SeriesSet, at: number): Numbers {
-  const how = what.aggregation;
+function aggregates(aggregated: Aggregated, series: SeriesSet, at: number): Numbers {
+  const how = aggregated.aggregation;
   if (how === 'ratio' || how === 'absent') return [];
-  const windowMs = durationMs(what.window);
-  const options = { at, windowMs, quantile: what.quantile, aheadMs: what.ahead ? durationMs(what.ahead) : undefined };
+  const windowMs = durationMs(aggregated.window);
+  const options = {
+    at,
+    windowMs,
+    quantile: aggregated.quantile,
+    aheadMs: aggregated.ahead ? durationMs(aggregated.ahead) : undefined,
+  };
   const numbers: { labels: Labels; value: number }[] = [];
-  for (const it of matching(series, what.metric, what.where)) {
+  for (const it of matching(series, aggregated.metric, aggregated.where)) {
     const value = aggregate(how, windowOf(it, at - windowMs, at), options);
     if (value !== undefined) numbers.push({ labels: it.labels, value });
   }
-  return what.by ? summed(numbers, what.by) : numbers;
+  return aggregated.by ? summed(numbers, aggregated.by) : numbers;
 }
 
-/** Sums first, then divides; nothing where the denominator is 0 or below the rule's minimum. */
+/** Sums first, then divides; no element if the denominator is 0 or below the rule's minimum. */
 function ratios(rule: Rule, series: SeriesSet, at: number): Numbers {
   const { by, window } = rule;
   const delta = (metric: string, where?: Labels) =>
@@ -109,12 +114,12 @@ export function identity(labels: Labels): string {
   return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** The metrics that a rule looks at. */
+/** The metrics that a rule uses. */
 export function metricsOf(rule: Rule): readonly string[] {
   return [rule.metric, ...(rule.over ?? []), ...(rule.and ?? []).map(({ metric }) => metric)];
 }
 
-/** How far back a rule looks, in ms. */
+/** How far back a rule needs samples, in ms. */
 export function reachOf(rule: Rule): number {
   return Math.max(durationMs(rule.window), ...(rule.and ?? []).map(({ window }) => durationMs(window)));
 }

@@ -1,6 +1,6 @@
 import { type Labels, lastOf, parseSeriesKey, type SampleBatch } from '../../monitoring/samples/sample-store';
 
-/** One series over time. The two lists run side by side, times ascending. */
+/** One series over time: two lists of the same length, times ascending. */
 export interface Series {
   readonly labels: Labels;
   /** ms since 1970. */

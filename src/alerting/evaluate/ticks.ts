@@ -1,21 +1,21 @@
 import { MINUTE } from '../../clock';
 import { type AlertState, emptyState } from './alert-state';
 
-/** Between two evaluations. `for` counts ticks, so those that were missed are made up for. */
+/** Time between two evaluations. `for` counts ticks, so missed ticks are evaluated later. */
 export const TICK = MINUTE;
-/** A state from further ahead than this was written under a clock that was wrong. */
+/** A state from further in the future than this was written under a wrong clock. */
 const CLOCK_JUMP = 2 * MINUTE;
 
 export interface TickPlan {
-  /** The state to go on from. */
+  /** The state to start from. */
   readonly from: AlertState;
-  /** Ticks to evaluate, the last one being `at`; empty where `at` has been evaluated. */
+  /** Ticks to evaluate, `at` last; empty if `at` has been evaluated already. */
   readonly ticks: readonly number[];
 }
 
 /**
- * Which ticks are to be evaluated now, and on what state. After an outage longer than `toleranceMs` nothing is made up
- * for: unseen time counts for nothing.
+ * Decides which ticks to evaluate now, and on which state. After an outage longer than `toleranceMs` the missed ticks are
+ * skipped: time without samples proves nothing.
  */
 export function planTicks(state: AlertState | undefined, at: number, toleranceMs: number): TickPlan {
   if (state === undefined) return { from: emptyState, ticks: [at] };
@@ -28,7 +28,7 @@ export function planTicks(state: AlertState | undefined, at: number, toleranceMs
   return { from: state, ticks: [...ticks, at] };
 }
 
-/** What fires goes on firing until it is seen not to; what was pending begins to count now. */
+/** Alerts that fire keep firing until a tick shows otherwise; pending ones start to count now. */
 function restarted(state: AlertState, at: number): AlertState {
   const alerts = Object.entries(state.alerts).map(([id, instance]) => {
     const activeAt = instance.state === 'pending' ? at : Math.min(instance.activeAt, at);

@@ -36,9 +36,9 @@ export interface AggregateOptions {
 }
 
 /**
- * One number of the window; undefined where it holds too little. Counters are stored as what they grew by, so `delta`
- * is their plain sum, and `rate` that sum over the whole window: nothing is extrapolated. (`ratio` and `absent` look
- * at more than one series: see expression.ts.)
+ * Reduces the window to one number; undefined if it holds too few samples. Counters are stored as their growth, so
+ * `delta` is a plain sum, and `rate` is that sum over the whole window: nothing is extrapolated. (`ratio` and `absent`
+ * need more than one series: see expression.ts.)
  */
 export function aggregate(
   how: Exclude<Rule['aggregation'], 'ratio' | 'absent'>,
@@ -70,7 +70,7 @@ export function aggregate(
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
-/** Between two neighbours in rank it is interpolated. */
+/** Interpolates between two neighbours in rank. */
 export function quantile(share: number, values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const rank = share * (sorted.length - 1);

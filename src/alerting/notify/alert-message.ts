@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Labels } from '../../monitoring/samples/sample-store';
-import type { AlertGroup, AlertMember, Told } from './alert-groups';
+import type { AlertGroup, AlertMember, LastNotification } from './alert-groups';
 
-/** What a receiver is told of a group: the shape of Alertmanager's webhook, so that what reads that reads this. */
+/** The message about a group, in the shape of Alertmanager's webhook, so that tools for that can read it. */
 export interface GroupMessage {
   readonly version: '4';
   readonly groupKey: string;
-  /** The same for a message that is sent again because its first sending may have failed. */
+  /** A message that is sent again, because the first attempt may have failed, has the same id. */
   readonly deliveryId: string;
   readonly status: 'firing' | 'resolved';
   readonly receiver: string;
   readonly groupLabels: Labels;
-  /** Alerts that are not listed: a message names at most some dozens. */
+  /** Alerts that are not listed: a message lists at most 50. */
   readonly truncatedAlerts: number;
   readonly alerts: readonly MessageAlert[];
 }
@@ -28,15 +28,15 @@ export interface MessageAlert {
 
 const MOST_LISTED = 50;
 
-export function toMessage(group: AlertGroup, told: Told | undefined, receiver: string): GroupMessage {
-  const knownResolved = new Set(told?.resolved);
+export function toMessage(group: AlertGroup, last: LastNotification | undefined, receiver: string): GroupMessage {
+  const knownResolved = new Set(last?.resolved);
   const resolved = group.resolved.filter(({ id }) => !knownResolved.has(id));
   const members = [...group.firing, ...resolved];
-  const said = JSON.stringify([group.key, receiver, told?.at ?? 0, members.map(({ id }) => id).sort()]);
+  const content = JSON.stringify([group.key, receiver, last?.at ?? 0, members.map(({ id }) => id).sort()]);
   return {
     version: '4',
     groupKey: group.key,
-    deliveryId: createHash('sha256').update(said).digest('hex').slice(0, 32),
+    deliveryId: createHash('sha256').update(content).digest('hex').slice(0, 32),
     status: group.firing.length > 0 ? 'firing' : 'resolved',
     receiver,
     groupLabels: group.labels,
@@ -58,7 +58,7 @@ function toAlert({ id, instance }: AlertMember): MessageAlert {
   };
 }
 
-/** `FIRING: MemoryHigh (redis)`, and a line an alert: what a person reads in a chat. */
+/** The title for a chat: `FIRING: MemoryHigh (redis)`. */
 export function headline(message: GroupMessage): string {
   const { alert, ...others } = message.groupLabels;
   const where = Object.values(others).filter(Boolean).join(', ');
@@ -70,11 +70,11 @@ export function lines(message: GroupMessage): string[] {
     ({ status, labels, annotations }) => `${status} · ${labels.severity ?? ''} · ${annotations.summary}`,
   );
   if (message.truncatedAlerts > 0) text.push(`and ${message.truncatedAlerts} more`);
-  if (text.length === 0) text.push('Nothing of it fires any more.');
+  if (text.length === 0) text.push('No alert of this group fires any more.');
   return text;
 }
 
-/** The body of a post in the format of its receiver. */
+/** The body of a post, in the receiver's format. */
 export function bodyOf(message: GroupMessage, format: 'json' | 'slack' | 'teams'): string {
   if (format === 'json') return JSON.stringify(message);
   const title = headline(message);
@@ -88,7 +88,7 @@ export function bodyOf(message: GroupMessage, format: 'json' | 'slack' | 'teams'
       ],
     });
   }
-  // Teams’ Workflows take an Adaptive Card in an attachment.
+  // Workflows of Teams expect an Adaptive Card in an attachment.
   const content = {
     $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
     type: 'AdaptiveCard',

@@ -5,12 +5,19 @@ import type { Counters } from '../../redis';
 import type { AlertState } from '../evaluate/alert-state';
 import { AlertStateConflictError, type AlertStateStore } from '../evaluate/alert-state-store';
 import type { Inhibition } from '../rules/rule-schema';
-import { type AlertGroup, endedGroup, type GroupTimes, groupsOf, owes, type Told } from './alert-groups';
+import {
+  type AlertGroup,
+  endedGroup,
+  type GroupTimes,
+  groupsOf,
+  isPending,
+  type LastNotification,
+} from './alert-groups';
 import { toMessage } from './alert-message';
-import type { Receiver } from './webhook';
+import type { Receiver } from './receivers';
 
-/** What every receiver was told of every group, by `receiver|group`. */
-export type ToldBook = Readonly<Record<string, Told>>;
+/** The last notification of every group to every receiver, by `receiver|group`. */
+export type NotificationLog = Readonly<Record<string, LastNotification>>;
 
 export interface NotifierOptions {
   readonly store: AlertStateStore;
@@ -22,11 +29,11 @@ export interface NotifierOptions {
 }
 
 export interface Notifier {
-  /** Keys of the groups of which some receiver is owed a message. */
-  owed(state: AlertState, inhibitions: readonly Inhibition[]): Promise<readonly string[]>;
+  /** Keys of the groups for which some receiver must be notified. */
+  pendingGroups(state: AlertState, inhibitions: readonly Inhibition[]): Promise<readonly string[]>;
   /**
-   * Delivers what is owed of one group. What was told is written down only after it was accepted, so a crash in
-   * between tells it twice, with the same delivery id, and never not at all.
+   * Sends the pending notifications of one group. The log is written only after the receiver has accepted one, so a
+   * crash in between sends it twice, with the same delivery id, and never loses it.
    */
   notify(
     state: AlertState,
@@ -35,34 +42,39 @@ export interface Notifier {
   ): Promise<{ readonly delivered: number; readonly failed: number }>;
 }
 
-/** A receiver that fails is tried again after 1, 2, 4, ... minutes, at most this. */
+/** A receiver that fails is retried after 1, 2, 4, ... minutes, up to this. */
 const LONGEST_BACKOFF = 15 * MINUTE;
 const WRITE_TRIES = 10;
 
-const bookKey = (receiver: Receiver, group: string) => `${receiver.name}|${group}`;
+const logKey = (receiver: Receiver, group: string) => `${receiver.name}|${group}`;
 
 export function createNotifier(options: NotifierOptions): Notifier {
   const { store, receivers, groupBy, times, counters, logger } = options;
 
-  const readBook = async () => (await store.read<ToldBook>('told')) ?? { value: {} as ToldBook, etag: undefined };
+  const readLog = async () =>
+    (await store.read<NotificationLog>('told')) ?? { value: {} as NotificationLog, etag: undefined };
 
-  /** Every group that exists, or that somebody still believes to fire. */
-  function groupsWith(state: AlertState, inhibitions: readonly Inhibition[], book: ToldBook): Map<string, AlertGroup> {
+  /** Every group that exists, or that some receiver was last notified of as firing. */
+  function groupsWith(
+    state: AlertState,
+    inhibitions: readonly Inhibition[],
+    log: NotificationLog,
+  ): Map<string, AlertGroup> {
     const groups = groupsOf(state, inhibitions, groupBy);
-    for (const [key, told] of Object.entries(book)) {
+    for (const [key, last] of Object.entries(log)) {
       const group = key.slice(key.indexOf('|') + 1);
-      if (!groups.has(group) && told.firing.length > 0) groups.set(group, endedGroup(group, told));
+      if (!groups.has(group) && last.firing.length > 0) groups.set(group, endedGroup(group, last));
     }
     return groups;
   }
 
-  /** Changes one entry of the book, whatever other entries other runs change meanwhile. */
-  async function record(key: string, told: Told, at: number): Promise<void> {
+  /** Changes one entry of the log, even if other runs change other entries meanwhile. */
+  async function record(key: string, last: LastNotification, at: number): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const { value, etag } = await readBook();
+      const { value, etag } = await readLog();
       const kept = Object.entries(value).filter(([, it]) => it.firing.length > 0 || at - it.at < DAY);
       try {
-        await store.write('told', { ...Object.fromEntries(kept), [key]: told }, etag);
+        await store.write('told', { ...Object.fromEntries(kept), [key]: last }, etag);
         return;
       } catch (error) {
         if (!(error instanceof AlertStateConflictError) || attempt === WRITE_TRIES) throw error;
@@ -70,16 +82,24 @@ export function createNotifier(options: NotifierOptions): Notifier {
     }
   }
 
-  async function deliver(receiver: Receiver, group: AlertGroup, told: Told | undefined, at: number): Promise<boolean> {
-    const key = bookKey(receiver, group.key);
+  async function deliver(
+    receiver: Receiver,
+    group: AlertGroup,
+    last: LastNotification | undefined,
+    at: number,
+  ): Promise<boolean> {
+    const key = logKey(receiver, group.key);
     try {
-      await receiver.deliver(toMessage(group, told, receiver.name));
+      await receiver.deliver(toMessage(group, last, receiver.name));
     } catch (error) {
-      const failures = (told?.failures ?? 0) + 1;
+      const failures = (last?.failures ?? 0) + 1;
       const notBefore = at + Math.min(LONGEST_BACKOFF, MINUTE * 2 ** (failures - 1));
       const fields = { receiver: receiver.name, group: group.key, failures, code: errorCode(error) };
-      logger.warn({ ...fields, error: coerceError(error).message }, 'receiver did not accept a notification');
-      const before = told ?? { labels: group.labels, firing: [], resolved: [], at: 0 };
+      logger.warn(
+        { ...fields, error: coerceError(error).message },
+        'a receiver did not accept a notification; it is retried at a later tick',
+      );
+      const before = last ?? { labels: group.labels, firing: [], resolved: [], at: 0 };
       await record(key, { ...before, failures, notBefore }, at);
       return false;
     }
@@ -90,12 +110,12 @@ export function createNotifier(options: NotifierOptions): Notifier {
   }
 
   return {
-    owed: async (state, inhibitions) => {
+    pendingGroups: async (state, inhibitions) => {
       if (receivers.length === 0) return [];
-      const { value: book } = await readBook();
-      const groups = [...groupsWith(state, inhibitions, book).values()];
+      const { value: log } = await readLog();
+      const groups = [...groupsWith(state, inhibitions, log).values()];
       return groups
-        .filter((group) => receivers.some((it) => owes(group, book[bookKey(it, group.key)], times, state.at)))
+        .filter((group) => receivers.some((it) => isPending(group, log[logKey(it, group.key)], times, state.at)))
         .map(({ key }) => key);
     },
 
@@ -103,11 +123,11 @@ export function createNotifier(options: NotifierOptions): Notifier {
       let delivered = 0;
       let failed = 0;
       for (const receiver of receivers) {
-        const { value: book } = await readBook();
-        const group = groupsWith(state, inhibitions, book).get(key);
-        const told = book[bookKey(receiver, key)];
-        if (!group || !owes(group, told, times, state.at)) continue;
-        const accepted = await deliver(receiver, group, told, state.at);
+        const { value: log } = await readLog();
+        const group = groupsWith(state, inhibitions, log).get(key);
+        const last = log[logKey(receiver, key)];
+        if (!group || !isPending(group, last, times, state.at)) continue;
+        const accepted = await deliver(receiver, group, last, state.at);
         counters?.add('alert_messages', { receiver: receiver.name, outcome: accepted ? 'sent' : 'failed' });
         if (accepted) delivered += 1;
         else failed += 1;

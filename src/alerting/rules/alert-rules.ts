@@ -12,7 +12,7 @@ export interface AlertRules {
   readonly inhibitions: readonly Inhibition[];
 }
 
-/** The rules file is wrong. Every fault is named at once. */
+/** The rules file is wrong. The message lists every fault. */
 export class RulesError extends StewardError {
   readonly code = 'E_RULES';
   constructor(
@@ -24,8 +24,8 @@ export class RulesError extends StewardError {
 }
 
 /**
- * The rules of a file, or those shipped where no file is named. Runbooks that are paths are named below `runbooksUrl`,
- * where it is given. Throws `E_RULES`.
+ * The rules of a file, or the shipped rules if no file is given. With `runbooksUrl`, runbooks that are paths become URLs
+ * below it. Throws `E_RULES`.
  */
 export function loadRules(file?: string, runbooksUrl?: string): AlertRules {
   const { rules, inhibitions } = readRules(file);
@@ -40,12 +40,12 @@ function readRules(file: string | undefined): AlertRules {
   try {
     content = JSON.parse(readFileSync(file, 'utf8'));
   } catch (thrown) {
-    throw new RulesError(file, [`expected a readable JSON file: ${coerceError(thrown).message}`]);
+    throw new RulesError(file, [`it could not be read as JSON: ${coerceError(thrown).message}`]);
   }
   return parseRules(content, file);
 }
 
-/** Checks what the schema can say, and what it can't. Throws `E_RULES`. */
+/** Checks a file against the schema, and against what a schema cannot express. Throws `E_RULES`. */
 export function parseRules(content: unknown, source: string): AlertRules {
   const parsed = rulesFileSchema.safeParse(content);
   if (!parsed.success) {
@@ -60,14 +60,14 @@ export function parseRules(content: unknown, source: string): AlertRules {
   return { rules: parsed.data.rules, inhibitions: parsed.data.inhibit ?? [] };
 }
 
-/** The rules that this app evaluates: all that name it, or only those that Azure Monitor doesn't evaluate as well. */
+/** The rules that this app evaluates: all that name it, or only those that Azure Monitor does not evaluate too. */
 export function rulesOfApp(rules: readonly Rule[], leaveToAzure: boolean): readonly Rule[] {
   return rules.filter(
     ({ evaluatedBy }) => evaluatedBy.includes('app') && !(leaveToAzure && evaluatedBy.includes('azure')),
   );
 }
 
-/** `rules[3] (MemoryHigh).window` says more than a number. */
+/** A path that names the rule too: `rules[3] (MemoryHigh).window`. */
 function at(content: unknown, path: readonly PropertyKey[]): string {
   const rules = (content as { rules?: unknown })?.rules;
   let text = '';
@@ -86,8 +86,8 @@ function faultsOf(rule: Rule): string[] {
   const expect = (ok: boolean, fault: string) => void (ok || faults.push(fault));
   const { aggregation, evaluatedBy } = rule;
   const absent = aggregation === 'absent';
-  expect(absent === (rule.compare === undefined), absent ? 'absent takes no compare' : 'expected compare');
-  expect(absent === (rule.threshold === undefined), absent ? 'absent takes no threshold' : 'expected threshold');
+  expect(absent === (rule.compare === undefined), absent ? 'absent takes no compare' : 'compare is missing');
+  expect(absent === (rule.threshold === undefined), absent ? 'absent takes no threshold' : 'threshold is missing');
   expect((aggregation === 'ratio') === (rule.over !== undefined), 'over belongs to ratio, and ratio needs it');
   expect(aggregation !== 'ratio' || rule.by !== undefined, 'ratio needs by: it sums before it divides');
   expect(rule.minimum === undefined || aggregation === 'ratio', 'minimum belongs to ratio');
@@ -101,7 +101,7 @@ function faultsOf(rule: Rule): string[] {
   expect(evaluatedBy.includes('azure') === (rule.azure !== undefined), 'azure belongs to evaluatedBy azure');
   expect(!rule.azure || Boolean(rule.azure.premium ?? rule.azure.managed), 'azure names no offering');
   for (const metric of metricsOf(rule)) {
-    // Names beginning with steward_ are open: the app's own counters are whatever its parts count.
+    // Names that begin with steward_ may be counters that a web app has added.
     const known = metric in catalog || metric.startsWith('steward_');
     expect(known, `no such metric: ${metric}${nearest(metric)}`);
     const counter = catalog[metric]?.kind;
@@ -128,7 +128,7 @@ function faultsOfFile({ rules, inhibit = [] }: RulesFile): string[] {
   return faults;
 }
 
-/** A known name that shares most of its words. */
+/** Suggests a known name that shares most of the words. */
 function nearest(metric: string): string {
   const words = new Set(metric.split('_'));
   const scored = Object.keys(catalog).map((name) => {

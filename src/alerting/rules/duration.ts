@@ -2,16 +2,16 @@ import { DAY, HOUR, MINUTE, SECOND } from '../../clock';
 
 const units = { s: SECOND, m: MINUTE, h: HOUR, d: DAY } as const;
 
-/** `90s`, `5m`, `2h`, `7d`: the spelling of durations in the rules file. */
+/** Durations in the rules file: `90s`, `5m`, `2h`, `7d`. */
 export const DURATION = /^(\d+)([smhd])$/;
 
-/** Milliseconds of a duration that matches `DURATION`. */
+/** A duration that matches `DURATION`, in milliseconds. */
 export function durationMs(text: string): number {
   const [, digits, unit] = DURATION.exec(text) ?? [];
   return Number(digits) * units[unit as keyof typeof units];
 }
 
-/** The shortest spelling of `ms`, as Prometheus reads it too. */
+/** The shortest form of `ms`, which Prometheus reads too. */
 export function durationText(ms: number): string {
   for (const [unit, size] of Object.entries(units).reverse()) {
     if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;

@@ -4,7 +4,7 @@ import type { Labels } from '../../monitoring/samples/sample-store';
 import { durationMs } from './duration';
 import type { Condition, Rule } from './rule-schema';
 
-/** The rules as Prometheus reads them, over the metrics of `/api/metrics`. JSON strings are YAML strings. */
+/** The rules as Prometheus YAML, over the metrics of `/api/metrics`. JSON strings are valid YAML strings. */
 export function toPrometheusRules(rules: readonly Rule[]): string {
   const lines = ['groups:', '  - name: cache-steward', '    interval: 1m', '    rules:'];
   for (const rule of rules) {

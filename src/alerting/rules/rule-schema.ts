@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { DURATION } from './duration';
 
-/** What `alerts/rules.json` may say. `alerts/rules.schema.json` is generated from this, so the two can't drift. */
+// The schema of `alerts/rules.json`. `npm run generate` writes `alerts/rules.schema.json` from it.
 
 const duration = z
   .string()
@@ -32,7 +32,7 @@ const condition = z.strictObject({
   aggregation: z
     .enum(['last', 'avg', 'min', 'max', 'sum', 'delta', 'rate'])
     .describe('How the samples of the window become one number.'),
-  window: duration.describe('Samples older than this are not looked at.'),
+  window: duration.describe('Older samples are ignored.'),
   compare: z.enum(comparisons),
   threshold: z.number(),
 });
@@ -46,7 +46,7 @@ const azureMetric = z.strictObject({
     .enum(['maxClients'])
     .optional()
     .describe("The threshold is a percentage of this capacity of the chosen tier, not the metric's own unit."),
-  unit: z.enum(['microseconds']).optional().describe('Said where it is not percent or a count.'),
+  unit: z.enum(['microseconds']).optional().describe('Only if it is neither percent nor a count.'),
   dimensions: z.array(z.string()).optional().describe('Dimensions to split by; each value is judged alone.'),
 });
 
@@ -64,30 +64,30 @@ export const ruleSchema = z.strictObject({
   metric: metric.describe('Name of the metric, as in docs/metrics.md.'),
   where: labels.optional().describe('Only series that have these labels; for a ratio, in the numerator only.'),
   over: z.array(metric).min(1).optional().describe('Ratio only: the denominator is the sum of these.'),
-  minimum: z.number().positive().optional().describe('Ratio only: no judgement while the denominator is below this.'),
+  minimum: z.number().positive().optional().describe('Ratio only: not evaluated while the denominator is below this.'),
   by: z.array(z.string()).optional().describe('Sums the series that agree in these labels, before dividing.'),
   aggregation: z.enum(aggregations).describe('How the samples of the window become one number.'),
   quantile: z.number().min(0).max(1).optional().describe('Quantile only: which one, 0 to 1.'),
-  window: duration.describe('Samples older than this are not looked at.'),
-  ahead: duration.optional().describe('Predict only: how far into the future the line is drawn.'),
+  window: duration.describe('Older samples are ignored.'),
+  ahead: duration.optional().describe('Predict only: how far into the future to extend the line.'),
   compare: z.enum(comparisons).optional().describe('Left out for absent.'),
   threshold: z.number().optional().describe('In the unit of the metric; left out for absent.'),
-  and: z.array(condition).optional().describe('Holds only where these hold too, for the same labels.'),
+  and: z.array(condition).optional().describe('The rule holds only if these conditions hold too, for the same labels.'),
   for: duration.describe('How long it must hold before it fires.'),
-  keepFiringFor: duration.optional().describe('How long it goes on firing after it last held. Default: 0s.'),
+  keepFiringFor: duration.optional().describe('How long it keeps firing after it last held. Default: 0s.'),
   noData: z
     .enum(['resolve', 'keep'])
     .optional()
-    .describe('What becomes of an instance whose series has no sample in the window. Default: resolve.'),
+    .describe('What to do with an instance whose series has no sample in the window. Default: resolve.'),
   limit: z
     .int()
     .positive()
     .optional()
-    .describe('More instances than this are an error of the rule, and clear it. Default: none.'),
+    .describe('With more instances than this, the rule is faulty and its instances are cleared. Default: no limit.'),
   severity: z.enum(['critical', 'warning', 'info']),
-  labels: labels.optional().describe('Added to every instance; over the labels of the series.'),
+  labels: labels.optional().describe('Added to every instance; they replace labels of the series.'),
   summary: z.string().min(1).describe('One sentence; {label} and {value:format} are filled in.'),
-  runbook: z.string().min(1).describe('Page that says what to do.'),
+  runbook: z.string().min(1).describe('The page that says what to do.'),
   azure: z
     .strictObject({
       window: iso.describe('ISO 8601.'),
@@ -125,7 +125,7 @@ export type RulesFile = z.output<typeof rulesFileSchema>;
 export type Inhibition = NonNullable<RulesFile['inhibit']>[number];
 export type Severity = Rule['severity'];
 
-/** What `alerts/rules.schema.json` holds. */
+/** The content of `alerts/rules.schema.json`. */
 export function rulesJsonSchema(): object {
   return { title: 'Alert rules of Cache Steward', ...z.toJSONSchema(rulesFileSchema, { target: 'draft-2020-12' }) };
 }

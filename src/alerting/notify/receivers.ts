@@ -2,32 +2,33 @@ import { createHmac } from 'node:crypto';
 import { lookup } from 'node:dns';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { type Clock, SECOND } from '../../clock';
 import { StewardError } from '../../errors';
+import type { StorageClients } from '../../storage/clients';
+import { MESSAGE_BYTES, sendText } from '../../storage/queues';
 import { bodyOf, type GroupMessage } from './alert-message';
-import { isPrivateAddress } from './private-address';
 
-/** Somebody who is told of alerts. */
+/** A destination of notifications. */
 export interface Receiver {
-  /** Short, bounded and stable: what was told is remembered under it. */
+  /** Short, bounded and stable: the notification log uses it as a key. */
   readonly name: string;
   /** Resolves once the message was accepted; throws otherwise. May be called twice with the same `deliveryId`. */
   deliver(message: GroupMessage): Promise<void>;
 }
 
-/** The webhook did not accept the message. It is tried again at a later tick. */
+/** The webhook did not accept the message. The notifier tries again at a later tick. */
 export class WebhookError extends StewardError {
   readonly code = 'E_ALERT_WEBHOOK';
 }
 
-/** The webhook is at an address that only this app's network can reach, and that is not allowed. */
+/** The webhook has an address that only this app's network can reach, which ALERT_WEBHOOK_ALLOW_PRIVATE forbids. */
 export class PrivateAddressError extends StewardError {
   readonly code = 'E_ALERT_PRIVATE_ADDRESS';
   constructor() {
     super(
-      'Expected the webhook at a public address, got a private, loopback or link-local one; ' +
-        'set ALERT_WEBHOOK_ALLOW_PRIVATE=true if it is meant to be there',
+      'ALERT_WEBHOOK_URL has a private, loopback or link-local address, so nothing was sent. ' +
+        'If that is intended, set ALERT_WEBHOOK_ALLOW_PRIVATE=true.',
     );
   }
 }
@@ -36,7 +37,7 @@ export interface WebhookOptions {
   /** http or https. Never logged: it may hold the channel's secret. */
   readonly url: string;
   readonly format: 'json' | 'slack' | 'teams';
-  /** Signs the post where it is given. */
+  /** If given, posts are signed with it. */
   readonly secret?: string | undefined;
   /** Default: false. */
   readonly allowPrivate?: boolean;
@@ -47,7 +48,7 @@ export interface WebhookOptions {
 
 /**
  * Posts messages. The signature is `X-Steward-Signature: t=<seconds>,v1=<hex>`, an HMAC-SHA256 of `<seconds>.<body>`.
- * Redirects are not followed: they could lead to where the address check did not look.
+ * Redirects are not followed, because their target would escape the check of the address.
  */
 export function createWebhook(options: WebhookOptions): Receiver {
   const { format, secret, allowPrivate = false, clock, timeoutMs = 10 * SECOND } = options;
@@ -103,7 +104,7 @@ async function post(
   if (status < 200 || status > 299) throw new WebhookError(`The webhook answered ${status} instead of 2xx`);
 }
 
-/** The address that is checked is the one that is connected to: a name that resolves differently later gains nothing. */
+/** Checks the very address that is connected to, so that a name cannot resolve differently after the check. */
 const publicLookup: LookupFunction = (hostname, options, done) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return done(error, '', 0);
@@ -114,3 +115,52 @@ const publicLookup: LookupFunction = (hostname, options, done) => {
     return options.all ? done(null, addresses) : done(null, first.address, first.family);
   });
 };
+
+const reserved = new BlockList();
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 3],
+] as const) {
+  reserved.addSubnet(network, prefix, 'ipv4');
+}
+for (const [network, prefix] of [
+  ['::', 96],
+  ['64:ff9b::', 96],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['ff00::', 8],
+] as const) {
+  reserved.addSubnet(network, prefix, 'ipv6');
+}
+
+/** True for an address that is not on the public internet: private, loopback, link-local (the metadata service), multicast. */
+export function isPrivateAddress(address: string): boolean {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped) return isPrivateAddress(mapped);
+  const family = isIP(address);
+  if (family === 0) return true;
+  return reserved.check(address, family === 4 ? 'ipv4' : 'ipv6') || /^::ffff:/i.test(address);
+}
+
+/** A storage queue that receives every message, for your own tools. Messages there live for 7 days. */
+export function createQueueReceiver(options: { readonly storage: StorageClients; readonly queue: string }): Receiver {
+  return {
+    name: 'queue',
+    deliver: (message) => sendText(options.storage, options.queue, fitting(message)),
+  };
+}
+
+/** Lists fewer alerts if the message is too large: the queue would refuse it now and at every retry. */
+function fitting(message: GroupMessage): string {
+  const text = JSON.stringify(message);
+  if (Buffer.byteLength(text) <= MESSAGE_BYTES || message.alerts.length === 0) return text;
+  return fitting({ ...message, alerts: message.alerts.slice(0, -1), truncatedAlerts: message.truncatedAlerts + 1 });
+}
