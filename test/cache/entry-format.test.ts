@@ -46,7 +46,7 @@ describe('the format of an entry', () => {
       'format',
       'flags',
       'version',
-      'stamp',
+      'createdAt',
       'expires',
       'cost',
       'tagsLength',
