@@ -20,7 +20,7 @@ import { decodeMessage, encodeMessage, encodeRow } from '../../src/write-behind/
  * The texts that two releases running side by side, and an upgrade, have to agree on: keys in Redis, queue messages, names of
  * blobs. To add a form, add it here as well. What is pinned elsewhere is named, not repeated:
  *
- * - the header of an entry: test/cache/entry-format.test.ts, "is the documented one, field by field"
+ * - the header of an entry: test/cache/entry/entry-format.test.ts, "is the documented one, field by field"
  * - a session's record: test/sessions/record.test.ts, "the layout is the documented one"
  * - a counter's field: test/redis/parts.test.ts, by `counterField`
  * - a sweep message in its queue: test/hygiene/jobs.test.ts, "a work item waits in the queue as base64 of JSON, …"

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defineEntity } from '../../src/entities/define-entity';
-import { deferred, type Rig, startRig, topologies, until } from './rig';
+import { defineEntity } from '../../../src/entities/define-entity';
+import { deferred, type Rig, startRig, topologies, until } from '../rig';
 
 describe.each(topologies)('loads on %s', (topology) => {
   let rig: Rig;

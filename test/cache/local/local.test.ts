@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defineEntity } from '../../src/entities/define-entity';
-import { physicalKey } from '../../src/entities/key';
-import { type Rig, startRig, type TestCache, topologies, until } from './rig';
+import { defineEntity } from '../../../src/entities/define-entity';
+import { physicalKey } from '../../../src/entities/key';
+import { type Rig, startRig, type TestCache, topologies, until } from '../rig';
 
 const codeOf = (error: unknown): string => (error as { code: string }).code;
 

@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
-import { type Bounds, check, type Stale } from '../../bench/history/check';
-import { Conductor, type RoundOptions } from '../../bench/history/conductor';
-import type { ReadDone, WriteDone } from '../../bench/history/plan';
-import { startHistoryServers } from '../../bench/history/servers';
-import { physicalKey } from '../../src/entities/key';
-import { slotOf } from '../../src/redis/slot';
-import { buildHistoryWorker } from './history-worker';
-import { until } from './rig';
+import { type Bounds, check, type Stale } from '../../../bench/history/check';
+import { Conductor, type RoundOptions } from '../../../bench/history/conductor';
+import type { ReadDone, WriteDone } from '../../../bench/history/plan';
+import { startHistoryServers } from '../../../bench/history/servers';
+import { physicalKey } from '../../../src/entities/key';
+import { slotOf } from '../../../src/redis/slot';
+import { buildHistoryWorker } from '../history-worker';
+import { until } from '../rig';
 
 const BOUNDS: Bounds = { epochMs: 101, localMs: 251 };
 

@@ -15,11 +15,11 @@ import {
   payloadOf,
   tagsOf,
   versionOf,
-} from '../../src/cache/entry/entry-format';
-import type { Version } from '../../src/entities/version';
+} from '../../../src/cache/entry/entry-format';
+import type { Version } from '../../../src/entities/version';
 
 /** The table of the documentation: name, offset, length. */
-const table = readFileSync(join(__dirname, '../../docs/entry-format.md'), 'utf8')
+const table = readFileSync(join(__dirname, '../../../docs/entry-format.md'), 'utf8')
   .split('\n')
   .map((line) => /^\| (\w+) \| (\d+) \| (\d+) \|/.exec(line))
   .filter((match) => match !== null)

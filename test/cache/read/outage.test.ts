@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jsonSerializer } from '../../src/cache/entry/codec';
-import { defineEntity } from '../../src/entities/define-entity';
-import { physicalKey } from '../../src/entities/key';
-import { slotOf } from '../../src/redis/slot';
-import { type Rig, startRig, until } from './rig';
+import { jsonSerializer } from '../../../src/cache/entry/codec';
+import { defineEntity } from '../../../src/entities/define-entity';
+import { physicalKey } from '../../../src/entities/key';
+import { slotOf } from '../../../src/redis/slot';
+import { type Rig, startRig, until } from '../rig';
 
 describe('an outage', () => {
   let rig: Rig;

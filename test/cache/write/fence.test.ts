@@ -1,12 +1,12 @@
-import { createFence } from '../../src/cache';
-import { systemClock } from '../../src/clock';
-import { defineEntity } from '../../src/entities/define-entity';
-import type { EntityStore, WriteRow } from '../../src/entities/entity-store';
-import { companionKey, physicalKey } from '../../src/entities/key';
-import { isNewer, type Version, versionMs } from '../../src/entities/version';
-import { silentLogger } from '../../src/logger';
-import { memoryStore } from './memory-store';
-import { deferred, type Rig, startRig, topologies } from './rig';
+import { createFence } from '../../../src/cache';
+import { systemClock } from '../../../src/clock';
+import { defineEntity } from '../../../src/entities/define-entity';
+import type { EntityStore, WriteRow } from '../../../src/entities/entity-store';
+import { companionKey, physicalKey } from '../../../src/entities/key';
+import { isNewer, type Version, versionMs } from '../../../src/entities/version';
+import { silentLogger } from '../../../src/logger';
+import { memoryStore } from '../memory-store';
+import { deferred, type Rig, startRig, topologies } from '../rig';
 
 describe.each(topologies)('fence on %s', (topology) => {
   let rig: Rig;

@@ -1,9 +1,9 @@
-import { createReclaimer } from '../../src/cache';
-import { systemClock } from '../../src/clock';
-import { defineEntity } from '../../src/entities/define-entity';
-import { physicalKey } from '../../src/entities/key';
-import { entityRegistry } from '../../src/entities/registry';
-import { type Rig, startRig, topologies } from './rig';
+import { createReclaimer } from '../../../src/cache';
+import { systemClock } from '../../../src/clock';
+import { defineEntity } from '../../../src/entities/define-entity';
+import { physicalKey } from '../../../src/entities/key';
+import { entityRegistry } from '../../../src/entities/registry';
+import { type Rig, startRig, topologies } from '../rig';
 
 describe.each(topologies)('invalidation on %s', (topology) => {
   let rig: Rig;
