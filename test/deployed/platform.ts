@@ -59,7 +59,7 @@ export const SECRETS = { database: 'a-password-of-the-database', webhook: 'a-key
 /** Undefined where Redis 6.0, which Premium is, cannot be had. */
 export async function startPlatform(
   resources: readonly Resource[],
-  operator: Omit<OperatorParameters, 'databaseUrl'> = {},
+  operator: OperatorParameters = {},
 ): Promise<Platform | undefined> {
   const isPremium = ofType(resources, 'Microsoft.Cache/redis').length > 0;
   const program = isPremium ? await findRedis6() : undefined;

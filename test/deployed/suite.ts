@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { projectRoot } from '../../local/servers/paths';
 import { troubleOf } from '../../local/stack/job-line';
+import { coerceError } from '../../src/errors';
 import { ensureBuilt } from '../built';
 import { type ParameterFile, readSnapshot } from '../infra/infra';
 import { openBrowser } from '../monitoring/browser';
@@ -30,7 +31,7 @@ export function describeDeployed(name: ParameterFile): void {
   describe(`the app as ${name} deploys it`, () => {
     let platform: Platform | undefined;
     let app: DeployedApp;
-    let web: Web;
+    let startedWeb: Web | Error;
     let admin: Admin;
 
     beforeAll(async () => {
@@ -41,13 +42,14 @@ export function describeDeployed(name: ParameterFile): void {
         return;
       }
       app = await startDeployedApp(platform);
-      web = await startWeb(platform);
+      // Without it the rest of the app is still worth looking at.
+      startedWeb = await startWeb(platform).catch(coerceError);
       admin = openAdmin(platform);
     }, 120_000);
 
     afterAll(async () => {
       await admin?.stop();
-      await web?.stop();
+      if (startedWeb && 'stop' in startedWeb) await startedWeb.stop();
       await app?.stop();
       await platform?.stop();
     }, 60_000);
@@ -55,6 +57,11 @@ export function describeDeployed(name: ParameterFile): void {
     /** Nothing to look at where Premium's Redis can't be had; that was said in one line. */
     const deployed = (title: string, work: (on: Platform) => Promise<void>, timeoutMs = 120_000) =>
       test(title, () => (platform ? work(platform) : Promise.resolve()), timeoutMs);
+
+    const web = (): Web => {
+      if (startedWeb instanceof Error) throw startedWeb;
+      return startedWeb;
+    };
 
     /** The next run of a job from the `from`-th on, which must have ended well. */
     const ran = async (job: string, from = 0, timeoutMs = RUN_MS) => {
@@ -105,7 +112,7 @@ export function describeDeployed(name: ParameterFile): void {
     /** A profile that a web app writes behind is in the database, and it is what the web app reads. */
     const writesBehind = async (id: string, profile: { readonly name: string }) => {
       const from = app.runs.all.length;
-      const version = await web.visitors.write(id, profile);
+      const version = await web().visitors.write(id, profile);
       await ran('flushWrites', from);
       await untilEmpty(admin.client.settings.WRITE_BEHIND_QUEUE);
       const { rows } = await admin.client.pool.query(
@@ -113,7 +120,7 @@ export function describeDeployed(name: ParameterFile): void {
         [`user:profile:${id}`],
       );
       expect(rows).toEqual([{ version, value: profile }]);
-      expect(await (await fetch(`${web.address}/profiles/${id}`)).json()).toEqual(profile);
+      expect(await (await fetch(`${web().address}/profiles/${id}`)).json()).toEqual(profile);
     };
 
     deployed('saves what a web app has written behind', () => writesBehind('deployed-1', { name: 'Ada' }));
@@ -121,11 +128,11 @@ export function describeDeployed(name: ParameterFile): void {
     deployed('saves a value that travels in a blob', () => writesBehind('deployed-2', { name: 'x'.repeat(100_000) }));
 
     deployed('refreshes an entry that a web app reads past its refresh point', async () => {
-      await web.visitors.setPrice('deployed-1', 1);
+      await web().visitors.setPrice('deployed-1', 1);
       const from = app.runs.all.length;
       const refreshed = () => app.runs.all.slice(from).some(({ job }) => job === 'refreshEntries');
       for (const end = Date.now() + RUN_MS; !refreshed() && Date.now() < end; await sleep(1_000)) {
-        await web.visitors.prices(['deployed-1']);
+        await web().visitors.prices(['deployed-1']);
         await app.fire('planRefreshes');
       }
       await ran('refreshEntries', from);
@@ -133,8 +140,8 @@ export function describeDeployed(name: ParameterFile): void {
     });
 
     deployed('keeps a visitor of a web app signed in, with the secret of the vault', async ({ answered }) => {
-      const cookie = await web.visitors.login('ada');
-      await web.visitors.visit(cookie);
+      const cookie = await web().visitors.login('ada');
+      await web().visitors.visit(cookie);
       expect(answered).toContainEqual(expect.stringMatching(/^web GET \/secrets\/session-secret\//));
     });
 
