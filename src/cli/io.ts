@@ -1,4 +1,4 @@
-/** What a command may touch of the outside; tests pass their own. */
+/** All that a command uses of its surroundings; tests pass their own. */
 export interface CliIo {
   /** One line to standard output. */
   out(line: string): void;
@@ -6,8 +6,8 @@ export interface CliIo {
   err(line: string): void;
   /** The environment that settings are read from. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** True where standard output is a terminal: progress bars are drawn only then. */
+  /** True if standard output is a terminal: only then are progress bars drawn. */
   readonly isTerminal: boolean;
-  /** Sets the exit status: 0 as it should be, 1 a finding or a failure, 2 a wrong call. */
+  /** Sets the exit status: 0 for success, 1 for a finding or a failure, 2 for a wrong call. */
   exit(code: 0 | 1 | 2): void;
 }

@@ -60,7 +60,11 @@ const sample = (at: number) =>
 describe('metrics', () => {
   test('without a fresh sample it says so and exits 1', async () => {
     const { storage, run } = account();
-    const expected = { code: 1, out: '', err: 'no sample within the last five minutes: does collectMetrics run?' };
+    const expected = {
+      code: 1,
+      out: '',
+      err: 'There is no sample from the last five minutes. Check that the job collectMetrics runs.',
+    };
     expect(await run('metrics')).toEqual(expected);
     await createTableSampleStore({ storage }).write([sample(now - HOUR)], []);
     expect(await run('metrics')).toEqual(expected);

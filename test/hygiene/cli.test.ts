@@ -156,7 +156,7 @@ test('a node of a cluster stands for the whole cluster', async () => {
 });
 
 test.each([
-  [['nothing'], /Expected a pass out of sessions, census, reclaim/],
+  [['nothing'], /Expected one of sessions, census, reclaim/],
   [['--duty', '0'], /Expected --duty/],
   [['--duty', '101%'], /Expected --duty/],
   [['--match', '*'], /Expected --match/],

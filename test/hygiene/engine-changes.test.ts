@@ -62,7 +62,7 @@ test('a promoted replica takes the place of a master that is gone', async () => 
   expect(await memoryRead<ShardRecord>(it, shardRecordName('sessions', 'a'))).toMatchObject({ status: 'gone' });
 });
 
-test('a shard that got slots after its walk had ended is walked again', async () => {
+test('a shard that got slots after its scan had ended is scanned again', async () => {
   const it = world({ a: server(1_000, '0-100'), b: server(3_000, '101-200') });
   await plan(new Date(it.now), it, planning);
   const messages = it.waiting.splice(0);

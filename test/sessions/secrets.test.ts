@@ -36,8 +36,8 @@ describe('the secret in Key Vault', () => {
 
   test('is made once by init, and init never changes one that is there', async () => {
     expect(await source().read()).toEqual([]);
-    expect((await command('init')).lines).toEqual(['session-secret: made']);
-    expect((await command('init')).lines).toEqual(['session-secret: there is a secret already; nothing changed']);
+    expect((await command('init')).lines).toEqual(['session-secret: created']);
+    expect((await command('init')).lines).toEqual(['session-secret: the secret already exists; nothing was changed']);
     expect(vault.versions.map(({ value }) => value)).toEqual([expect.stringMatching(/^[\w-]{43}$/)]);
   });
 
@@ -54,7 +54,7 @@ describe('the secret in Key Vault', () => {
   test('never appears in what a command prints', async () => {
     const { lines } = await command('init');
     const rotated = await command('rotate');
-    expect(rotated.lines).toEqual(['session-secret: rotated; 0 older versions put out of force']);
+    expect(rotated.lines).toEqual(['session-secret: rotated; 0 older versions disabled']);
     for (const { value } of vault.versions) expect(lines.concat(rotated.lines).join('\n')).not.toContain(value);
   });
 
@@ -64,7 +64,10 @@ describe('the secret in Key Vault', () => {
     const io = { out: () => {}, err: (line: string) => void lines.push(line), env: {}, isTerminal: false };
     registerSecrets(program, { ...io, exit: (code) => void codes.push(code) });
     await program.parseAsync(['node', 'cache-steward', 'secrets', 'init']);
-    expect([lines, codes]).toEqual([['KEY_VAULT_URL: expected the https URL of a Key Vault, got nothing'], [2]]);
+    expect([lines, codes]).toEqual([
+      ['KEY_VAULT_URL is not set. Set it to the https URL of the Key Vault that holds the secret.'],
+      [2],
+    ]);
   });
 });
 

@@ -6,9 +6,9 @@ import { MINUTE } from '../../clock';
 import { coerceError } from '../../errors';
 import type { CliIo } from '../io';
 
-/** `cache-steward alerts check | test | export`: rules, without Redis and without storage. */
+/** `cache-steward alerts check | test | export`: works on rules, without Redis and without storage. */
 export function registerAlerts(program: Command, io: CliIo): void {
-  const command = program.command('alerts').description('Alert rules: check, try and export them.');
+  const command = program.command('alerts').description('Check, test and export alert rules.');
   const rulesOf = (file: string | undefined) => {
     const { ALERT_RULES_FILE, ALERT_RUNBOOKS_URL } = io.env;
     return loadRules(file ?? ALERT_RULES_FILE, ALERT_RUNBOOKS_URL || undefined);
@@ -16,7 +16,9 @@ export function registerAlerts(program: Command, io: CliIo): void {
 
   command
     .command('check [file]')
-    .description('Check a rules file (default: ALERT_RULES_FILE, else the shipped one); exits 1 and names every fault.')
+    .description(
+      'Check a rules file (default: ALERT_RULES_FILE, else the shipped one). Exits with 1 and lists every fault.',
+    )
     .action(async (file?: string) => {
       try {
         const { rules } = rulesOf(file);
@@ -30,10 +32,10 @@ export function registerAlerts(program: Command, io: CliIo): void {
 
   command
     .command('test [file]')
-    .description('Say what the rules would have said of series of your own.')
+    .description('Show when the rules would fire for your own series.')
     .requiredOption(
       '--series <file>',
-      'JSON: { "series": [{ "metric", "labels", "values": [1, null, 3] }] }, a value a minute',
+      'JSON: { "series": [{ "metric", "labels", "values": [1, null, 3] }] }, one value per minute',
     )
     .option('--json', 'print one array instead of lines')
     .action(async (file: string | undefined, { series, json }: { series: string; json?: boolean }) => {
@@ -54,15 +56,15 @@ export function registerAlerts(program: Command, io: CliIo): void {
       else {
         for (const { minute, kind, alert, summary } of events)
           io.out(`${minute}m  ${kind.padEnd(8)}  ${alert}  ${summary}`);
-        if (events.length === 0) io.out('nothing fires');
+        if (events.length === 0) io.out('no alert fires');
       }
       io.exit(0);
     });
 
   command
     .command('export [file]')
-    .description('Print the rules for another system.')
-    .requiredOption('--prometheus', 'as a Prometheus rules file, over the metrics of /api/metrics')
+    .description('Print the rules in the format of another system.')
+    .requiredOption('--prometheus', 'a Prometheus rules file for the metrics of /api/metrics')
     .action(async (file?: string) => {
       const { rules } = rulesOf(file);
       io.out(toPrometheusRules(rules).trimEnd());

@@ -26,15 +26,17 @@ function open(io: CliIo) {
   return { deadLetters: createDeadLetters(ports), journal: createStorageQueueJournal(ports) };
 }
 
-/** `cache-steward dead-letters list | show | replay | discard`: what write-behind could not save. */
+/** `cache-steward dead-letters list | show | replay | discard`: the writes that write-behind could not save. */
 export function registerDeadLetters(program: Command, io: CliIo): void {
-  const command = program.command('dead-letters').description('Writes that could not be saved: look, replay, discard.');
+  const command = program
+    .command('dead-letters')
+    .description('List, show, replay and discard writes that could not be saved.');
 
   command
     .command('list')
-    .description('List them, without their values; exits 1 where there are any.')
-    .option('--entity <name>', 'only of this entity, namespace:entity')
-    .option('--limit <count>', 'at most so many', '100')
+    .description('List them, without their values. Exits with 1 if there are any.')
+    .option('--entity <name>', 'only those of this entity, namespace:entity')
+    .option('--limit <count>', 'list at most this many', '100')
     .option('--json', 'print one array instead of lines')
     .action(async ({ entity, limit, json }: { entity?: string; limit: string; json?: boolean }) => {
       const most = Number(limit);
@@ -51,7 +53,7 @@ export function registerDeadLetters(program: Command, io: CliIo): void {
 
   command
     .command('show <letterId>')
-    .description('Show all that is known of one; its value only when asked for, since it may be private.')
+    .description('Show everything about one. Its value only with --payload, since it may be private.')
     .option('--payload', 'print the value as well')
     .action(async (letterId: string, { payload }: { payload?: boolean }) => {
       const letter = await open(io).deadLetters.show(letterId);
@@ -64,9 +66,9 @@ export function registerDeadLetters(program: Command, io: CliIo): void {
 
   command
     .command('replay [letterIds...]')
-    .description('Put them back into the journal, as they were: what is newer in the database still wins.')
-    .option('--all', 'every one, or with --entity every one of it')
-    .option('--entity <name>', 'of this entity, namespace:entity')
+    .description('Put them back into the journal unchanged. A newer row in the database still wins.')
+    .option('--all', 'all of them, or with --entity all of that entity')
+    .option('--entity <name>', 'only those of this entity, namespace:entity')
     .action(async (letterIds: string[], options: Which) => {
       const { deadLetters, journal } = open(io);
       await each(io, deadLetters, letterIds, options, 'replayed', (id) => deadLetters.replay(id, journal));
@@ -75,9 +77,9 @@ export function registerDeadLetters(program: Command, io: CliIo): void {
 
   command
     .command('discard [letterIds...]')
-    .description('Delete them for good.')
-    .option('--all', 'every one, or with --entity every one of it')
-    .option('--entity <name>', 'of this entity, namespace:entity')
+    .description('Delete them permanently.')
+    .option('--all', 'all of them, or with --entity all of that entity')
+    .option('--entity <name>', 'only those of this entity, namespace:entity')
     .action(async (letterIds: string[], options: Which) => {
       const { deadLetters } = open(io);
       await each(io, deadLetters, letterIds, options, 'discarded', (id) => deadLetters.discard(id));

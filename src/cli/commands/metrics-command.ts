@@ -5,19 +5,19 @@ import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
 import type { CliIo } from '../io';
 
-/** `cache-steward metrics`: the newest stored samples. */
+/** `cache-steward metrics`: shows the newest stored samples. */
 export function registerMetrics(program: Command, io: CliIo): void {
   program
     .command('metrics')
-    .description('Show the newest samples; exits 1 where none is younger than five minutes.')
-    .option('--prometheus', 'all of them, as /api/metrics shows them')
+    .description('Show the newest samples. Exits with 1 if all are older than five minutes.')
+    .option('--prometheus', 'show all of them, as /api/metrics does')
     .option('--json', 'print the overview as one object')
     .action(async ({ prometheus, json }: { prometheus?: boolean; json?: boolean }) => {
       const samples = createTableSampleStore({ storage: storageClients(readSettings(io.env)) });
       const now = systemClock.now();
       const batches = await latestBatches(samples, now);
       if (batches.length === 0) {
-        io.err('no sample within the last five minutes: does collectMetrics run?');
+        io.err('There is no sample from the last five minutes. Check that the job collectMetrics runs.');
         return io.exit(1);
       }
       if (prometheus) io.out(renderPrometheus(batches, await samples.baselines(now)).trimEnd());

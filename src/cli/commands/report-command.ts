@@ -10,12 +10,12 @@ import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
 import type { CliIo } from '../io';
 
-/** `cache-steward report --since 7d`: a report of any period, from the stored samples. */
+/** `cache-steward report --since 7d`: reports on any period, from the stored samples. */
 export function registerReport(program: Command, io: CliIo): void {
   program
     .command('report')
-    .description('Make a report of a period up to now: what to do next, or the whole as a page or JSON.')
-    .option('--since <duration>', 'length of the period: 24h, 7d', '24h')
+    .description('Report on a period up to now: prints what to do next, or everything as a page or JSON.')
+    .option('--since <duration>', 'length of the period, such as 24h or 7d', '24h')
     .option('--html <file>', 'write the page to this file')
     .option('--json', 'print all figures as one object')
     .action(async ({ since, html, json }: { since: string; html?: string; json?: boolean }) => {
@@ -27,7 +27,9 @@ export function registerReport(program: Command, io: CliIo): void {
       const storage = storageClients(settings);
       const state = createBlobAlertState({ storage });
       const report = createReport({
-        ...{ storage, cache: settings.CACHE_NAME, store: createTableSampleStore({ storage }) },
+        storage,
+        cache: settings.CACHE_NAME,
+        store: createTableSampleStore({ storage }),
         census: () => readCensus(openRecords(storage)),
         alerts: async () => {
           const stored = await state.read<AlertState>('state');
@@ -37,7 +39,7 @@ export function registerReport(program: Command, io: CliIo): void {
       const made = await report.make(new Date(systemClock.now()), durationMs(since));
       if (html !== undefined) {
         await writeFile(html, made.html);
-        // Beside the object on standard output nothing else may stand.
+        // With --json, standard output holds the object and nothing else.
         if (!json) io.out(`written to ${html}`);
       }
       if (json) io.out(JSON.stringify(made.data, null, 2));

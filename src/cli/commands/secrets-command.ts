@@ -5,18 +5,20 @@ import type { SecretVault } from '../../sessions/secrets/session-secrets';
 import { readSettings } from '../../settings';
 import type { CliIo } from '../io';
 
-/** How a command comes by the vault; tests pass their own. */
+/** Opens the vault; tests pass their own. */
 export type OpenVault = (options: { vaultUrl: string; name: string; kept: number; clientId?: string }) => SecretVault;
 
-/** `cache-steward secrets init | rotate`: makes the secret that session cookies are signed with. */
+/** `cache-steward secrets init | rotate`: creates the secret that signs session cookies. */
 export function registerSecrets(program: Command, io: CliIo, open: OpenVault = createKeyVaultSecrets): void {
-  const secrets = program.command('secrets').description('The secret of session cookies, kept in Key Vault.');
+  const secrets = program
+    .command('secrets')
+    .description('Create and rotate the secret of session cookies in Key Vault.');
 
   const vaultOf = (): { vault: SecretVault; name: string; kept: number } | undefined => {
     const settings = readSettings(io.env);
     const { KEY_VAULT_URL: vaultUrl, SESSION_SECRET_NAME: name, SESSION_SECRETS_KEPT: kept } = settings;
     if (vaultUrl === undefined) {
-      io.err('KEY_VAULT_URL: expected the https URL of a Key Vault, got nothing');
+      io.err('KEY_VAULT_URL is not set. Set it to the https URL of the Key Vault that holds the secret.');
       io.exit(2);
       return undefined;
     }
@@ -26,26 +28,26 @@ export function registerSecrets(program: Command, io: CliIo, open: OpenVault = c
 
   secrets
     .command('init')
-    .description('Make the first version where there is none; otherwise change nothing.')
+    .description('Create the first version of the secret. Changes nothing if there is one already.')
     .action(async () => {
       const target = vaultOf();
       if (target === undefined) return;
       if ((await target.vault.read()).length > 0) {
-        io.out(`${target.name}: there is a secret already; nothing changed`);
+        io.out(`${target.name}: the secret already exists; nothing was changed`);
         return;
       }
       await target.vault.add(newSessionId());
-      io.out(`${target.name}: made`);
+      io.out(`${target.name}: created`);
     });
 
   secrets
     .command('rotate')
-    .description('Make a new version and put the oldest out of force. Nobody is logged out while versions are kept.')
+    .description('Create a new version and disable the oldest. Nobody is logged out while older versions are kept.')
     .action(async () => {
       const target = vaultOf();
       if (target === undefined) return;
       await target.vault.add(newSessionId());
       const retired = await target.vault.retire(target.kept);
-      io.out(`${target.name}: rotated; ${retired} older ${retired === 1 ? 'version' : 'versions'} put out of force`);
+      io.out(`${target.name}: rotated; ${retired} older ${retired === 1 ? 'version' : 'versions'} disabled`);
     });
 }

@@ -1,10 +1,10 @@
 import { StewardError } from '../../errors';
 import type { SweepName } from '../../hygiene/records/sweep-record';
 import { usersPrefix } from '../../hygiene/sessions/session-rules';
-import { type Glob, parseGlob } from '../../redis/glob';
+import { type Glob, parseGlob } from '../../redis';
 import { readSettings, type Settings } from '../../settings';
 
-/** The call can't be meant: nothing was done. */
+/** The command was called with a wrong argument; nothing was done. */
 export class SweepCallError extends StewardError {
   readonly code = 'E_SWEEP_CALL';
 }
@@ -19,7 +19,7 @@ export interface SweepFlags {
 
 /** The settings of the environment with the flags over them. Throws `E_SWEEP_CALL` and `E_SETTINGS`. */
 export function sweepSettings(
-  pass: SweepName,
+  sweep: SweepName,
   flags: SweepFlags,
   environment: Readonly<Record<string, string | undefined>>,
 ): { readonly settings: Settings; readonly only: Glob | undefined } {
@@ -29,12 +29,12 @@ export function sweepSettings(
     ...(flags.url === undefined ? {} : target(flags.url)),
     ...(flags.duty === undefined ? {} : { SWEEP_DUTY: String(shareOf(flags.duty)) }),
   });
-  if (pass !== 'sessions' || !glob) return { settings, only: glob };
+  if (sweep !== 'sessions' || !glob) return { settings, only: glob };
   if (glob.lua.every((piece) => /^\^?\.*\$?$/.test(piece))) {
-    throw new SweepCallError('Expected --match to tell sessions from other keys, got a pattern that every key matches');
+    throw new SweepCallError('Expected --match to select the sessions, got a pattern that every key matches');
   }
   const { beginning } = glob;
-  // As a prefix, a beginning that users' keys share would take them for sessions: `sess:u` and `sess:user:{...`.
+  // A beginning that the keys of users share is not used as a prefix: `sess:u` would treat `sess:user:{...` as sessions.
   const prefix = settings.SWEEP_SESSION_PREFIX;
   const isPrefix = beginning === prefix || (beginning && !usersPrefix(prefix).startsWith(beginning));
   return isPrefix
@@ -42,13 +42,15 @@ export function sweepSettings(
     : { settings, only: glob };
 }
 
-/** One URL names one database, and nothing else that the environment may say of Redis. */
+/** The URL names one database, and replaces everything that the environment says about Redis. */
 function target(text: string): Record<string, string | undefined> {
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    throw new SweepCallError('Expected --url to be redis://[user:password@]host:port[/database], got no URL (masked)');
+    throw new SweepCallError(
+      'Expected --url to be redis://[user:password@]host:port[/database], got something else (masked)',
+    );
   }
   const database = url.pathname.replace(/^\//, '') || '0';
   if (!/^\d+$/.test(database)) {
