@@ -1,123 +1,134 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Client, coerceError, createClient, createEntities, readSettings } from '../src/index';
+import { coerceError } from '../src/index';
+import { checkEndpoints } from './once/endpoints';
 import { jobsOf } from './once/jobs';
 import { runOnce } from './once/run';
 import { renderTable } from './once/table';
 import { startWebhook } from './once/webhook';
 import { projectRoot } from './servers/paths';
-import { consoleLogger, stackConsole } from './stack/console';
-import { type FunctionsHost, startFunctionsHost } from './stack/functions-host';
+import { stackConsole } from './stack/console';
 import { JobRuns } from './stack/job-runs';
-import { unreachable } from './stack/reachable';
-import { startServices } from './stack/services';
-import { stackEnvironment } from './stack/settings';
+import { LocalStack, type RunningStack, type StackOptions } from './stack/stack';
 import { summaryLine } from './stack/summary';
+import { tryItLines } from './stack/try-it';
+import { within } from './stack/within';
 import { startTraffic } from './web/traffic';
-import { sampleSessions } from './web/web-app';
-import { startWebServer, type WebServer } from './web/web-server';
 
 /**
  * What `npm start` runs: Redis, storage and a database (or one's own), the functions host on the built app, and the
  * sample web app with its traffic, until Ctrl-C. With `--once` it makes a fixed amount of traffic, fires every job
- * until nothing is left to do, checks the outcome, and exits with 0 only if all of it holds. With `--sentinel` Redis is
- * the set of `deploy/sentinel/`: a primary, two replicas and three sentinels.
+ * until nothing is left to do, opens every endpoint, checks the outcome, and exits with 0 only if all of it holds. With
+ * `--sentinel` Redis is the set of `deploy/sentinel/`: a primary, two replicas and three sentinels.
  */
 const SUMMARY_EACH_MS = 10_000;
-const DRAIN_MS = 30_000;
 const ONCE_MS = 120_000;
+/** One Ctrl-C arrives more than once: from the terminal, from npm and from the script that npm runs. */
+const ONE_CTRL_C_MS = 1_000;
 
-const flag = { type: 'boolean', default: false } as const;
-const { values: options } = parseArgs({ options: { once: flag, sentinel: flag } });
-
-/** What is to be stopped, the last started first. */
-const stops: (() => Promise<unknown>)[] = [];
 const runs = new JobRuns();
 const console_ = stackConsole(
   (line) => process.stdout.write(`${line}\n`),
   (run) => runs.add(run),
 );
+const { say } = console_;
 
-interface Stack {
-  /** With the rights of the app. */
-  readonly client: Client;
-  /** With those of the web app. */
-  readonly webClient: Client;
-  readonly host: FunctionsHost;
-  readonly web: WebServer;
-}
+/**
+ * Resolves when we are asked to end: by a signal, or because nobody reads what we print any more (the terminal is closed,
+ * the other end of the pipe is gone). A second Ctrl-C ends us at once, and the guardian kills the servers.
+ */
+const interrupted = new Promise<void>((resolve) => {
+  let first: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      first ??= performance.now();
+      if (signal === 'SIGINT' && performance.now() - first > ONE_CTRL_C_MS) {
+        say('stopped at once: nothing was waited for, the servers are killed');
+        process.exit(130);
+      }
+      resolve();
+    });
+  }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => resolve());
+});
 
-async function startStack(mode: 'watched' | 'once', more: Readonly<Record<string, string>> = {}): Promise<Stack> {
-  // A wrong setting is told before anything is started.
-  readSettings(stackEnvironment(process.env, more, mode));
-  const services = await startServices(process.env, { sentinel: options.sentinel });
-  stops.push(services.stop);
-  const env = stackEnvironment(process.env, { ...services.env, ...more }, mode);
-  // Until all was reached once, what fails is told in one line each by `unreachable`.
-  let starting = true;
-  const logger = consoleLogger(console_.say, () => starting);
-  const open = (environment: typeof env) => {
-    const client = createClient({ entities: createEntities, settings: readSettings(environment), logger });
-    stops.push(() => client.close());
-    return client;
+/** Ends what makes traffic; set once there is any. */
+let stopTraffic = async () => {};
+
+/** Runs `use` on a stack until it resolves, fails, or we are asked to end; then ends the stack. Answers the exit code. */
+async function withStack(
+  options: Omit<StackOptions, 'console' | 'environment'>,
+  use: (running: RunningStack) => Promise<boolean>,
+): Promise<number> {
+  const stack = new LocalStack({ ...options, environment: process.env, console: console_ });
+  let isUp = false;
+  const work = async () => {
+    const running = await stack.start();
+    isUp = true;
+    const ended = running.host.process.exited.then((code) => {
+      throw new Error(`The functions host ended by itself, with exit code ${code}; what it said is above`);
+    });
+    return Promise.race([use(running), ended]);
   };
-  const client = open(env);
-  const faults = await unreachable(client);
-  starting = false;
-  if (faults.length > 0) throw new Error(faults.join('\n'));
-  await client.migrate();
-  const webClient = open(stackEnvironment(process.env, { ...services.webEnv, ...more }, mode));
-  const [host, web] = await Promise.all([
-    startFunctionsHost({ env, onLine: console_.hostLine }),
-    startWebServer({ cache: webClient.cache, sessions: sampleSessions(webClient.redis) }),
-  ]);
-  stops.push(
-    () => host.process.stop(DRAIN_MS),
-    () => web.stop(),
-  );
-  for (const line of services.lines) console_.say(line);
-  console_.say(`functions host (${host.kind}): ${host.address}`);
-  console_.say(`web app: ${web.address}`);
-  console_.say(`dashboard: ${host.address}/api/dashboard`);
-  return { client, webClient, host, web };
-}
-
-async function watch(): Promise<void> {
-  const { client, webClient, web } = await startStack('watched');
-  const traffic = startTraffic(web.address, webClient.redis);
-  const summaries = setInterval(() => {
-    void summaryLine(client, console_, traffic).then(console_.say, (thrown) =>
-      console_.say(coerceError(thrown).message),
-    );
-  }, SUMMARY_EACH_MS);
-  stops.push(async () => {
-    clearInterval(summaries);
-    await traffic.stop();
+  const asked = interrupted.then(() => {
+    say('stopping: jobs under way may end');
+    return undefined;
   });
-  console_.say('Ctrl-C drains and stops all of it');
-  await interrupted;
-  console_.say('draining');
+  let succeeded: boolean | undefined;
+  try {
+    succeeded = await Promise.race([work(), asked]);
+  } catch (thrown: unknown) {
+    process.stderr.write(`${coerceError(thrown).message}\n`);
+    succeeded = false;
+  }
+  const last = await stack.stop(() => stopTraffic());
+  if (isUp || succeeded === undefined) say(last);
+  return (succeeded ?? options.mode === 'watched') ? 0 : 1;
 }
 
-async function once(): Promise<boolean> {
+function watch(sentinel: boolean): Promise<number> {
+  return withStack({ mode: 'watched', sentinel }, async ({ client, webClient, web, settings, lines }) => {
+    for (const line of lines) say(line);
+    process.stdout.write(`\n${tryItLines(settings).join('\n')}\n`);
+    say('Ctrl-C stops all of it');
+    const traffic = startTraffic(web.address, webClient.redis);
+    const summaries = setInterval(() => {
+      void summaryLine(client, console_, traffic).then(say, (thrown) => say(coerceError(thrown).message));
+    }, SUMMARY_EACH_MS);
+    stopTraffic = () => {
+      clearInterval(summaries);
+      return traffic.stop();
+    };
+    return new Promise(() => {});
+  });
+}
+
+async function once(sentinel: boolean): Promise<number> {
   const began = performance.now();
   const webhook = await startWebhook();
-  stops.push(webhook.stop);
-  const { client, host, web } = await startStack('once', onceSettings(webhook.url));
-  const connection = client.settings.AzureWebJobsStorage;
-  if (!connection) throw new Error('--once needs AzureWebJobsStorage to be a connection string');
-  const checks = await inTime(
-    runOnce({
-      client,
+  const key = () => randomBytes(16).toString('hex');
+  const keys = { master: key(), function: key() };
+  const code = await withStack({ mode: 'once', sentinel, more: onceSettings(webhook.url), keys }, async (running) => {
+    const { client, host, web, lines } = running;
+    for (const line of lines) say(line);
+    const connection = client.settings.AzureWebJobsStorage;
+    if (!connection) throw new Error('--once needs AzureWebJobsStorage to be a connection string');
+    const functions = await host.functions();
+    const work = runOnce({
+      ...{ client, webhook, say, address: web.address },
       jobs: jobsOf(host, runs, client.settings, connection),
-      webhook,
-      address: web.address,
-      say: console_.say,
-    }),
-  );
-  process.stdout.write(renderTable(checks));
-  console_.say(`${runs.all.length} job runs in ${Math.round((performance.now() - began) / 1000)} s`);
-  return checks.every(({ ok }) => ok);
+    });
+    const checks = [
+      ...(await inTime(work)),
+      ...(await checkEndpoints({ address: host.address, functions, ...(host.kind === 'local' && { keys }) })),
+    ];
+    process.stdout.write(renderTable(checks));
+    say(`${runs.all.length} job runs in ${Math.round((performance.now() - began) / 1000)} s`);
+    return checks.every(({ ok }) => ok);
+  });
+  await within(1_000, webhook.stop());
+  return code;
 }
 
 /** The rules hold the test alert only, and its notifications come to us. */
@@ -135,39 +146,19 @@ function inTime<T>(work: Promise<T>): Promise<T> {
   const late = new Promise<never>((_, reject) => {
     setTimeout(() => reject(new Error(`--once did not end within ${ONCE_MS / 1000} s`)), ONCE_MS).unref();
   });
-  const stopped = interrupted.then(() => Promise.reject(new Error('interrupted')));
-  return Promise.race([work, late, stopped]);
+  return Promise.race([work, late]);
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; a second one ends us at once, and the guardian clears up. */
-const interrupted = new Promise<void>((resolve) => {
-  let asked = false;
-  const ask = () => {
-    if (asked) process.exit(130);
-    asked = true;
-    resolve();
-  };
-  process.on('SIGINT', ask);
-  process.on('SIGTERM', ask);
-});
-
-async function stopAll(): Promise<void> {
-  for (const stop of stops.splice(0).reverse()) {
-    await stop().catch((thrown: unknown) => console_.say(`while stopping: ${coerceError(thrown).message}`));
-  }
+async function main(): Promise<number> {
+  const flag = { type: 'boolean', default: false } as const;
+  const { values } = parseArgs({ options: { once: flag, sentinel: flag } });
+  return values.once ? once(values.sentinel) : watch(values.sentinel);
 }
 
-async function main(): Promise<void> {
-  let ok = true;
-  try {
-    if (options.once) ok = await once();
-    else await Promise.race([watch(), interrupted]);
-  } catch (thrown: unknown) {
+main().then(
+  (code) => process.exit(code),
+  (thrown: unknown) => {
     process.stderr.write(`${coerceError(thrown).message}\n`);
-    ok = false;
-  }
-  await stopAll();
-  process.exit(ok ? 0 : 1);
-}
-
-void main();
+    process.exit(1);
+  },
+);

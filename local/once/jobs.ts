@@ -22,7 +22,12 @@ export interface Jobs {
   untilNothingIsLeft(timeoutMs: number): Promise<void>;
 }
 
-export function jobsOf(host: FunctionsHost, runs: JobRuns, settings: Settings, connection: string): Jobs {
+export function jobsOf(
+  host: Pick<FunctionsHost, 'fire' | 'functions'>,
+  runs: JobRuns,
+  settings: Settings,
+  connection: string,
+): Jobs {
   const service = QueueServiceClient.fromConnectionString(connection);
   const names = [
     settings.WRITE_BEHIND_QUEUE,
@@ -50,7 +55,7 @@ export function jobsOf(host: FunctionsHost, runs: JobRuns, settings: Settings, c
   return {
     run,
     async runOthers(done) {
-      const known = new Set(await host.functions());
+      const known = new Set((await host.functions()).map(({ name }) => name));
       for (const job of TIMERS) if (known.has(job) && !done.includes(job)) await run(job);
     },
     keepRunning(job, everyMs) {

@@ -53,8 +53,9 @@ export class HostProcess {
     return this.exited;
   }
 
+  /** With its own children: the worker that `func` starts holds our pipes open. */
   async kill(): Promise<void> {
-    if (this.running) this.#child.kill('SIGKILL');
+    if (this.running) process.kill(-this.pid, 'SIGKILL');
     await this.exited;
   }
 }

@@ -1,10 +1,11 @@
 import { startAzurite, startPglite, startRedis, startSentinels } from '../servers';
+import type { ServiceName } from './reachable';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the app and the web app run on. */
 export interface Services {
-  /** The settings that name them, for the environment of the app. */
+  /** The settings that name what was started here, for the environment of the app. */
   readonly env: Readonly<Record<string, string>>;
   /** The same for the web app, which has fewer rights in Redis. */
   readonly webEnv: Readonly<Record<string, string>>;
@@ -21,15 +22,36 @@ interface Part {
   readonly stop: () => Promise<void>;
 }
 
+/** The settings any of which names a service of one's own. */
+const NAMED_BY: Readonly<Record<ServiceName, readonly string[]>> = {
+  Redis: ['REDIS_URL', 'REDIS_NODES', 'REDIS_SENTINELS'],
+  storage: ['AzureWebJobsStorage', 'AzureWebJobsStorage__accountName', 'AzureWebJobsStorage__queueServiceUri'],
+  database: ['DATABASE_URL'],
+};
+export const SERVICES = Object.keys(NAMED_BY) as readonly ServiceName[];
+
+/** The setting by which the environment names a service of one's own; undefined if the stack starts that service. */
+export function ownSetting(environment: Environment, service: ServiceName): string | undefined {
+  return NAMED_BY[service].find((name) => environment[name]);
+}
+
 /**
- * Starts Redis, storage and a database, each unless `environment` names one's own; Redis as the set of
- * `deploy/sentinel/` where `sentinel` is asked for. Stops all if one fails.
+ * Starts Redis, storage and a database, each unless `environment` names one's own; with `sentinel`, Redis as the set of
+ * `deploy/sentinel/`. `during` sees what is being started. Stops all if one fails.
  */
-export async function startServices(environment: Environment, { sentinel = false } = {}): Promise<Services> {
+export async function startServices(
+  environment: Environment,
+  { sentinel = false, during }: { sentinel?: boolean; during: <T>(what: string, work: Promise<T>) => Promise<T> },
+): Promise<Services> {
+  const start = (service: ServiceName, own: () => Promise<Part>): Promise<Part> => {
+    const setting = ownSetting(environment, service);
+    if (setting === undefined) return during(service, own());
+    return Promise.resolve({ env: {}, line: `${service}: yours (${setting})`, stop: async () => {} });
+  };
   const started = await Promise.allSettled([
-    sentinel ? redisSet(environment) : redis(environment),
-    storage(environment),
-    database(environment),
+    start('Redis', sentinel ? redisSet : redis),
+    start('storage', storage),
+    start('database', database),
   ]);
   const parts = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const stop = async () => {
@@ -48,17 +70,7 @@ export async function startServices(environment: Environment, { sentinel = false
   };
 }
 
-const yours = (what: string, name: string): Part => ({
-  env: {},
-  line: `${what}: yours (${name})`,
-  stop: async () => {},
-});
-
-const REDIS_SETTINGS = ['REDIS_URL', 'REDIS_NODES', 'REDIS_SENTINELS'];
-
-async function redis(environment: Environment): Promise<Part> {
-  const named = REDIS_SETTINGS.find((name) => environment[name]);
-  if (named) return yours('Redis', named);
+async function redis(): Promise<Part> {
   const server = await startRedis({ args: ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'] });
   return {
     env: { REDIS_URL: server.appUrl },
@@ -68,9 +80,7 @@ async function redis(environment: Environment): Promise<Part> {
   };
 }
 
-async function redisSet(environment: Environment): Promise<Part> {
-  const named = REDIS_SETTINGS.find((name) => environment[name]);
-  if (named) throw new Error(`--sentinel starts a Redis of its own: leave ${named} unset`);
+async function redisSet(): Promise<Part> {
   const set = await startSentinels();
   const [sentinel] = set.sentinels;
   const ask = `redis-cli -u ${sentinel?.adminUrl} sentinel failover steward`;
@@ -82,20 +92,21 @@ async function redisSet(environment: Environment): Promise<Part> {
   };
 }
 
-async function storage(environment: Environment): Promise<Part> {
-  const named = ['AzureWebJobsStorage', 'AzureWebJobsStorage__accountName'].find((name) => environment[name]);
-  if (named) return yours('storage', named);
+async function storage(): Promise<Part> {
   const server = await startAzurite();
   const address = /QueueEndpoint=(http:\/\/[^/]+)/.exec(server.connectionString)?.[1];
   return {
     env: { AzureWebJobsStorage: server.connectionString },
-    line: `storage: Azurite, queues at ${address}`,
+    line: `storage: Azurite, in memory; queues at ${address}`,
     stop: () => server.stop(),
   };
 }
 
-async function database(environment: Environment): Promise<Part> {
-  if (environment.DATABASE_URL) return yours('database', 'DATABASE_URL');
+async function database(): Promise<Part> {
   const server = await startPglite();
-  return { env: { DATABASE_URL: server.url }, line: `database: PGlite, ${server.url}`, stop: () => server.stop() };
+  return {
+    env: { DATABASE_URL: server.url },
+    line: `database: PGlite, in memory; ${server.url}`,
+    stop: () => server.stop(),
+  };
 }

@@ -1,7 +1,11 @@
-import { QueueServiceClient } from '@azure/storage-queue';
 import type { Client } from '../../src/index';
 import type { Traffic } from '../web/traffic';
 import type { StackConsole } from './console';
+import { queueLengths } from './queue-lengths';
+import { within } from './within';
+
+/** A summary is due in any case: what does not answer within so long is said not to. */
+const LOOK_MS = 2_000;
 
 /** What was done since the last one, and what is behind: one line. */
 export async function summaryLine(client: Client, console: StackConsole, traffic: Traffic): Promise<string> {
@@ -17,30 +21,18 @@ export async function summaryLine(client: Client, console: StackConsole, traffic
   ].join(' | ');
 }
 
-async function queues({ settings }: Client): Promise<string> {
-  const connection = settings.AzureWebJobsStorage;
-  if (!connection) return 'queues: not looked at';
-  const service = QueueServiceClient.fromConnectionString(connection);
-  const names = [settings.WRITE_BEHIND_QUEUE, settings.REFRESH_AHEAD_QUEUE, settings.SWEEP_QUEUE, settings.ALERT_QUEUE];
-  const counts = await Promise.all(
-    names.map(async (name) => {
-      const { approximateMessagesCount = 0 } = await service
-        .getQueueClient(name)
-        .getProperties()
-        .catch(() => ({}) as { approximateMessagesCount?: number });
-      return approximateMessagesCount > 0 ? [`${name} ${approximateMessagesCount}`] : [];
-    }),
-  );
-  const waiting = counts.flat();
+async function queues(client: Client): Promise<string> {
+  const lengths = await queueLengths(client, LOOK_MS);
+  if (lengths === undefined) return 'storage does not answer';
+  const waiting = [...lengths].filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`);
   return waiting.length > 0 ? `waiting: ${waiting.join(', ')}` : 'nothing waiting';
 }
 
 async function keys({ redis }: Client): Promise<string> {
-  const counts = await Promise.all(
-    (['sessions', 'cache'] as const).map(async (store) => {
-      const sizes = await Promise.all((await redis.nodes('masters', store)).map(({ client }) => client.dbsize()));
-      return `${sizes.reduce((sum, size) => sum + size, 0)} ${store === 'cache' ? 'cache keys' : 'session keys'}`;
-    }),
-  ).catch(() => ['Redis does not answer']);
-  return counts.join(', ');
+  const counts = (['sessions', 'cache'] as const).map(async (store) => {
+    const sizes = await Promise.all((await redis.nodes('masters', store)).map(({ client }) => client.dbsize()));
+    return `${sizes.reduce((sum, size) => sum + size, 0)} ${store === 'cache' ? 'cache keys' : 'session keys'}`;
+  });
+  const counted = await within(LOOK_MS, Promise.all(counts)).catch(() => undefined);
+  return counted?.join(', ') ?? 'Redis does not answer';
 }

@@ -52,7 +52,7 @@ export function describeOnce(name: ParameterFile): void {
       const { client } = admin;
       const host = {
         ...{ kind: 'local' as const, address: started.address, process: started.process, fire: started.fire },
-        functions: async () => started.functions.map((one) => one.name),
+        functions: async () => started.functions,
       };
       const checks = await runOnce({
         client,

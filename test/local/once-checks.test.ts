@@ -1,4 +1,7 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { checkAgreement, checkAlert, checkHotEntries, checkSessions, checkWrites } from '../../local/once/checks';
+import { checkEndpoints } from '../../local/once/endpoints';
 import type { HotEvidence, WriteEvidence } from '../../local/once/evidence';
 import { paced, retried } from '../../local/once/pace';
 import { renderTable } from '../../local/once/table';
@@ -86,6 +89,89 @@ describe('sessions, in Redis itself', () => {
     await sessions.pexpire('sess:b', 60_000);
     expect((await checkSessions(client, evidence, 2)).ok).toBe(true);
     expect((await checkSessions(client, evidence, 3)).ok).toBe(false);
+  });
+});
+
+describe('the endpoints', () => {
+  const KEYS = { master: 'm', function: 'f' };
+  const NAMES = ['health', 'healthDetail', 'metrics', 'selfCheck', 'dashboard', 'dashboardActions'];
+  const functions = [...NAMES, 'flushWrites'].map((name) => ({
+    name,
+    trigger: name === 'flushWrites' ? 'queueTrigger' : 'httpTrigger',
+  }));
+  const right = (path: string): { status: number; body: string } => {
+    if (path === '/api/health') return { status: 200, body: 'healthy' };
+    if (path === '/api/metrics') return { status: 200, body: '# TYPE a gauge\na 1\n' };
+    if (path === '/api/dashboard') return { status: 200, body: '<!doctype html><html><script>uPlot</script></html>' };
+    return { status: 200, body: '{}' };
+  };
+  let answer = right;
+  let asksForKeys = true;
+  let server: Server;
+  let address: string;
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const needed = { '/api/health': undefined, '/api/dashboard/actions': 'm' }[request.url ?? ''] ?? 'f';
+      const isOpen = !asksForKeys || request.url === '/api/health' || request.headers['x-functions-key'] === needed;
+      const { status, body } = isOpen ? answer(request.url ?? '') : { status: 401, body: '' };
+      response.writeHead(status, { 'content-type': 'text/plain' }).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  beforeEach(() => {
+    answer = right;
+    asksForKeys = true;
+  });
+  afterAll(() => server.close());
+
+  const faults = async (options: Partial<Parameters<typeof checkEndpoints>[0]> = {}) =>
+    (await checkEndpoints({ address, functions, keys: KEYS, ...options })).filter(({ ok }) => !ok);
+
+  test('that answer well, with their key only, hold', async () => {
+    expect(await faults()).toEqual([]);
+  });
+
+  test('hold without keys where the host asks for none', async () => {
+    asksForKeys = false;
+    expect(await checkEndpoints({ address, functions })).not.toContainEqual(expect.objectContaining({ ok: false }));
+  });
+
+  test('of which one answers an error do not hold, and the error is shown', async () => {
+    answer = (path) =>
+      path === '/api/dashboard' ? { status: 503, body: '{"error":"ERR_INVALID_ARG_TYPE"}' } : right(path);
+    expect(await faults()).toEqual([
+      {
+        what: 'GET /api/dashboard answers',
+        ok: false,
+        found: '503, text/plain, 32 bytes: {"error":"ERR_INVALID_ARG_TYPE"}; 401 without its key',
+      },
+    ]);
+  });
+
+  test('of which one lacks what it should show do not hold', async () => {
+    answer = (path) => (path === '/api/dashboard' ? { status: 200, body: '<html></html>' } : right(path));
+    expect(await faults()).toHaveLength(1);
+  });
+
+  test('that open without their key do not hold', async () => {
+    asksForKeys = false;
+    expect((await faults()).length).toBeGreaterThanOrEqual(5);
+  });
+
+  test('of which one was not opened do not hold', async () => {
+    const more = [...functions, { name: 'secretDoor', trigger: 'httpTrigger' }];
+    expect(await faults({ functions: more })).toEqual([
+      { what: 'every HTTP function was opened', ok: false, found: 'not opened: secretDoor' },
+    ]);
+  });
+
+  test('of an app without any do not hold', async () => {
+    expect(await faults({ functions: [] })).toHaveLength(1);
+  });
+
+  test('that nobody serves do not hold', async () => {
+    expect((await faults({ address: 'http://127.0.0.1:1' })).length).toBeGreaterThanOrEqual(6);
   });
 });
 
