@@ -1,3 +1,4 @@
+import { dotnetTime } from './dotnet-time';
 import type { InvocationInput } from './invoke';
 import type { TypedData } from './rpc';
 
@@ -13,6 +14,9 @@ export interface QueueMessage {
   readonly nextVisibleOn?: Date;
 }
 
+/** The last moment that .NET knows, for a message that was given by hand. */
+const NEVER = '9999-12-31T23:59:59.9999999+00:00';
+
 /** What a queue-triggered function is given: the body as a string, and what the host knows of the message. */
 export function queueInput(bindingName: string, message: QueueMessage): InvocationInput {
   return {
@@ -22,9 +26,9 @@ export function queueInput(bindingName: string, message: QueueMessage): Invocati
       DequeueCount: json(message.dequeueCount),
       ...(message.messageId === undefined ? {} : { Id: { string: message.messageId } }),
       ...(message.popReceipt === undefined ? {} : { PopReceipt: { string: message.popReceipt } }),
-      InsertionTime: json(message.insertedOn),
-      ExpirationTime: json(message.expiresOn),
-      NextVisibleTime: json(message.nextVisibleOn),
+      InsertionTime: json(dotnetTime(message.insertedOn ?? new Date())),
+      ExpirationTime: json(message.expiresOn ? dotnetTime(message.expiresOn) : NEVER),
+      NextVisibleTime: json(message.nextVisibleOn ? dotnetTime(message.nextVisibleOn) : NEVER),
       // Last, so that a body's own `id` or `dequeueCount` shadows the message's: the real host does that.
       ...bodyProperties(message.body),
     },

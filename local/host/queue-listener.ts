@@ -130,14 +130,20 @@ export class QueueListener {
     await lease.end();
     if (!failed) await lease.deleteMessage();
     else if (message.dequeueCount >= maxDequeueCount) await this.#giveUp(message, lease);
-    else await lease.release(visibilityTimeoutMs);
+    else if (this.#poisonName !== undefined) await lease.release(visibilityTimeoutMs);
+  }
+
+  /** A poison queue has none of its own: what fails there stays hidden for the rest of its lease. */
+  get #poisonName(): string | undefined {
+    const { queueName } = this.#options;
+    const name = `${queueName}${POISON}`;
+    return queueName.endsWith(POISON) || name.length > LONGEST_QUEUE_NAME ? undefined : name;
   }
 
   /** Copies to the poison queue, then deletes: a crash between the two leaves both. */
   async #giveUp(message: DequeuedMessageItem, lease: Lease): Promise<void> {
-    const name = `${this.#options.queueName}${POISON}`;
-    // A poison queue has none of its own: the message stays, hidden for the rest of its lease.
-    if (this.#options.queueName.endsWith(POISON) || name.length > LONGEST_QUEUE_NAME) return;
+    const name = this.#poisonName;
+    if (name === undefined) return;
     const poison = (await this.#options.service()).getQueueClient(name);
     await poison.createIfNotExists();
     await poison.sendMessage(message.messageText);

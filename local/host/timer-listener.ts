@@ -1,8 +1,9 @@
 import type { Clock } from '../../src/clock';
 import { coerceError } from '../../src/errors';
 import type { Schedule } from '../../src/settings/ncrontab';
+import { dotnetTime } from './dotnet-time';
 import { UnreachableError } from './storage-watch';
-import { NEVER, type TimerStatus, type TimerStatusStore } from './timer-status';
+import { NEVER, NEVER_GIVEN, type TimerStatus, type TimerStatusStore } from './timer-status';
 
 export interface TimerInfo {
   readonly Schedule: { readonly AdjustForDST: true };
@@ -44,11 +45,6 @@ export class TimerListener {
     this.#monitored = options.useMonitor && !isFrequent(options.schedule, new Date(options.clock.now()));
   }
 
-  /** What a run by hand is told. */
-  info(isPastDue = false): TimerInfo {
-    return { Schedule: { AdjustForDST: true }, ScheduleStatus: this.#status, IsPastDue: isPastDue };
-  }
-
   start(): void {
     this.#running = this.#begin();
   }
@@ -60,9 +56,18 @@ export class TimerListener {
     await this.#running;
   }
 
+  /** Runs it now, beside its schedule and without a trace in its status, which is read from where it is kept. */
+  async runByHand(): Promise<void> {
+    const { store, name, run } = this.#options;
+    try {
+      await run(infoOf(this.#monitored ? ((await store.read(name)) ?? null) : null, false));
+    } catch (thrown: unknown) {
+      this.#sayUnlessUnreachable(thrown);
+    }
+  }
+
   /** Without its storage a listener can't start; it tries again, and the others go on meanwhile. */
   async #begin(attempt = 0): Promise<void> {
-    const { runOnStartup } = this.#options;
     let pastDue: boolean;
     try {
       pastDue = this.#monitored && (await this.#checkPastDue());
@@ -72,7 +77,7 @@ export class TimerListener {
       this.#wait(wait, () => this.#begin(attempt + 1));
       return;
     }
-    if (pastDue || runOnStartup) await this.#fire(pastDue);
+    if (pastDue || this.#options.runOnStartup) await this.#fire(this.#now(), pastDue);
     else this.#next = this.#options.schedule.next(this.#now());
     this.#arm();
   }
@@ -83,27 +88,28 @@ export class TimerListener {
     const now = this.#now();
     const kept = await store.read(name);
     if (kept === undefined) {
-      await this.#keep({ Last: NEVER, Next: iso(schedule.next(now)), LastUpdated: iso(now) });
+      const next = iso(schedule.next(now));
+      // The first run is given a status without a last update, though one is kept: so does the real host.
+      this.#status = { Last: NEVER_GIVEN, Next: next, LastUpdated: NEVER_GIVEN };
+      await store.write(name, { Last: NEVER, Next: next, LastUpdated: iso(now) });
       return false;
     }
     this.#status = kept;
-    const base = new Date(kept.Last === NEVER ? kept.LastUpdated : kept.Last);
+    // What `Next` was made from.
+    const base = dateOf(kept.Last) ?? dateOf(kept.LastUpdated) ?? now;
     const expected = schedule.next(base);
-    if (iso(expected) !== kept.Next) {
-      // The schedule was changed since: an occurrence it would have had is not owed.
-      const next = expected !== undefined && now > expected ? schedule.next(now) : expected;
-      await this.#keep({ Last: NEVER, Next: iso(next), LastUpdated: iso(now) });
-      return false;
-    }
-    return now > new Date(kept.Next);
+    if (expected?.getTime() === dateOf(kept.Next)?.getTime()) return expected !== undefined && now > expected;
+    // The schedule was changed since: an occurrence that the new one would have had in the past is not made up for.
+    const passed = expected !== undefined && now > expected;
+    const [from, next] = passed ? [now, schedule.next(now)] : [base, expected];
+    await this.#keep({ Last: NEVER, Next: iso(next), LastUpdated: iso(from) });
+    return false;
   }
 
-  async #fire(isPastDue: boolean): Promise<void> {
+  /** Runs the function; the next occurrence is the first after `occurrence`, which this run is for. */
+  async #fire(occurrence: Date, isPastDue: boolean): Promise<void> {
     const { schedule, run } = this.#options;
-    const began = this.#now();
-    // Timers may fire a moment early: then this is the occurrence that was due, not one before it.
-    const occurrence = this.#next !== undefined && this.#next > began ? this.#next : began;
-    await run(this.info(isPastDue)).catch(() => {});
+    await run(infoOf(this.#status, isPastDue)).catch(() => {});
     this.#next = schedule.next(occurrence);
     if (!this.#monitored) return;
     await this.#keep({ Last: iso(occurrence), Next: iso(this.#next), LastUpdated: iso(occurrence) }).catch(
@@ -127,8 +133,10 @@ export class TimerListener {
     const wait = this.#next.getTime() - this.#options.clock.now();
     if (wait > LONGEST_WAIT) this.#wait(LONGEST_WAIT, async () => this.#arm());
     else {
+      const due = this.#next;
       this.#wait(Math.max(0, wait), async () => {
-        await this.#fire(false);
+        // A timer may end its wait a moment early: the run is for the occurrence all the same.
+        await this.#fire(new Date(Math.max(due.getTime(), this.#options.clock.now())), false);
         this.#arm();
       });
     }
@@ -153,4 +161,13 @@ function isFrequent(schedule: Schedule, now: Date): boolean {
   return second !== undefined && second.getTime() <= now.getTime() + MINUTE;
 }
 
-const iso = (date: Date | undefined) => (date ? date.toISOString().replace('Z', '+00:00') : NEVER);
+function infoOf(status: TimerStatus | null, isPastDue: boolean): TimerInfo {
+  return { Schedule: { AdjustForDST: true }, ScheduleStatus: status, IsPastDue: isPastDue };
+}
+
+const iso = (date: Date | undefined) => (date ? dotnetTime(date) : NEVER);
+
+/** Undefined for the year 1, which stands for never. */
+function dateOf(text: string): Date | undefined {
+  return text.startsWith('0001-') ? undefined : new Date(text);
+}

@@ -9,7 +9,10 @@ export interface TimerStatus {
   readonly LastUpdated: string;
 }
 
-export const NEVER = '0001-01-01T00:00:00+00:00';
+/** As it is kept. */
+export const NEVER = '0001-01-01T00:00:00';
+/** As a function is given it before its first run. */
+export const NEVER_GIVEN = `${NEVER}+00:00`;
 
 export interface TimerStatusStore {
   read(timer: string): Promise<TimerStatus | undefined>;

@@ -98,7 +98,7 @@ function timerTrigger(target: RegisteredFunction, options: TriggerOptions): Trig
   return {
     start: () => listener.start(),
     stop: () => listener.stop(),
-    fire: () => void runWith(listener.info()).catch(() => {}),
+    fire: () => void listener.runByHand(),
   };
 }
 
@@ -119,6 +119,11 @@ function queueTrigger(target: RegisteredFunction, options: TriggerOptions): Trig
   return {
     start: () => listener.start(),
     stop: () => listener.stop(),
-    fire: (body) => void options.run(target, queueInput(bindingName, { body, dequeueCount: 0 })).catch(() => {}),
+    fire: (body) => {
+      // What a function is called with by hand is among its metadata, too, by the name of its binding.
+      const { inputData, triggerMetadata } = queueInput(bindingName, { body, dequeueCount: 0 });
+      const input = { inputData, triggerMetadata: { ...triggerMetadata, [bindingName]: { string: body } } };
+      void options.run(target, input).catch(() => {});
+    },
   };
 }

@@ -172,7 +172,7 @@ test('the metadata of a queue message have the types of the real host', () => {
     nextVisibleOn: when,
   });
   expect(inputData).toEqual([{ name: 'q', data: { string: 'text' } }]);
-  const json = JSON.stringify(when);
+  const json = '"2026-11-23T10:00:00+00:00"';
   expect(triggerMetadata).toEqual({
     QueueTrigger: { string: 'text' },
     DequeueCount: { json: '2' },

@@ -1,10 +1,10 @@
 import { type TimerInfo, TimerListener, type TimerListenerOptions } from '../../local/host/timer-listener';
-import { NEVER, type TimerStatus } from '../../local/host/timer-status';
+import { NEVER, NEVER_GIVEN, type TimerStatus } from '../../local/host/timer-status';
 import { parseSchedule } from '../../src/settings/ncrontab';
 
 const MINUTE = 60_000;
 const at = (time: string) => Date.parse(`2026-11-23T${time}Z`);
-const iso = (time: string) => `2026-11-23T${time}.000+00:00`;
+const iso = (time: string) => `2026-11-23T${time}+00:00`;
 
 /** A timer whose time is ours: `turn` lets the next wait end, at the moment it was meant for plus `lateMs`. */
 function timer(start: number, kept?: TimerStatus, options: Partial<TimerListenerOptions> = {}) {
@@ -72,7 +72,7 @@ test('the first start keeps when it is next due, and waits for that', async () =
   expect(it.statuses.at(-1)).toEqual({ Last: NEVER, Next: iso('10:05:00'), LastUpdated: iso('10:02:00') });
 });
 
-test('a run is told its status, and keeps the next one', async () => {
+test('the first run is given a status that was never updated, and keeps the next one', async () => {
   const it = timer(at('10:02:00'));
   await it.start();
   await it.turn();
@@ -81,7 +81,7 @@ test('a run is told its status, and keeps the next one', async () => {
       at: '10:05:00',
       info: {
         Schedule: { AdjustForDST: true },
-        ScheduleStatus: { Last: NEVER, Next: iso('10:05:00'), LastUpdated: iso('10:02:00') },
+        ScheduleStatus: { Last: NEVER_GIVEN, Next: iso('10:05:00'), LastUpdated: NEVER_GIVEN },
         IsPastDue: false,
       },
     },
@@ -103,11 +103,41 @@ test('a tick missed after the very first start, before any run, is past due too'
   expect(it.runs.map(({ info }) => info.IsPastDue)).toEqual([true]);
 });
 
-test('a schedule that was changed owes nothing of the time before', async () => {
+test('a schedule that was changed is past due for nothing of the time before', async () => {
   const it = timer(at('10:31:00'), { Last: iso('10:00:00'), Next: iso('11:00:00'), LastUpdated: iso('10:00:00') });
   await it.start();
   expect(it.runs).toEqual([]);
   expect(it.statuses.at(-1)?.Next).toBe(iso('10:35:00'));
+});
+
+test('a schedule that was changed before its next occurrence keeps the time that it counts from', async () => {
+  const it = timer(at('10:03:00'), { Last: iso('10:00:30'), Next: iso('11:00:00'), LastUpdated: iso('10:00:30') });
+  await it.start();
+  expect(it.statuses.at(-1)).toEqual({ Last: NEVER, Next: iso('10:05:00'), LastUpdated: iso('10:00:30') });
+  expect(it.waitMs).toBe(2 * MINUTE);
+});
+
+test.each([
+  ['as the SDK writes it', NEVER, '2026-11-23T10:02:00.1234567+00:00', iso('10:05:00')],
+  [
+    'as this host wrote it before',
+    '0001-01-01T00:00:00+00:00',
+    '2026-11-23T10:02:00.000+00:00',
+    '2026-11-23T10:05:00.000+00:00',
+  ],
+])('a status %s is understood', async (_, Last, LastUpdated, Next) => {
+  const it = timer(at('10:31:00'), { Last, Next, LastUpdated });
+  await it.start();
+  expect(it.runs.map(({ info }) => info.IsPastDue)).toEqual([true]);
+});
+
+test('a run by hand is given the status that is kept, and leaves it as it is', async () => {
+  const it = timer(at('10:02:00'));
+  await it.start();
+  await it.listener.runByHand();
+  const kept = { Last: NEVER, Next: iso('10:05:00'), LastUpdated: iso('10:02:00') };
+  expect(it.runs.map(({ info }) => info.ScheduleStatus)).toEqual([kept]);
+  expect(it.statuses.at(-1)).toEqual(kept);
 });
 
 test('a run longer than the interval is followed by one at once, not past due, the others left out', async () => {
@@ -134,7 +164,7 @@ test('a wait that ends a moment early does not run the same occurrence twice', a
   expect(it.waitMs).toBe(5 * MINUTE + 3);
 });
 
-test('a failing run is forgotten: the status advances and the schedule goes on', async () => {
+test('after a failing run the status advances and the schedule goes on', async () => {
   const it = timer(at('10:02:00'), undefined, { run: () => Promise.reject(new Error('no')) });
   await it.start();
   await it.turn();
