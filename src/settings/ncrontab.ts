@@ -36,7 +36,8 @@ export interface Schedule {
  * is swapped, `a/n` runs from a to the field's end, names match by prefix. Throws `ScheduleError`.
  */
 export function parseSchedule(expression: string): Schedule {
-  const parts = expression.trim().split(/\s+/);
+  // A tab is no separator.
+  const parts = expression.split(' ').filter(Boolean);
   if (parts.length === 5) parts.unshift('0');
   if (parts.length !== FIELDS.length) {
     throw new ScheduleError(`Expected a schedule of six fields, got ${JSON.stringify(expression)}`);
@@ -84,8 +85,8 @@ function parseField(field: Field, text: string): Values {
   const values = new Set<number>();
   for (const item of text.split(',')) {
     const [, range = '', step] = /^([^/]*)(?:\/(\d+))?$/.exec(item) ?? fail(field, text);
-    const every = step === undefined ? 1 : Number(step);
-    if (every < 1) fail(field, text);
+    // NCrontab takes a step of 0 for one of 1.
+    const every = Math.max(1, Number(step ?? 1));
     const [from, to] = bounds(field, text, range, step !== undefined);
     for (let value = from; value <= to; value += every) values.add(value);
   }
