@@ -54,10 +54,12 @@ export class TestHost {
   readonly process: HostProcess;
   #waiting: (() => void)[] = [];
 
-  constructor(script: string, appDir: string, env: Record<string, string>, args: string[] = []) {
+  /** `host` is a script for Node, or a program with its first arguments. */
+  constructor(host: string | readonly string[], appDir: string, env: Record<string, string>, args: string[] = []) {
+    const [command = '', ...first] = typeof host === 'string' ? [process.execPath, host, '--port', '0'] : host;
     this.process = new HostProcess({
-      command: process.execPath,
-      args: [script, '--app-dir', appDir, '--port', '0', ...args],
+      command,
+      args: [...first, '--app-dir', appDir, ...args],
       cwd: appDir,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       onLine: (line) => {

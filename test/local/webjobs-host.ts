@@ -1,0 +1,72 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { withLock } from '../../local/servers/lock';
+import { cacheDir, projectRoot } from '../../local/servers/paths';
+
+const project = join(projectRoot, 'tools/webjobs-host');
+const home = join(cacheDir, 'webjobs-host');
+const SOURCES = [
+  ...['webjobs-host.csproj', 'Directory.Build.props', 'packages.lock.json', 'Program.cs', 'AppHost.cs'],
+  ...[
+    'AdminEndpoint.cs',
+    'FunctionType.cs',
+    'Invocation.cs',
+    'LineLogger.cs',
+    'Lines.cs',
+    'Occurrences.cs',
+    'Worker.cs',
+  ],
+];
+
+/** What .NET is run with: nothing is sent home, and it writes below .cache/ even without a HOME. */
+export const dotnetEnvironment = {
+  DOTNET_CLI_HOME: home,
+  DOTNET_CLI_TELEMETRY_OPTOUT: '1',
+  DOTNET_NOLOGO: '1',
+  MSBUILDDISABLENODEREUSE: '1',
+};
+
+/**
+ * A suite that needs the WebJobs SDK. Without a .NET SDK it is skipped with one visible line; with CI=true that is a
+ * failure, so that no build passes without it.
+ */
+export function describeWithDotnet(title: string, suite: () => void): void {
+  const env = { ...process.env, ...dotnetEnvironment };
+  const { status } = spawnSync('dotnet', ['--version'], { cwd: projectRoot, env });
+  if (status === 0) {
+    describe(title, suite);
+    return;
+  }
+  const reason = 'no .NET SDK, 8 or later, on PATH';
+  if (process.env.CI === 'true') {
+    test(title, () => {
+      throw new Error(reason);
+    });
+  } else {
+    process.stderr.write(`SKIPPED ${title}: ${reason}\n`);
+    test.skip(title, () => undefined);
+  }
+}
+
+/** Builds tools/webjobs-host, once for each change of it, and gives the path of the program. */
+export async function buildWebJobsHost(): Promise<string> {
+  await mkdir(home, { recursive: true });
+  const program = join(home, 'build/bin/webjobs-host/release/webjobs-host.dll');
+  const texts = await Promise.all(SOURCES.map((name) => readFile(join(project, name), 'utf8')));
+  const stamp = createHash('sha256').update(texts.join('\n')).digest('hex');
+  const stampFile = join(home, 'stamp');
+  await withLock(join(home, 'lock'), async () => {
+    if ((await readFile(stampFile, 'utf8').catch(() => '')) === stamp) return;
+    const env = { ...process.env, ...dotnetEnvironment };
+    await promisify(execFile)('dotnet', ['build', project, '--nologo', '-v', 'q', '-c', 'Release'], { env }).catch(
+      (failed: { stdout?: string; message: string }) => {
+        throw new Error(`The WebJobs host can't be built: ${failed.stdout || failed.message}`);
+      },
+    );
+    await writeFile(stampFile, stamp);
+  });
+  return program;
+}
