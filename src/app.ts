@@ -1,18 +1,20 @@
 import { createAlerts, firingsOf } from './alerting';
 import { readCensus } from './census-view';
 import { createClient, type EntitiesSource } from './client';
-import { systemClock } from './clock';
+import { SECOND, systemClock } from './clock';
 import { createSweeps, openRecords } from './hygiene';
-import type { JobName, JobReport } from './job';
+import { type JobName, type JobReport, triggersOf } from './job';
 import type { Logger } from './logger';
 import {
   createCollector,
+  createJobRuns,
   createOtelObserver,
   createPlatformMetrics,
   createReport,
   createTableSampleStore,
   latestBatches,
   readHealth,
+  readJobStates,
   renderPrometheus,
 } from './monitoring';
 import { createPages, type HealthPages, healthPages, json, type Page } from './pages';
@@ -20,9 +22,10 @@ import { redisHost } from './redis';
 import { createRefresher, createRefreshPlanner } from './refresh-ahead';
 import { createSelfCheck } from './self-check';
 import { SessionCore } from './sessions';
-import type { Settings } from './settings';
+import { maskSecrets, type Settings } from './settings';
 import { namesStorage, StorageSettingsError } from './storage/clients';
-import { createPoisonDrain, type Delivery } from './write-behind';
+import { withTimeout } from './timeout';
+import { createPoisonDrain, type Delivery, readBacklog } from './write-behind';
 
 /** Everything the functions delegate to. A job's name is its function's name. */
 export interface App extends HealthPages {
@@ -42,8 +45,11 @@ export interface App extends HealthPages {
   /** What an administrator changes from the page. */
   dashboardAction(body: unknown): Promise<Page>;
   selfCheck(): Promise<Page>;
-  /** Counts a run and sends what was counted: on Flex Consumption the process may be gone a moment later. */
-  jobEnded(job: JobName, outcome: 'ok' | 'failed', ms: number): Promise<void>;
+  /**
+   * Counts a run, remembers how it ended and sends both: on Flex Consumption the process may be gone a moment later.
+   * `failedWith` is the code of the error that ended it.
+   */
+  jobEnded(job: JobName, ms: number, failedWith?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,6 +58,9 @@ export interface AppOptions {
   readonly entities: EntitiesSource;
   readonly logger: Logger;
 }
+
+/** How long `health` waits for what is only good to know. */
+const HEALTH_MS = 3 * SECOND;
 
 /** The composition root of the jobs: settings in, every service out. Built once a process; nothing connects here. */
 export function createApp({ settings, entities, logger }: AppOptions): App {
@@ -80,12 +89,15 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
   const refresher = createRefresher({ ...shared, cache });
   const sweeps = createSweeps({ ...shared, prefixes: settings.CACHE_PREFIXES });
   const samples = createTableSampleStore({ storage });
+  const runs = createJobRuns({ storage, clock, logger });
+  const jobs = () => readJobStates({ runs, triggers: triggersOf(settings), storage, clock });
   const collector = createCollector({
     ...{ redis, storage, clock, logger, queues },
     store: samples,
     cache: settings.CACHE_NAME,
     platform: createPlatformMetrics({ settings }),
     observe: createOtelObserver(),
+    jobs,
     deadLetters: async () => (await deadLetters.list({ limit: 1_000 })).length,
     limits: { maxClients: settings.REDIS_MAX_CLIENTS, maxMemoryBytes: settings.REDIS_MAX_MEMORY_BYTES },
     retention: {
@@ -102,7 +114,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     alerts: async () => firingsOf(await alerts.state()),
   });
   const pages = createPages({
-    ...{ clock, samples, alerts, sweeps, census, deadLetters, journal },
+    ...{ clock, samples, alerts, sweeps, census, jobs, deadLetters, journal },
     cache: settings.CACHE_NAME,
   });
 
@@ -118,10 +130,17 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     notifyAlerts: (message) => alerts.notify(message),
     reportPerformance: (at) => report.write(at),
     ...healthPages(async () => {
+      const progress = sweeps.progress();
       const [health, passes] = await Promise.all([
-        readHealth({ redis, store: samples, clock }),
+        readHealth({
+          ...{ redis, jobs, mask: maskSecrets },
+          blobs: () => progress,
+          database: settings.DATABASE_URL ? () => client.pool.query('select 1') : undefined,
+          backlog: () => readBacklog(journal, clock),
+          oldestWriteSeconds: settings.WRITE_BEHIND_SOFT_AGE_SECONDS,
+        }),
         // How far the passes are is good to know and no reason to be unready.
-        sweeps.progress().catch(() => []),
+        withTimeout(progress, HEALTH_MS, () => new Error()).catch(() => []),
       ]);
       return { ...health, sweeps: passes.map(({ last: _, ...progress }) => progress) };
     }),
@@ -143,10 +162,10 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
       const report = await createSelfCheck({ host: redisHost(settings), cache, sessions }).run();
       return json(report.ok ? 200 : 503, report);
     },
-    async jobEnded(job, outcome, ms) {
-      counters.add('job_runs', { job, outcome });
+    async jobEnded(job, ms, failedWith) {
+      counters.add('job_runs', { job, outcome: failedWith === undefined ? 'ok' : 'failed' });
       counters.add('job_ms', { job }, ms);
-      await counters.flush();
+      await Promise.all([counters.flush(), runs.note(job, failedWith)]);
     },
     close: async () => void (await client.close()),
   };

@@ -2,7 +2,14 @@ import * as z from 'zod';
 import type { AlertState } from './alerting';
 import type { Clock } from './clock';
 import type { SweepProgress } from './hygiene';
-import { type AlertView, type CensusView, createDashboard, type Health, type SampleStore } from './monitoring';
+import {
+  type AlertView,
+  type CensusView,
+  createDashboard,
+  type Health,
+  type JobState,
+  type SampleStore,
+} from './monitoring';
 import type { DeadLetters } from './write-behind';
 
 /** An answer over HTTP. */
@@ -25,7 +32,15 @@ export interface HealthPages {
   healthDetail(): Promise<Page>;
 }
 
-export function healthPages(read: () => Promise<Pick<Health, 'status' | 'faults'>>): HealthPages {
+/** However many ask at a time, the services are asked once: anybody may. */
+export function healthPages(ask: () => Promise<Pick<Health, 'status' | 'faults'>>): HealthPages {
+  let asking: ReturnType<typeof ask> | undefined;
+  const read = () => {
+    asking ??= ask().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
   const code = (status: Health['status']) => (status === 'down' ? 503 : 200);
   return {
     async health() {
@@ -46,6 +61,7 @@ export interface PagesOptions {
   readonly alerts: { state(): Promise<AlertState> };
   readonly sweeps: { progress(): Promise<readonly SweepProgress[]> };
   readonly census: () => Promise<CensusView | undefined>;
+  readonly jobs: () => Promise<readonly JobState[]>;
   readonly deadLetters: DeadLetters;
   readonly journal: Parameters<DeadLetters['replay']>[1];
 }
@@ -63,7 +79,7 @@ const actionSchema = z.strictObject({ action: z.enum(['replay', 'discard']), let
 export function createPages(options: PagesOptions): Pages {
   const { cache, samples, clock, deadLetters, journal } = options;
   const dashboard = createDashboard({
-    ...{ cache, clock, store: samples, census: options.census },
+    ...{ cache, clock, store: samples, census: options.census, jobs: options.jobs },
     alerts: async () => viewsOf(await options.alerts.state()),
     passes: async () =>
       (await options.sweeps.progress()).map(({ pass, status, percent, examined }) => ({

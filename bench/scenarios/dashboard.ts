@@ -37,6 +37,7 @@ async function run(): Promise<BenchResult> {
       ...{ cache: 'bench', store, clock: systemClock },
       alerts: async () => [],
       passes: async () => [],
+      jobs: async () => [],
       census: async () => undefined,
       deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
     });

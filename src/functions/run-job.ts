@@ -29,11 +29,11 @@ export async function runJob(
     app = made;
     const report = await withInvocation(context, () => run(made));
     context.log(JSON.stringify({ job, ok: true, ms: ms(), summary: report.summary, figures: report.figures }));
-    await app.jobEnded(job, 'ok', ms());
+    await made.jobEnded(job, ms());
   } catch (thrown) {
     const error = coerceError(thrown);
     context.error(JSON.stringify({ job, ok: false, ms: ms(), code: errorCode(error), summary: error.message }));
-    await app?.jobEnded(job, 'failed', ms());
+    await app?.jobEnded(job, ms(), errorCode(error));
     throw error;
   }
 }

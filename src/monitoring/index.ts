@@ -12,6 +12,7 @@ export {
 export type { CensusGroup, CensusView, DatedCensus } from './dashboard/census-groups';
 export { type Overview, overviewOf } from './dashboard/overview';
 export { ACTION_HEADER, isSameSite } from './dashboard/same-site';
+export { createJobRuns, type JobState, readJobStates } from './jobs';
 export { renderPrometheus } from './metrics/prometheus-text';
 export { createReport, type Report, type ReportOptions } from './report';
 export type { ReportAlert, ReportData } from './report/report-data';

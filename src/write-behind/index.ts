@@ -5,7 +5,7 @@ export { FlushTimeoutError, WriteRefusedError, WriteUnknownError } from './error
 export type { FlushAllOptions, FlushAllReport } from './flush/flush-all';
 export type { FlushKeyOptions } from './flush/flush-key';
 export { createFlusher, type Delivery, type Flusher, type FlusherOptions } from './flush/flusher';
-export type { JournalBacklog } from './journal/backlog';
+export { type JournalBacklog, readBacklog } from './journal/backlog';
 export type { JournalConsumer, ReceivedMessage } from './journal/journal';
 export { createLimitedJournal, type LimitedJournalOptions } from './journal/limited-journal';
 export { createStorageQueueJournal, type StorageQueueJournalOptions } from './journal/storage-queue-journal';

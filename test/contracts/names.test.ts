@@ -63,7 +63,7 @@ const metrics = words(`
   steward_cache_breaker_open steward_cache_deadline_misses steward_cache_foreign_entries steward_cache_hits
   steward_cache_load_errors steward_cache_load_ms steward_cache_loads steward_cache_local_hits
   steward_cache_misses steward_cache_stale steward_cache_waits steward_dead_letters steward_job_ms
-  steward_job_runs steward_journal_backlog steward_journal_depth steward_journal_messages
+  steward_job_overdue steward_job_runs steward_job_success_age_seconds steward_journal_backlog steward_journal_depth steward_journal_messages
   steward_journal_oldest_seconds steward_journal_refused steward_journal_unknown steward_journal_writes
   steward_journal_written_through steward_poison_drained steward_poison_messages steward_queue_messages
   steward_queue_oldest_seconds steward_refresh_breakers_open steward_refresh_capped steward_refresh_done
@@ -81,7 +81,7 @@ const metrics = words(`
 
 const alerts = words(`
   ClusterDegraded CommandLatencyHigh ConnectionsHigh ConnectionsRejected DeadLetters EngineCpuHigh
-  EvictionsHeavy EvictionsSustained FragmentationHigh HitRatioLow JobFailures MemoryCritical MemoryFullSoon
+  EvictionsHeavy EvictionsSustained FragmentationHigh HitRatioLow JobFailures JobOverdue MemoryCritical MemoryFullSoon
   MemoryHigh NoSamples PoisonMessages RedisDown RefreshPlannerStalled RefreshesOverBudget ReplicaLagHigh
   ReplicaLinkDown ServerLoadHigh ServiceErrors SessionsWithoutTtl SlowCommands SnapshotFailed SnapshotStale
   SweepStalled WriteBehindLag WriteBehindStalled

@@ -12,8 +12,8 @@ function context(lines: string[]): InvocationContext {
 
 function appWith(ended: string[]): App {
   return {
-    jobEnded: async (job: string, outcome: string) => {
-      ended.push(`${job} ${outcome}`);
+    jobEnded: async (job: string, _ms: number, failedWith = 'ok') => {
+      ended.push(`${job} ${failedWith}`);
     },
   } as unknown as App;
 }
@@ -51,7 +51,7 @@ describe('a job’s run', () => {
     await expect(run).rejects.toBe(failure);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('"code":"E_REDIS_UNAVAILABLE","summary":"Redis is away"');
-    expect(ended).toEqual(['sweepShard failed']);
+    expect(ended).toEqual(['sweepShard E_REDIS_UNAVAILABLE']);
   });
 
   test('files what the services log under its invocation', async () => {

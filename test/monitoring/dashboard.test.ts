@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import rules from '../../alerts/rules.json';
 import { fillSummary } from '../../src/alerting/evaluate/fill-summary';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/clock';
-import { type AlertView, createDashboard, type Dashboard, isSameSite } from '../../src/monitoring';
+import { type AlertView, createDashboard, type Dashboard, isSameSite, type JobState } from '../../src/monitoring';
 import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
 import { maintain } from '../../src/monitoring/samples/roll-up';
 import type { SampleStore } from '../../src/monitoring/samples/sample-store';
@@ -31,6 +31,11 @@ function alertOf(name: string, value: number, since: number, state: 'firing' | '
   const { severity, runbook } = rule;
   return { alert: name, severity, runbook, state, since, summary: fillSummary(rule.summary, LABELS, value) };
 }
+
+const jobState = (job: JobState['job'], succeededAt: number, isOverdue: boolean): JobState => ({
+  ...{ job, succeededAt, isOverdue, failedAt: null, detail: '' },
+  ageSeconds: (NOW - succeededAt) / SECOND,
+});
 
 /** Thirty days of a cache that grows, with a day’s rhythm. */
 async function thirtyDays(): Promise<SampleStore> {
@@ -120,6 +125,10 @@ beforeEach(() => {
       alertOf('SnapshotStale', (NOW - LAST_SAVE) / SECOND, NOW - 2 * HOUR),
     ],
     passes: async () => [{ pass: 'sessions', status: 'running', percent: 42, examined: 420_000 }],
+    jobs: async () => [
+      jobState('collectMetrics', NOW - MINUTE, false),
+      jobState('reportPerformance', NOW - 4 * DAY, true),
+    ],
     census: async () => censusAt(NOW - HOUR),
     deadLetters: { list: async (limit) => letters.slice(0, limit), replay: gone, discard: gone },
   });
@@ -165,6 +174,7 @@ test('a part that is away leaves the rest on the page, and is named', async () =
     ...{ cache: 'redis', store, clock: { now: () => NOW } },
     alerts: () => Promise.reject(new Error('503')),
     passes: async () => [],
+    jobs: async () => [],
     census: () => Promise.reject(new Error('503')),
     deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
   });
@@ -276,7 +286,7 @@ describe('in a browser', () => {
     const away = () => Promise.reject(new Error('503'));
     dashboard = createDashboard({
       ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
-      ...{ alerts: away, passes: async () => [], census: async () => undefined },
+      ...{ alerts: away, passes: async () => [], jobs: async () => [], census: async () => undefined },
       deadLetters: { list: away, replay: async () => false, discard: async () => false },
     });
     await open();
@@ -289,7 +299,7 @@ describe('in a browser', () => {
     await page.close();
     dashboard = createDashboard({
       ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
-      ...{ alerts: async () => [], passes: async () => [], census: async () => undefined },
+      ...{ alerts: async () => [], passes: async () => [], jobs: async () => [], census: async () => undefined },
       deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
     });
     await open();
@@ -304,7 +314,7 @@ describe('in a browser', () => {
     const runbooks = ['docs/runbooks/memory-high.md', 'https://git.example/memory-high.md', 'javascript:alert(1)'];
     dashboard = createDashboard({
       ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
-      ...{ passes: async () => [], census: async () => undefined },
+      ...{ passes: async () => [], jobs: async () => [], census: async () => undefined },
       alerts: async () => runbooks.map((runbook) => ({ ...alertOf('MemoryHigh', 0.9, NOW), runbook })),
       deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
     });

@@ -62,7 +62,7 @@ async function messages(queue: QueueClient): Promise<number> {
 }
 
 /** Only visible messages can be peeked: those in work, or waiting for a delay, don't count as waiting. */
-async function oldestSeconds(queue: QueueClient, nowMs: number): Promise<number> {
+export async function oldestSeconds(queue: QueueClient, nowMs: number): Promise<number> {
   const { peekedMessageItems } = await queue.peekMessages({ numberOfMessages: 32 });
   const inserted = peekedMessageItems.map(({ insertedOn }) => insertedOn.getTime());
   return inserted.length === 0 ? 0 : Math.max(0, (nowMs - Math.min(...inserted)) / 1_000);

@@ -7,9 +7,10 @@ import type { RedisHandle, RedisNode } from '../../redis';
 import { readCounters } from '../../redis';
 import type { StorageClients } from '../../storage/clients';
 import type { PlatformMetrics } from '../azure/azure-monitor';
+import type { JobState } from '../jobs';
 import { growth } from '../samples/deltas';
 import { maintain, type Retention } from '../samples/roll-up';
-import type { Baseline, SampleBatch, SampleStore } from '../samples/sample-store';
+import { type Baseline, type SampleBatch, type SampleStore, seriesKey } from '../samples/sample-store';
 import { readAppCounters, readQueues } from './app-reading';
 import { parseInfo } from './info';
 import { type NodeLimits, readNode } from './node-reading';
@@ -29,6 +30,8 @@ export interface CollectorOptions {
   readonly storage?: StorageClients;
   /** How many dead letters there are. */
   readonly deadLetters?: () => Promise<number>;
+  /** How each job is, by the record of its runs. */
+  readonly jobs?: () => Promise<readonly JobState[]>;
   readonly platform?: PlatformMetrics | undefined;
   /** Told of every collection, for OpenTelemetry. */
   readonly observe?: (batches: readonly SampleBatch[]) => void;
@@ -111,6 +114,7 @@ export function createCollector(options: CollectorOptions): Collector {
         ? readQueues(options.storage, options.queues, clock.now()).then((depths) => Object.assign(gauges, depths))
         : undefined,
       options.deadLetters?.().then((count) => Object.assign(gauges, { steward_dead_letters: count })),
+      options.jobs?.().then((states) => Object.assign(gauges, jobGauges(states))),
     ]);
     for (const attempt of attempts) {
       if (attempt.status === 'rejected') {
@@ -198,4 +202,13 @@ export function createCollector(options: CollectorOptions): Collector {
 function down(source: string, labels: SampleBatch['labels'], at: number, previous: Baseline | undefined): Collected {
   const baseline = previous ? { ...previous, at } : { source, at, readAt: 0, identity: '', counters: {}, totals: {} };
   return { batch: { at, source, labels, info: {}, values: { redis_up: 0 } }, baseline, up: false };
+}
+
+function jobGauges(states: readonly JobState[]): Record<string, number> {
+  return Object.fromEntries(
+    states.flatMap(({ job, isOverdue, ageSeconds }) => [
+      [seriesKey('steward_job_overdue', { job }), isOverdue ? 1 : 0],
+      [seriesKey('steward_job_success_age_seconds', { job }), ageSeconds],
+    ]),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock';
 import type { JobReport } from '../../job';
+import type { JobState } from '../jobs';
 import { latestBatches } from '../samples/latest-batches';
 import { lastOf, type SampleBatch, type SampleStore } from '../samples/sample-store';
 import { isRange, type RangeName, readBuckets } from './buckets';
@@ -44,6 +45,8 @@ export interface DashboardOptions {
   readonly passes: () => Promise<readonly PassView[]>;
   /** The newest census; undefined before the first. */
   readonly census: () => Promise<CensusView | undefined>;
+  /** How each job is, by the record of its runs. */
+  readonly jobs: () => Promise<readonly JobState[]>;
   readonly deadLetters: {
     list(limit: number): Promise<readonly DeadLetterView[]>;
     /** False where there is none of that id. */
@@ -121,12 +124,13 @@ export function createDashboard(options: DashboardOptions): Dashboard {
           return otherwise;
         }
       };
-      const [buckets, latest, alerts, passes, census, deadLetters] = await Promise.all([
+      const [buckets, latest, alerts, passes, census, states, deadLetters] = await Promise.all([
         readBuckets(store, range, now),
         latestBatches(store, now),
         part('alerts', options.alerts, []),
         part('sweeps', options.passes, []),
         part('census', options.census, undefined),
+        part('jobs', options.jobs, []),
         part('dead letters', () => options.deadLetters.list(MOST_COUNTED), []),
       ]);
       const all = buckets.batches.flat();
@@ -143,7 +147,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         times: buckets.times.map((at) => at / 1_000),
         panels,
         entities: entityRows(all),
-        jobs: jobRows(all),
+        jobs: jobRows(all, states),
         commands: commandRows(all, SLOWEST),
       };
     },

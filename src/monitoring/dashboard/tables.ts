@@ -1,4 +1,5 @@
 import { HOUR } from '../../clock';
+import type { JobState } from '../jobs';
 import { type SampleBatch, seriesIn, sumOf } from '../samples/sample-store';
 
 /** Growth of a counter over batches by one label, with other labels fixed. */
@@ -57,29 +58,28 @@ export interface JobRow {
   readonly runs: number;
   readonly failures: number;
   readonly meanMs: number | null;
-  /** The newest tick whose sample counted a run, in ms since 1970. */
-  readonly lastRun: number | null;
+  /** By the record of runs, in ms since 1970. */
+  readonly lastSuccess: number | null;
+  readonly isOverdue: boolean;
 }
 
-export function jobRows(batches: readonly SampleBatch[]): readonly JobRow[] {
+/** What the samples counted, and what the record of runs says of each job. */
+export function jobRows(batches: readonly SampleBatch[], states: readonly JobState[] = []): readonly JobRow[] {
   const ok = grownBy(batches, 'steward_job_runs', 'job', { outcome: 'ok' });
   const failed = grownBy(batches, 'steward_job_runs', 'job', { outcome: 'failed' });
   const ms = grownBy(batches, 'steward_job_ms', 'job');
-  const last = new Map<string, number>();
-  for (const batch of batches) {
-    for (const [job, runs] of grownBy([batch], 'steward_job_runs', 'job')) {
-      if (runs > 0) last.set(job, Math.max(last.get(job) ?? 0, batch.at));
-    }
-  }
-  return [...new Set([...ok.keys(), ...failed.keys()])].sort().map((job) => {
+  const names = new Set([...ok.keys(), ...failed.keys(), ...states.map(({ job }) => job)]);
+  return [...names].sort().map((job) => {
     const runs = (ok.get(job) ?? 0) + (failed.get(job) ?? 0);
     const failures = failed.get(job) ?? 0;
+    const state = states.find((each) => each.job === job);
     return {
       job,
       runs,
       failures,
       meanMs: runs === 0 ? null : (ms.get(job) ?? 0) / runs,
-      lastRun: last.get(job) ?? null,
+      lastSuccess: state?.succeededAt ?? null,
+      isOverdue: state?.isOverdue ?? false,
     };
   });
 }

@@ -222,6 +222,16 @@ export const appMetrics = {
   steward_sweep_keys_changed: counter('keys', 'Keys that sweeps changed.', ['pass', 'change']),
   steward_alert_messages: counter('messages', 'Notifications, by receiver.', ['receiver', 'outcome']),
   steward_job_runs: counter('runs', 'Runs of a job that ended.', ['job', 'outcome']),
+  steward_job_overdue: gauge(
+    '0 or 1',
+    '1 if a job should have succeeded and did not: its schedule has come round three times, or a message of its queue has waited for five minutes. By the record of runs in storage.',
+    ['job'],
+  ),
+  steward_job_success_age_seconds: gauge(
+    's',
+    'Since the last success of a job, or since it is watched if there was none. By the record of runs in storage.',
+    ['job'],
+  ),
   steward_job_ms: counter('ms', 'Time that runs of a job took; over steward_job_runs it is the mean.', ['job']),
 } as const satisfies Record<string, Metric>;
 
