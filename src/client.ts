@@ -29,7 +29,7 @@ import {
   type WriteBehindEnd,
 } from './write-behind';
 
-/** The entities, or a function that makes them from what the process has. */
+/** The entities, or a function that makes them from the process' database pool. */
 export type EntitiesSource = readonly Entity[] | ((ports: { readonly pool: SqlPool }) => readonly Entity[]);
 
 export interface ClientOptions {
@@ -38,9 +38,9 @@ export interface ClientOptions {
   readonly settings?: Settings;
   /** Default: lines of JSON on standard output, warnings and errors only. */
   readonly logger?: Logger;
-  /** What this process is to Redis, shown in CLIENT LIST. Default: `web`. */
+  /** Names the connections of this process in CLIENT LIST. Default: `web`. */
   readonly role?: string;
-  /** Signs in to Redis with these instead of what the settings say. */
+  /** Signs in to Redis with these instead of those that the settings name. */
   readonly credentials?: CredentialSource;
   readonly clock?: Clock;
   /** Where accepted writes wait until they are saved. Default: an Azure Storage Queue. */
@@ -48,7 +48,7 @@ export interface ClientOptions {
   readonly cache?: CacheOptions;
 }
 
-/** Everything a process needs to use the cache, wired together; nothing connects before the first use. */
+/** Everything that a process needs to use the cache, connected to each other. Nothing connects to a server before the first use. */
 export interface Client {
   readonly cache: Cache;
   readonly redis: RedisHandle;
@@ -64,26 +64,26 @@ export interface Client {
   readonly settings: Settings;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Makes the tables that the entities' stores need, where it may. Idempotent. */
+  /** Creates the tables that the entities' stores need, if it has the right to. Idempotent. */
   migrate(): Promise<void>;
   /**
-   * Saves a key's waiting write now, by the statement the flush job would use. With `version`, what `writeBehind` gave,
-   * it resolves once the store has that version or a newer one, whoever saves it. Without, it saves what the cache shows
-   * as not yet saved; undefined where the cache shows nothing of the kind, which it can't of an entry that was evicted.
-   * Answers the version that the store has.
+   * Saves a key's waiting write now, by the statement that the flush job uses, and returns the version that the store
+   * then has. With `version` (the result of `writeBehind`) it resolves once the store has that version or a newer one,
+   * whoever saved it. Without, it saves the write that the cache shows as not yet saved, and returns undefined if there
+   * is none: the cache can't show an entry that was evicted.
    *
-   * Throws `E_FLUSH_TIMEOUT` (the write stays in the journal), what the store throws, `E_VERSION` for a version from the
+   * Throws `E_FLUSH_TIMEOUT` (the write stays in the journal), the store's errors, `E_VERSION` for a version from the
    * future, `E_DEADLINE` or `E_REDIS_UNAVAILABLE` without `version`, `E_CACHE_INPUT` for a key of no stored entity.
    */
   flush(key: string, options?: FlushKeyOptions): Promise<Version | undefined>;
   /**
-   * Saves everything in the journal, as the flush job would and beside it, until it is empty or time is up; says what is
-   * left. Needs the right to take messages from the queue. Rejects where storage does not answer or does not allow it.
+   * Saves everything in the journal, as the flush job does and beside it, until the journal is empty or time is up, and
+   * reports the rest. Needs the right to take messages from the queue. Rejects if storage does not answer or forbids it.
    */
   flushAll(options?: FlushAllOptions): Promise<FlushAllReport>;
   /**
-   * Ends what is under way, writes first, then every connection; for SIGTERM. Nothing that was acknowledged depends on it.
-   * Answers what write-behind leaves in the journal for the jobs. Never rejects.
+   * Finishes running work, writes first, then closes every connection; for SIGTERM. No acknowledged write depends on it.
+   * Returns what write-behind leaves in the journal for the jobs. Never rejects.
    */
   close(): Promise<WriteBehindEnd>;
 }
@@ -91,7 +91,7 @@ export interface Client {
 const COUNTERS_EVERY_MS = 10 * SECOND;
 
 /**
- * The composition root of a web app, and the lower half of the jobs'. Throws `E_SETTINGS`.
+ * The composition root of a web app, which the jobs' composition root builds on. Throws `E_SETTINGS`.
  *
  * @example
  * const steward = createClient({ entities: createEntities });
@@ -107,8 +107,8 @@ export function createClient(options: ClientOptions): Client {
   const entities = entityRegistry(
     typeof options.entities === 'function' ? options.entities({ pool }) : options.entities,
   );
-  const ofCache = { ...cacheOptions(settings), ...options.cache };
-  const { deadlineMs = settings.REDIS_DEADLINE_MS, writerId } = ofCache;
+  const cacheSettings = { ...cacheOptions(settings), ...options.cache };
+  const { deadlineMs = settings.REDIS_DEADLINE_MS, writerId } = cacheSettings;
   const breakers = new CircuitBreakers({ redis, store: 'cache', logger, deadlineMs });
   const fence = createFence({
     redis: guarded(redis, breakers),
@@ -117,20 +117,46 @@ export function createClient(options: ClientOptions): Client {
     ...(writerId !== undefined && { writerId }),
   });
   const writeBehind = createWriteBehind({
-    ...{ storage, entities, fence, settings, logger, clock, counters },
+    storage,
+    entities,
+    fence,
+    settings,
+    logger,
+    clock,
+    counters,
     ...(options.journal && { journal: options.journal }),
   });
   const { journal, deadLetters, flusher } = writeBehind;
   const demand = createDemand({ redis, entities, settings, counters, logger, clock });
   const cache: Cache = createCache({
-    ...{ redis, breakers, fence, entities, journal, demand, counters, logger, clock },
-    options: ofCache,
+    redis,
+    breakers,
+    fence,
+    entities,
+    journal,
+    demand,
+    counters,
+    logger,
+    clock,
+    options: cacheSettings,
   });
   const flushing = setInterval(() => void counters.flush(), COUNTERS_EVERY_MS).unref();
 
   return {
-    ...{ cache, redis, fence, journal, deadLetters, flusher, demand, entities, pool, storage },
-    ...{ counters, settings, logger, clock },
+    cache,
+    redis,
+    fence,
+    journal,
+    deadLetters,
+    flusher,
+    demand,
+    entities,
+    pool,
+    storage,
+    counters,
+    settings,
+    logger,
+    clock,
     async migrate() {
       for (const entity of entities.all()) await entity.store?.migrate();
     },
@@ -138,7 +164,7 @@ export function createClient(options: ClientOptions): Client {
     flushAll: (flushOptions) => writeBehind.flushAll(flushOptions),
     async close() {
       clearInterval(flushing);
-      // In order: what was accepted first, what is only counted last. One that fails must not keep the rest open.
+      // In this order: accepted writes first, counters last. If one fails to close, the others are closed all the same.
       const end = await writeBehind.close();
       const ends = [demand, cache, { close: () => counters.flush() }, redis, pool];
       for (const one of ends) {

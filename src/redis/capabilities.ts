@@ -1,21 +1,21 @@
 import { RedisUnavailableError } from './errors';
 import type { RedisHandle } from './types';
 
-/** What this server can do, asked once. Every probe is optional: a refused one means "can't" or "not known". */
+/** What the server can do, probed once. Every probe is optional: a refused one means "no" or "not known". */
 export interface Capabilities {
   /** `redis_version` of INFO: `7.0.15`. Valkey reports 7.2.4 there, its own in `valkey_version`. */
   readonly version: string;
   readonly product: 'redis' | 'valkey';
-  /** Redis Enterprise's dialect, which Azure Managed Redis speaks: a proxy in front, fewer INFO fields, one database. */
+  /** Redis Enterprise, as in Azure Managed Redis: a proxy in front, fewer INFO fields, one database. */
   readonly enterprise: boolean;
   readonly cluster: boolean;
   /** `EXPIRE key seconds NX`: since 7.0, so not on Azure Cache for Redis Premium. */
   readonly expireNx: boolean;
-  /** Of the commands that only observation needs, those that this server hides or has renamed. */
+  /** The commands for observation that this server hides or has renamed. */
   readonly hidden: ReadonlySet<string>;
-  /** Replicas connected to the nodes asked, summed. */
+  /** Connected replicas of all masters. */
   readonly replicas: number;
-  /** `allkeys-lru` and so on; undefined where the server doesn't tell. */
+  /** `allkeys-lru` and so on; undefined if INFO lacks it. */
   readonly maxmemoryPolicy: string | undefined;
 }
 
@@ -23,7 +23,7 @@ const observing = ['config', 'slowlog', 'latency', 'memory', 'client', 'object',
 
 const known = new WeakMap<RedisHandle, Promise<Capabilities>>();
 
-/** The server's capabilities, probed at the first call; a probe that failed is made again at the next. */
+/** The server's capabilities, probed at the first call. After a failure the next call probes again. */
 export function capabilitiesOf(redis: RedisHandle): Promise<Capabilities> {
   let probing = known.get(redis);
   if (probing === undefined) {
@@ -37,13 +37,14 @@ export function capabilitiesOf(redis: RedisHandle): Promise<Capabilities> {
 async function probe(redis: RedisHandle): Promise<Capabilities> {
   const nodes = await redis.nodes('masters');
   const [node] = nodes;
-  if (node === undefined) throw new RedisUnavailableError('this Redis has no master at present');
+  if (node === undefined)
+    throw new RedisUnavailableError('this Redis has no master at present: try again after the failover');
   const infos = await Promise.all(nodes.map(async ({ client }) => parseInfo(await redis.within(client.info()))));
   const described = await redis.within(node.client.call('COMMAND', 'INFO', ...observing)).catch(() => undefined);
   return readCapabilities(infos, hiddenOf(described));
 }
 
-/** Pure, so that the dialects of servers that can't be had here are tested from their INFO. */
+/** Pure, so that servers that no test can start are tested from their INFO. */
 export function readCapabilities(
   infos: readonly ReadonlyMap<string, string>[],
   hidden: ReadonlySet<string>,
@@ -53,7 +54,7 @@ export function readCapabilities(
   return {
     version,
     product: info.has('valkey_version') ? 'valkey' : 'redis',
-    // Open-source servers of any age, Premium's included, have this field; Enterprise has not.
+    // Every open-source server, Premium included, has this field; Enterprise does not.
     enterprise: info.has('used_memory') && !info.has('mem_fragmentation_ratio'),
     cluster: info.get('cluster_enabled') === '1',
     expireNx: Number(version.split('.')[0]) >= 7,
@@ -63,7 +64,7 @@ export function readCapabilities(
   };
 }
 
-/** INFO's lines as a map; headings and blank lines left out. */
+/** INFO's lines as a map, without headings and blank lines. */
 export function parseInfo(text: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -73,7 +74,7 @@ export function parseInfo(text: string): Map<string, string> {
   return fields;
 }
 
-/** COMMAND INFO answers nil for what isn't there under its own name. Where COMMAND itself is refused, nothing is known. */
+/** COMMAND INFO answers nil for a command that is hidden or renamed. If COMMAND itself is refused, nothing is known. */
 function hiddenOf(described: unknown): Set<string> {
   if (!Array.isArray(described)) return new Set();
   return new Set(observing.filter((_, index) => described[index] === null));

@@ -5,15 +5,15 @@ import type { RedisHandle } from './types';
 /** The app's own counters and gauges: one hash in the work store, shared by all processes, read by the collector. */
 export const COUNTERS_KEY = 'work:{counters}';
 
-/** Few and bounded: an entity, a job, an outcome. Never a key, an id or a value. */
+/** Few and bounded values: an entity, a job, an outcome. Never a key, an id or a value. */
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Counters {
-  /** Counts `by` more. In memory until `flush`. */
+  /** Adds `by` (default: 1). In memory until `flush`. */
   add(name: string, labels?: Labels, by?: number): void;
-  /** A value that replaces the last one. In memory until `flush`. */
+  /** Replaces the last value. In memory until `flush`. */
   set(name: string, labels: Labels, value: number): void;
-  /** Sends what has gathered. Never throws: what couldn't be sent waits for the next flush. */
+  /** Sends the gathered counts. Never throws: counts that could not be sent wait for the next flush. */
   flush(): Promise<void>;
 }
 
@@ -48,13 +48,13 @@ export function createCounters(options: { readonly redis: RedisHandle; readonly 
       if (set.size > 0) pipeline.hset(COUNTERS_KEY, Object.fromEntries(set));
       await redis.within(pipeline.exec());
     } catch (error) {
-      // Sent and unanswered may have been counted: dropping it errs low, sending it again would err high.
+      // Counts that were sent and not answered may be in Redis: dropping them errs low, sending them again would err high.
       const kept = error instanceof RedisUnavailableError && !error.sent;
       if (kept) for (const [field, by] of sent) keepSum(field, by);
       for (const [field, value] of set) if (!gauges.has(field)) gauges.set(field, value);
       logger.debug(
         { fields: sent.size, kept, error: error instanceof Error ? error.message : undefined },
-        'counters not flushed',
+        'counters were not flushed; gauges, and counts that were not sent, wait for the next flush',
       );
     }
   }

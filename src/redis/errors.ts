@@ -1,9 +1,9 @@
 import { StewardError } from '../errors';
 
-/** The caller's time is up. Whether the command was carried out is unknown, unless the server itself refused it. */
+/** The deadline passed. Whether the command was carried out is unknown, unless the server itself refused it. */
 export class DeadlineError extends StewardError {
   readonly code = 'E_DEADLINE';
-  /** True where the server answered that it came too late: then it changed nothing, for certain. */
+  /** True if the command was refused as too late: then it certainly changed nothing. */
   readonly refused: boolean;
 
   constructor(message: string, options?: { cause?: unknown; refused?: boolean }) {
@@ -12,7 +12,7 @@ export class DeadlineError extends StewardError {
   }
 }
 
-/** No connection. */
+/** There is no connection, or Redis can't serve the command now. */
 export class RedisUnavailableError extends StewardError {
   readonly code = 'E_REDIS_UNAVAILABLE';
   /**
@@ -27,7 +27,7 @@ export class RedisUnavailableError extends StewardError {
   }
 }
 
-/** The server isn't what the settings say, so that no retry will help: a cluster spoken to as one server, say. */
+/** The settings don't fit the server, for example a cluster used as one server. No retry helps. */
 export class RedisModeError extends StewardError {
   readonly code = 'E_REDIS_MODE';
 }

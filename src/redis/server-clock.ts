@@ -4,10 +4,10 @@ import { MINUTE } from '../clock';
 import { addressOf } from './connection/nodes';
 import { RedisUnavailableError } from './errors';
 
-/** Local time that no change of the wall clock moves, so that an offset stays true until it is learnt again. */
+/** Local time that ignores changes of the wall clock, so that an offset stays valid until it is learnt again. */
 export const steadyClock: Clock = { now: () => performance.timeOrigin + performance.now() };
 
-/** Learnt again after this: two clocks may drift apart by some ms a minute. */
+/** An offset is learnt again after this: two clocks may drift apart by some ms a minute. */
 const FRESH_MS = MINUTE;
 /** A sample this good ends the sampling. */
 const GOOD_MICROS = 1_000;
@@ -24,17 +24,14 @@ interface Offset {
   readonly doubted: boolean;
 }
 
-/**
- * What is known of the nodes' clocks. Each master has its own: a deadline is only meant in the time of the node that
- * runs the script.
- */
+/** The offsets of the nodes' clocks. Each master has its own clock, and a script checks its deadline by that of its node. */
 export class ServerClocks {
   readonly #offsets = new Map<string, Offset>();
   readonly #learning = new Map<string, Promise<void>>();
 
   constructor(readonly clock: Clock) {}
 
-  /** The node's offset, if it is known and still fresh; in µs. */
+  /** The node's offset in µs, if it is known and fresh. */
   known(address: string): { readonly micros: number; readonly uncertainty: number } | undefined {
     const offset = this.#offsets.get(address);
     if (offset === undefined || offset.doubted) return undefined;
@@ -50,7 +47,7 @@ export class ServerClocks {
     return offset;
   }
 
-  /** The least offset of all nodes ever asked, in µs. */
+  /** The least offset of all known nodes, in µs. */
   earliest(): number {
     return Math.min(...[...this.#offsets.values()].map((offset) => offset.micros));
   }
@@ -59,13 +56,13 @@ export class ServerClocks {
     for (const address of this.#offsets.keys()) this.doubt(address);
   }
 
-  /** The node may be another machine now, or its clock has been seen to be off: learn before the next use. */
+  /** The node may be another machine now, or its clock was wrong: its offset is learnt again before the next use. */
   doubt(address: string): void {
     const offset = this.#offsets.get(address);
     if (offset) this.#offsets.set(address, { ...offset, doubted: true });
   }
 
-  /** Asks the node for its TIME, a few times, and keeps the answer of the shortest round trip. Callers share it. */
+  /** Sends TIME a few times and keeps the answer of the shortest round trip. Concurrent callers share it. */
   learn(address: string, node: Redis): Promise<void> {
     let learning = this.#learning.get(address);
     if (learning === undefined) {
@@ -93,7 +90,7 @@ export class ServerClocks {
     if (best) this.#offsets.set(address, best);
   }
 
-  /** The latest of the nodes' times, and how far any node may be from it. Undefined until one has been asked. */
+  /** The latest of the nodes' times, and how far any node may be from it. Undefined while no node is known. */
   now(): { readonly micros: number; readonly uncertaintyMicros: number } | undefined {
     if (this.#offsets.size === 0) return undefined;
     const local = this.clock.now();

@@ -5,7 +5,7 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc & 0xffff;
 });
 
-/** The cluster slot of a key, 0 to 16383: of what stands in its first non-empty braces, else of all of it. */
+/** The cluster slot of a key, 0 to 16383: of the text in its first non-empty braces, or of the whole key. */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

@@ -1,6 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { QueueClient } from '@azure/storage-queue';
+import { azureCredential } from '../azure-credential';
 import { StewardError } from '../errors';
 import type { Settings } from '../settings';
 
@@ -8,16 +9,16 @@ import type { Settings } from '../settings';
 export class StorageSettingsError extends StewardError {
   readonly code = 'E_STORAGE_SETTINGS';
   constructor() {
-    super('Expected AzureWebJobsStorage or AzureWebJobsStorage__accountName to name the storage account, got neither');
+    super('The settings name no storage account: set AzureWebJobsStorage or AzureWebJobsStorage__accountName');
   }
 }
 
 /**
  * Clients of the storage account, made at first use and kept. The SDKs are imported only then: a job that needs no
- * table does not pay for the table SDK's start. What is missing is created, once a process.
+ * table does not pay for loading the table SDK. Missing queues, tables and containers are created, once a process.
  */
 export interface StorageClients {
-  /** `once`: a request is sent at most once, for callers who must know whether a failed one can have been carried out. */
+  /** `once`: the SDK never repeats a request, for callers that must know whether a failed one may have been carried out. */
   queue(name: string, sending?: 'repeated' | 'once'): Promise<QueueClient>;
   /** `name` without the prefix: letters and digits. */
   table(name: string): Promise<TableClient>;
@@ -55,11 +56,7 @@ export function storageClients(settings: StorageSettings): StorageClients {
   const connection = given === 'UseDevelopmentStorage=true' ? DEVELOPMENT : given;
   const prefix = settings.STORAGE_NAME_PREFIX;
 
-  const identity = async () => {
-    const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
-    const clientId = settings.AzureWebJobsStorage__clientId;
-    return clientId ? new ManagedIdentityCredential({ clientId }) : new DefaultAzureCredential();
-  };
+  const identity = () => azureCredential(settings.AzureWebJobsStorage__clientId);
   const endpoint = (service: 'blob' | 'queue' | 'table'): string => {
     const uri = settings[`AzureWebJobsStorage__${service}ServiceUri`];
     if (uri) return uri.replace(/\/$/, '');
@@ -101,8 +98,8 @@ export function storageClients(settings: StorageSettings): StorageClients {
 }
 
 /**
- * Creating, where that is allowed. A web app may only send to its queue, and the deployment has made it: what is missing
- * after all is said at the first use.
+ * Ignores that creating is forbidden. A web app may only send to its queue, which the deployment has created; if it is
+ * missing after all, the first use fails.
  */
 async function unlessForbidden(creating: Promise<unknown>): Promise<void> {
   try {
@@ -112,7 +109,7 @@ async function unlessForbidden(creating: Promise<unknown>): Promise<void> {
   }
 }
 
-/** One client a name (and way of sending); a failure to make it is not kept, so that the next call tries again. */
+/** One client a name (and way of sending). After a failure to make it, the next call tries again. */
 function keep<T, S extends string>(
   make: (name: string, sending?: S) => Promise<T>,
 ): (name: string, sending?: S) => Promise<T> {

@@ -1,4 +1,5 @@
 import type { Metric as AzureMetric, MetricsQueryClient } from '@azure/monitor-query';
+import { azureCredential } from '../../azure-credential';
 import { MINUTE } from '../../clock';
 import type { Settings } from '../../settings';
 import { type SampleBatch, seriesKey } from '../samples/sample-store';
@@ -123,12 +124,8 @@ async function connect(
     const sdk = await import('@azure/monitor-query');
     return new sdk.MetricsQueryClient(connection.credential, connection.options);
   }
-  const [{ MetricsQueryClient }, { DefaultAzureCredential, ManagedIdentityCredential }] = await Promise.all([
-    import('@azure/monitor-query'),
-    import('@azure/identity'),
-  ]);
-  const clientId = settings.AzureWebJobsStorage__clientId;
-  const credential = clientId ? new ManagedIdentityCredential({ clientId }) : new DefaultAzureCredential();
+  const { MetricsQueryClient } = await import('@azure/monitor-query');
+  const credential = await azureCredential(settings.AzureWebJobsStorage__clientId);
   const endpoint = settings.AZURE_MONITOR_ENDPOINT;
   return new MetricsQueryClient(credential, endpoint ? { endpoint } : {});
 }

@@ -1,12 +1,12 @@
 /**
- * The least that the library and the app need of Redis. Kept here once: docs/security.md shows it, `cache-steward
- * doctor` tries it, and a test runs under it.
+ * The least rights that the library and the app need of Redis. They are listed only here: docs/security.md shows them,
+ * `cache-steward doctor` tries them, and tests run with them.
  */
 
-/** Of keys: sessions, cached data with what goes with it, working data. */
+/** Keys: sessions, cached data with its companions, working data. */
 export const KEY_PATTERNS = ['sess:*', 'cache:*', 'work:*'] as const;
 
-/** Of channels: what the local layers of other processes are told. Servers before Redis 6.2 have no rights on channels. */
+/** Channels: invalidation messages of the local layers. Servers before Redis 6.2 have no rights on channels. */
 export const CHANNEL_PATTERNS = ['cache:*'] as const;
 
 /** Commands of a web app that uses the library. */
@@ -14,7 +14,7 @@ export const LIBRARY_COMMANDS = [
   // a connection
   ...['auth', 'hello', 'ping', 'select', 'client|setname', 'info', 'time', 'wait', 'readonly', 'readwrite'],
   ...['asking', 'cluster|slots', 'cluster|info', 'cluster|nodes'],
-  // scripts, and what they call
+  // scripts, and the commands in them
   ...['eval', 'evalsha', 'get', 'mget', 'set', 'getrange', 'setrange', 'type', 'exists', 'del', 'unlink'],
   ...['pttl', 'pexpire', 'persist', 'scan'],
   ...['hget', 'hset', 'hdel', 'hgetall', 'hincrbyfloat'],
@@ -23,13 +23,13 @@ export const LIBRARY_COMMANDS = [
   ...['publish', 'subscribe'],
 ] as const;
 
-/** What the Functions app's sweeps need besides. */
+/** Further commands of the Functions app's sweeps. */
 export const SWEEP_COMMANDS = ['dbsize', 'strlen', 'zremrangebyrank'] as const;
 
-/** How the Functions app sees how the server is. Each may be missing, and is then not measured. */
+/** Commands by which the Functions app observes the server. If one is missing, its metrics are. */
 export const OBSERVATION_COMMANDS = ['command', 'memory|usage', 'slowlog', 'latency', 'client|list'] as const;
 
-/** All that each of the two may run. */
+/** All commands of each of the two. */
 export const COMMANDS = {
   web: LIBRARY_COMMANDS,
   app: [...LIBRARY_COMMANDS, ...SWEEP_COMMANDS, ...OBSERVATION_COMMANDS],
@@ -48,7 +48,7 @@ export function aclRules(
   ];
 }
 
-/** `deploy/sentinel/rights`: a line for each user of the servers. */
+/** The file `deploy/sentinel/rights`: a line for each user. */
 export function rightsFile(): string {
   return (['web', 'app'] as const).map((user) => `${user} ${aclRules(COMMANDS[user]).join(' ')}\n`).join('');
 }

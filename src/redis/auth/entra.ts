@@ -1,3 +1,4 @@
+import { azureCredential } from '../../azure-credential';
 import { MINUTE, SECOND } from '../../clock';
 import { RedisModeError } from '../errors';
 import type { CredentialSource } from './credential-refresher';
@@ -55,10 +56,4 @@ export function azureTokens(clientId: string | undefined): TokenProvider {
       return token;
     },
   };
-}
-
-/** The identity that signs in to Azure's services; `clientId` names a user-assigned one. */
-export async function azureCredential(clientId: string | undefined) {
-  const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
-  return clientId ? new ManagedIdentityCredential({ clientId }) : new DefaultAzureCredential();
 }

@@ -1,7 +1,7 @@
+import { azureCredential } from '../../azure-credential';
 import { MINUTE } from '../../clock';
 import { StewardError } from '../../errors';
 import type { CredentialSource } from './credential-refresher';
-import { azureCredential } from './entra';
 
 /** A secret can't be read, or does not exist. The message holds its name, never its value. */
 export class SecretError extends StewardError {

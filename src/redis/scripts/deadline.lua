@@ -1,6 +1,6 @@
--- Stands before every script that writes.
+-- Begins every script that writes.
 -- ARGV[1]: deadline, server time in ms since 1970. A call that arrives later changes nothing.
--- Leaves: now_us, the server's time in microseconds (a whole number below 2^53, exact in a double; format it with
+-- Sets: now_us, the server's time in microseconds (a whole number below 2^53, exact in a double; format it with
 -- '%.0f', since tostring() would round it).
 local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])

@@ -1,6 +1,6 @@
 import type { TokenCredential } from '@azure/identity';
 import type { SecretClient, SecretClientOptions } from '@azure/keyvault-secrets';
-import { azureCredential } from '../../redis/auth/entra';
+import { azureCredential } from '../../azure-credential';
 import type { SecretVault, SessionSecret } from './session-secrets';
 
 export interface KeyVaultOptions {
