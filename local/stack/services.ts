@@ -28,6 +28,7 @@ const NAMED_BY: Readonly<Record<ServiceName, readonly string[]>> = {
   storage: ['AzureWebJobsStorage', 'AzureWebJobsStorage__accountName', 'AzureWebJobsStorage__queueServiceUri'],
   database: ['DATABASE_URL'],
 };
+const LABELS: Partial<Record<ServiceName, string>> = { Redis: 'Redis (a first start downloads it)' };
 export const SERVICES = Object.keys(NAMED_BY) as readonly ServiceName[];
 
 /** The setting by which the environment names a service of one's own; undefined if the stack starts that service. */
@@ -45,7 +46,7 @@ export async function startServices(
 ): Promise<Services> {
   const start = (service: ServiceName, own: () => Promise<Part>): Promise<Part> => {
     const setting = ownSetting(environment, service);
-    if (setting === undefined) return during(service, own());
+    if (setting === undefined) return during(LABELS[service] ?? service, own());
     return Promise.resolve({ env: {}, line: `${service}: yours (${setting})`, stop: async () => {} });
   };
   const started = await Promise.allSettled([

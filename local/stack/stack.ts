@@ -99,6 +99,9 @@ export class LocalStack {
       const ownRedis = this.#own.get('Redis');
       if (sentinel && ownRedis) throw new Error(`--sentinel starts a Redis of its own: leave ${ownRedis} unset`);
       if (this.#own.size > 0) {
+        console.say(
+          `looking for ${[...this.#own].map(([service, setting]) => `your ${service} (${setting})`).join(', ')}`,
+        );
         // A client wants some Redis to be named. It connects only to what it is asked about.
         const visitor = this.#open({
           ...(this.#own.has('Redis') ? {} : { REDIS_URL: 'redis://127.0.0.1:1' }),
@@ -203,7 +206,7 @@ export class LocalStack {
     during: <T>(what: string, work: Promise<T>) => Promise<T>,
   ): Promise<void> {
     const what = [...services].map(([service, setting]) => (setting ? `${service} (${setting})` : service)).join(', ');
-    const faults = await during(`an answer of ${what}`, unreachable(client, services));
+    const faults = await during(`an answer from ${what}`, unreachable(client, services));
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
 }

@@ -4,6 +4,7 @@ import { allGone, descendants, endAll, type StackProcess, startByNpm } from './s
 /** `npm start` itself, as a terminal, a container, a supervisor or CI ends it. */
 
 beforeAll(ensureBuilt);
+jest.setTimeout(120_000);
 const running: StackProcess[] = [];
 afterEach(() => {
   for (const { pid } of running.splice(0)) {

@@ -8,6 +8,7 @@ import { allGone, descendants, endAll, startStack } from './stack-process';
 
 beforeAll(ensureBuilt);
 afterEach(endAll);
+jest.setTimeout(120_000);
 
 const UP = /Ctrl-C stops all of it/;
 
@@ -30,7 +31,7 @@ describe('one line each, and a failed start, for', () => {
     const started = startStack(args, env);
     expect(await started.ended).toBe(1);
     expect(started.output).not.toMatch(/secret|c2VjcmV0/);
-    return started.lines.filter((line) => !line.startsWith('still waiting for:'));
+    return started.lines.filter((line) => !/^(looking|still waiting) for/.test(line));
   }
 
   test('servers of one’s own that refuse', async () => {
@@ -60,6 +61,13 @@ describe('one line each, and a failed start, for', () => {
       expect.stringMatching(/^storage can't be reached: no answer within \d+ s\. Start it/),
       expect.stringMatching(/^database can't be reached: (no answer within|timeout)/),
     ]);
+  });
+
+  test('servers that are looked for are named before they are waited for', async () => {
+    const started = startStack([], { AzureWebJobsStorage: account(nobody) });
+    await started.until(/looking for your storage \(AzureWebJobsStorage\)/);
+    expect(started.lines).toHaveLength(1);
+    await started.ended;
   });
 
   test('a storage account that is no connection string', async () => {

@@ -2,6 +2,7 @@ import { ensureBuilt } from '../built';
 import { allGone, descendants, endAll, type RunningProcess, type StackProcess, startStack } from './stack-process';
 
 beforeAll(ensureBuilt);
+jest.setTimeout(120_000);
 afterEach(endAll);
 
 const SERVERS = {
