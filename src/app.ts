@@ -1,8 +1,7 @@
 import { createAlerts, firingsOf } from './alerting';
-import { readCensus } from './census-view';
 import { createClient, type EntitiesSource } from './client';
 import { SECOND, systemClock } from './clock';
-import { createSweeps, openRecords } from './hygiene';
+import { createSweeps, openRecords, readCensus } from './hygiene';
 import { type JobName, type JobReport, triggersOf } from './job';
 import type { Logger } from './logger';
 import {

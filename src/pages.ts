@@ -1,15 +1,8 @@
 import * as z from 'zod';
 import type { AlertState } from './alerting';
 import type { Clock } from './clock';
-import type { SweepProgress } from './hygiene';
-import {
-  type AlertView,
-  type CensusView,
-  createDashboard,
-  type Health,
-  type JobState,
-  type SampleStore,
-} from './monitoring';
+import type { CensusView, SweepProgress } from './hygiene';
+import { type AlertView, createDashboard, type Health, type JobState, type SampleStore } from './monitoring';
 import type { DeadLetters } from './write-behind';
 
 /** An answer over HTTP. */
@@ -81,7 +74,7 @@ export function createPages(options: PagesOptions): Pages {
   const dashboard = createDashboard({
     ...{ cache, clock, store: samples, census: options.census, jobs: options.jobs },
     alerts: async () => viewsOf(await options.alerts.state()),
-    passes: async () =>
+    sweeps: async () =>
       (await options.sweeps.progress()).map(({ pass, status, percent, examined }) => ({
         pass,
         status,

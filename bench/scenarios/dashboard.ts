@@ -36,7 +36,7 @@ async function run(): Promise<BenchResult> {
     const dashboard = createDashboard({
       ...{ cache: 'bench', store, clock: systemClock },
       alerts: async () => [],
-      passes: async () => [],
+      sweeps: async () => [],
       jobs: async () => [],
       census: async () => undefined,
       deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },

@@ -94,6 +94,7 @@ export function createSweeps(options: SweepsOptions): Sweeps {
 
 export { type CensusReport, censusReport, type GroupReport } from './census/census-report';
 export type { CensusFindings } from './census/census-tally';
+export { type CensusGroup, type CensusView, type DatedCensus, dated, readCensus } from './census/census-view';
 export type { HygieneSettings } from './engine/sweep-kinds';
 export type { RecordStore } from './ports';
 export type { SweepProgress } from './records/sweep-progress';

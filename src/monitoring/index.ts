@@ -9,14 +9,12 @@ export {
   type DashboardData,
   type DashboardOptions,
 } from './dashboard';
-export type { CensusGroup, CensusView, DatedCensus } from './dashboard/census-groups';
+export { ACTION_HEADER, isSameSite } from './dashboard/dashboard-page';
 export { type Overview, overviewOf } from './dashboard/overview';
-export { ACTION_HEADER, isSameSite } from './dashboard/same-site';
 export { createJobRuns, type JobState, readJobStates } from './jobs';
 export { renderPrometheus } from './metrics/prometheus-text';
 export { createReport, type Report, type ReportOptions } from './report';
 export type { ReportAlert, ReportData } from './report/report-data';
-export { latestBatches } from './samples/latest-batches';
 export { createMemorySampleStore } from './samples/memory-samples';
-export type { SampleBatch, SampleStore } from './samples/sample-store';
+export { latestBatches, type SampleBatch, type SampleStore } from './samples/sample-store';
 export { createTableSampleStore } from './samples/table-samples';

@@ -122,7 +122,7 @@ describe('report', () => {
     });
     const html = await readFile(page, 'utf8');
     expect(html).toContain('<td>shop:item</td><td>40</td>');
-    const advice = '- An alert still fires: begin with MemoryHigh.';
+    const advice = '- An alert still fires: start with MemoryHigh.';
     expect((await run('report', '--since', '1m', '--html', page)).out).toBe(`written to ${page}\n${advice}`);
   });
 

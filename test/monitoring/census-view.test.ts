@@ -1,7 +1,6 @@
-import { readCensus } from '../../src/census-view';
 import { DAY } from '../../src/clock';
 import { type CensusFindings, emptyTally } from '../../src/hygiene/census/census-tally';
-import { dated } from '../../src/monitoring/dashboard/census-groups';
+import { dated, readCensus } from '../../src/hygiene/census/census-view';
 import { memoryJsonBlobs } from '../../src/storage/json-blobs';
 import { censusAt, T0 } from './support';
 

@@ -124,7 +124,7 @@ beforeEach(() => {
       alertOf('DeadLetters', letters.length, NOW - 2 * HOUR),
       alertOf('SnapshotStale', (NOW - LAST_SAVE) / SECOND, NOW - 2 * HOUR),
     ],
-    passes: async () => [{ pass: 'sessions', status: 'running', percent: 42, examined: 420_000 }],
+    sweeps: async () => [{ pass: 'sessions', status: 'running', percent: 42, examined: 420_000 }],
     jobs: async () => [
       jobState('collectMetrics', NOW - MINUTE, false),
       jobState('reportPerformance', NOW - 4 * DAY, true),
@@ -173,7 +173,7 @@ test('a part that is away leaves the rest on the page, and is named', async () =
   const broken = createDashboard({
     ...{ cache: 'redis', store, clock: { now: () => NOW } },
     alerts: () => Promise.reject(new Error('503')),
-    passes: async () => [],
+    sweeps: async () => [],
     jobs: async () => [],
     census: () => Promise.reject(new Error('503')),
     deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
@@ -286,7 +286,7 @@ describe('in a browser', () => {
     const away = () => Promise.reject(new Error('503'));
     dashboard = createDashboard({
       ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
-      ...{ alerts: away, passes: async () => [], jobs: async () => [], census: async () => undefined },
+      ...{ alerts: away, sweeps: async () => [], jobs: async () => [], census: async () => undefined },
       deadLetters: { list: away, replay: async () => false, discard: async () => false },
     });
     await open();
@@ -299,7 +299,7 @@ describe('in a browser', () => {
     await page.close();
     dashboard = createDashboard({
       ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
-      ...{ alerts: async () => [], passes: async () => [], jobs: async () => [], census: async () => undefined },
+      ...{ alerts: async () => [], sweeps: async () => [], jobs: async () => [], census: async () => undefined },
       deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
     });
     await open();
@@ -314,7 +314,7 @@ describe('in a browser', () => {
     const runbooks = ['docs/runbooks/memory-high.md', 'https://git.example/memory-high.md', 'javascript:alert(1)'];
     dashboard = createDashboard({
       ...{ cache: 'redis', store: createMemorySampleStore(), clock: { now: () => NOW } },
-      ...{ passes: async () => [], jobs: async () => [], census: async () => undefined },
+      ...{ sweeps: async () => [], jobs: async () => [], census: async () => undefined },
       alerts: async () => runbooks.map((runbook) => ({ ...alertOf('MemoryHigh', 0.9, NOW), runbook })),
       deadLetters: { list: async () => [], replay: async () => false, discard: async () => false },
     });

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { findProgram, freePort, startRedis } from '../../local/servers';
-import { parseInfo } from '../../src/monitoring/collect/info';
 import { readNode } from '../../src/monitoring/collect/node-reading';
+import { parseInfo } from '../../src/redis';
 
 /** Ours, and what redis_exporter calls the same; none of them moves by being looked at. */
 const same: readonly (readonly [ours: string, theirs: RegExp])[] = [

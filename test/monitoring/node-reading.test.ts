@@ -1,6 +1,6 @@
-import { parseInfo } from '../../src/monitoring/collect/info';
 import { readNode } from '../../src/monitoring/collect/node-reading';
 import { clientsByName, latencyBuckets } from '../../src/monitoring/collect/probes';
+import { parseInfo } from '../../src/redis';
 
 const now = 1_800_000_000_000;
 const read = (text: string, limits = {}) => readNode(parseInfo(text), limits, now);

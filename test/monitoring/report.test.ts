@@ -63,9 +63,9 @@ test('a report compares the day with the day and the week before, and says what 
   expect(data.alerts.map(({ alert }) => alert)).toEqual(['HitRatioLow', 'MemoryFullSoon']);
   expect(Date.parse(data.memoryFullAt ?? '')).toBeGreaterThan(T0 + 12 * DAY);
   expect(data.advice).toEqual([
-    'An alert still fires: begin with MemoryFullSoon.',
-    expect.stringMatching(/^At this pace memory is full on 2026-12-0/),
-    'The hit rate fell from 90 % to 60 %: what changed?',
+    'An alert still fires: start with MemoryFullSoon.',
+    expect.stringMatching(/^At this rate memory is full on 2026-12-0/),
+    'The hit rate fell from 90 % to 60 %: check what changed.',
     'hgetall takes 9.0 ms each time: every other command waits behind it.',
     '24 runs of jobs failed: see the table of jobs.',
   ]);

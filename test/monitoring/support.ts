@@ -1,6 +1,6 @@
 import { type RunningAzurite, type RunningRedis, startAzurite } from '../../local/servers';
+import type { CensusView } from '../../src/hygiene';
 import { silentLogger } from '../../src/logger';
-import type { CensusView } from '../../src/monitoring';
 import { createRedis } from '../../src/redis';
 import { readSettings, type Settings } from '../../src/settings';
 import { storageClients } from '../../src/storage/clients';

@@ -4,9 +4,9 @@ import { MINUTE } from '../../clock';
 import type { Settings } from '../../settings';
 import { type SampleBatch, seriesKey } from '../samples/sample-store';
 
-/** The only module that speaks to Azure Monitor. */
+/** Reads platform metrics. This is the only module that uses Azure Monitor. */
 export interface PlatformMetrics {
-  /** Batches of the last minutes, a batch a minute that has points; late points come with a later call. */
+  /** One batch for each of the last minutes that has points. Points that arrive late come with a later call. */
   read(at: number): Promise<readonly SampleBatch[]>;
 }
 
@@ -16,7 +16,7 @@ interface Wanted {
   readonly divide?: number;
 }
 
-/** Platform metric by its lower-case name (the offerings differ in case only); what one doesn't have is left out. */
+/** Our metrics by the lower-case name of the platform metric: the names of the offerings differ only in case. */
 const wanted: Readonly<Record<string, Wanted>> = {
   serverload: { name: 'azure_server_load_share', use: 'maximum', divide: 100 },
   percentprocessortime: { name: 'azure_cpu_share', use: 'maximum', divide: 100 },
@@ -36,7 +36,7 @@ const wanted: Readonly<Record<string, Wanted>> = {
   georeplicationhealthy: { name: 'azure_geo_healthy', use: 'maximum' },
 };
 
-/** Metrics by the dimension that splits them: one query each, since a query has one filter for all its metrics. */
+/** Metrics with the dimension that splits them: one query each, since a query has one filter for all its metrics. */
 interface Query {
   readonly metrics: readonly string[];
   readonly dimension?: string;
@@ -70,21 +70,21 @@ export const offerings: Readonly<Record<'premium' | 'managed', readonly Query[]>
 
 const labelOf: Readonly<Record<string, string>> = { shardid: 'shard', instanceid: 'instance', errortype: 'type' };
 
-/** Platform metrics come some minutes late, and the newest point may still grow: the last minutes are read each time. */
+/** Points arrive some minutes late, and the newest may still grow, so every call reads the last minutes again. */
 const LOOK_BACK = 10 * MINUTE;
 
 export interface PlatformMetricsOptions {
   readonly settings: Pick<Settings, 'AZURE_REDIS_RESOURCE_ID' | 'AZURE_MONITOR_ENDPOINT' | 'CACHE_NAME'> & {
     readonly AzureWebJobsStorage__clientId: string | undefined;
   };
-  /** Another way to Azure Monitor than its endpoint and this process' identity. Default: none. */
+  /** Replaces the endpoint of Azure Monitor and the identity of this process. Default: none. */
   readonly connection?: { readonly credential: Credential; readonly options: ClientOptions };
 }
 
 type Credential = ConstructorParameters<typeof MetricsQueryClient>[0];
 type ClientOptions = NonNullable<ConstructorParameters<typeof MetricsQueryClient>[1]>;
 
-/** Undefined where no resource id is set. The SDK is imported at the first read. */
+/** Undefined if no resource id is set. The SDK is imported at the first read. */
 export function createPlatformMetrics({ settings, connection }: PlatformMetricsOptions): PlatformMetrics | undefined {
   const resource = settings.AZURE_REDIS_RESOURCE_ID;
   if (resource === undefined) return undefined;
@@ -102,7 +102,7 @@ export function createPlatformMetrics({ settings, connection }: PlatformMetricsO
             granularity: 'PT1M',
             timespan,
             aggregations: ['Average', 'Maximum', 'Total'],
-            // The same retries at every call would outlast the minute.
+            // With the default time-out, the SDK's retries would take longer than a minute.
             requestOptions: { timeout: 20_000 },
             ...(dimension ? { filter: `${dimension} eq '*'`, top: 100 } : {}),
           }),
@@ -130,7 +130,7 @@ async function connect(
   return new MetricsQueryClient(credential, endpoint ? { endpoint } : {});
 }
 
-/** A batch a minute. A point without the value asked for (the minute isn't complete yet) is no sample. */
+/** One batch per minute. A point without the wanted value (its minute is not complete yet) makes no sample. */
 export function toBatches(metrics: readonly AzureMetric[], cache: string): readonly SampleBatch[] {
   const minutes = new Map<number, Record<string, number>>();
   for (const metric of metrics) {

@@ -3,9 +3,9 @@ import { isCounter } from '../metrics/metric-catalog';
 import { lastOf, parseSeriesKey, type SampleBatch } from '../samples/sample-store';
 
 /**
- * Hands every collection to OpenTelemetry: gauges as they are, counters as what they grew by. Whoever registers a
- * meter provider in the process decides where that goes; without one it costs nothing. Platform metrics are left out,
- * since Azure Monitor has them.
+ * Passes every collection to OpenTelemetry: gauges as they are, counters as their growth. The meter provider that is
+ * registered in the process decides where they go; without one this costs nothing. Platform metrics are left out, since
+ * Azure Monitor has them already.
  */
 export function createOtelObserver(): (batches: readonly SampleBatch[]) => void {
   const instruments = new Map<string, (value: number, labels: Record<string, string>) => void>();

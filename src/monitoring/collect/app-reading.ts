@@ -3,12 +3,12 @@ import type { StorageClients } from '../../storage/clients';
 import { isCounter } from '../metrics/metric-catalog';
 import { seriesKey } from '../samples/sample-store';
 
-/** Gauges that the app's own parts `set`; every other field of the counters' hash counts. */
+/** The app's metrics: gauges that its parts `set`, and counters that they `add` to. */
 export type AppReading = { readonly gauges: Record<string, number>; readonly counters: Record<string, number> };
 
 /**
- * The app's own numbers, from the hash that all processes count in: `sweepKeys|pass=sessions` becomes
- * `steward_sweep_keys` with the label.
+ * The app's own metrics, from the hash in which all processes count: `sweepKeys|pass=sessions` becomes
+ * `steward_sweep_keys` with that label.
  */
 export function readAppCounters(fields: ReadonlyMap<string, number>): AppReading {
   const reading: AppReading = { gauges: {}, counters: {} };
@@ -38,7 +38,7 @@ export const metricName = (name: string): string => {
 };
 const labelName = (label: string): string => snake(label).replace(/^(?=\d)/, '_');
 
-/** Depth and age of the queues. `queues` maps what the queue is for to its name in the storage account. */
+/** Length and age of the queues. `queues` maps the purpose of a queue to its name in the storage account. */
 export async function readQueues(
   storage: StorageClients,
   queues: Readonly<Record<string, string>>,
@@ -61,7 +61,7 @@ async function messages(queue: QueueClient): Promise<number> {
   return (await queue.getProperties()).approximateMessagesCount ?? 0;
 }
 
-/** Only visible messages can be peeked: those in work, or waiting for a delay, don't count as waiting. */
+/** Only visible messages can be peeked: messages that are being processed or delayed do not count. */
 export async function oldestSeconds(queue: QueueClient, nowMs: number): Promise<number> {
   const { peekedMessageItems } = await queue.peekMessages({ numberOfMessages: 32 });
   const inserted = peekedMessageItems.map(({ insertedOn }) => insertedOn.getTime());

@@ -1,10 +1,8 @@
-import type { Clock } from '../../clock';
-import { HOUR, MINUTE } from '../../clock';
+import { type Clock, HOUR, MINUTE } from '../../clock';
 import { coerceError, errorCode } from '../../errors';
 import type { JobReport } from '../../job';
 import type { Logger } from '../../logger';
-import type { RedisHandle, RedisNode } from '../../redis';
-import { readCounters } from '../../redis';
+import { parseInfo, type RedisHandle, type RedisNode, readCounters } from '../../redis';
 import type { StorageClients } from '../../storage/clients';
 import type { PlatformMetrics } from '../azure/azure-monitor';
 import type { JobState } from '../jobs';
@@ -12,7 +10,6 @@ import { growth } from '../samples/deltas';
 import { maintain, type Retention } from '../samples/roll-up';
 import { type Baseline, type SampleBatch, type SampleStore, seriesKey } from '../samples/sample-store';
 import { readAppCounters, readQueues } from './app-reading';
-import { parseInfo } from './info';
 import { type NodeLimits, readNode } from './node-reading';
 import { runProbes } from './probes';
 
@@ -25,26 +22,26 @@ export interface CollectorOptions {
   readonly cache: string;
   readonly retention: Retention;
   readonly limits?: NodeLimits;
-  /** Queues to measure: what one is for, and its name in the storage account. Needs `storage`. */
+  /** Queues to measure, by purpose, with their names in the storage account. Needs `storage`. */
   readonly queues?: Readonly<Record<string, string>>;
   readonly storage?: StorageClients;
-  /** How many dead letters there are. */
+  /** Counts the dead letters. */
   readonly deadLetters?: () => Promise<number>;
   /** How each job is, by the record of its runs. */
   readonly jobs?: () => Promise<readonly JobState[]>;
   readonly platform?: PlatformMetrics | undefined;
-  /** Told of every collection, for OpenTelemetry. */
+  /** Called with every collection, for OpenTelemetry. */
   readonly observe?: (batches: readonly SampleBatch[]) => void;
   /** How long one node, or the storage account, may take, in ms. Default: 5000. */
   readonly deadlineMs?: number;
 }
 
 export interface Collector {
-  /** Takes the sample of the tick `at`: once, however often it is called. */
+  /** Takes the sample of the tick `at`; a second call for the same tick does nothing. */
   collect(at: Date): Promise<JobReport>;
 }
 
-/** A tick that lies further back than this is a clock that was turned back, not a repeated call. */
+/** A tick further in the past than this means that the clock was set back, not that the call was repeated. */
 const CLOCK_JUMP = 2 * MINUTE;
 
 interface Collected {
@@ -56,7 +53,7 @@ interface Collected {
 export function createCollector(options: CollectorOptions): Collector {
   const { redis, store, clock, logger, cache } = options;
   const deadlineMs = options.deadlineMs ?? 5_000;
-  /** By identity: a server that was replaced is asked anew. */
+  /** By identity: a replaced server is probed again. */
   const refused = new Map<string, Set<string>>();
   let maintained = 0;
 
@@ -74,12 +71,15 @@ export function createCollector(options: CollectorOptions): Collector {
       const probed = await redis
         .within(runProbes(target.client, info, known, previous?.readAt ?? readAt - MINUTE), { deadlineMs })
         .catch((error: unknown) => {
-          logger.warn({ node: source, code: errorCode(error) }, 'probes beside INFO failed');
+          logger.warn(
+            { node: source, code: errorCode(error) },
+            'optional probes failed; this sample holds the fields of INFO only',
+          );
           return { gauges: {}, counters: {}, unsupported: [] };
         });
       for (const probe of probed.unsupported) {
         known.add(probe);
-        logger.info({ node: source, probe }, 'probe is not supported by this server and will not be asked again');
+        logger.info({ node: source, probe }, 'the server does not support this probe; it is not sent again');
       }
       const counters = { ...reading.counters, ...probed.counters };
       const grown = growth(previous, { source, at, readAt, identity: reading.identity, counters });
@@ -96,7 +96,10 @@ export function createCollector(options: CollectorOptions): Collector {
       }
       return { batch: { at, source, labels, info: reading.info, values }, baseline: grown.baseline, up: true };
     } catch (error) {
-      logger.warn({ node: source, code: errorCode(error), error: coerceError(error).message }, 'node does not answer');
+      logger.warn(
+        { node: source, code: errorCode(error), error: coerceError(error).message },
+        'a node does not answer INFO; its sample has redis_up = 0',
+      );
       return down(source, labels, at, previous);
     }
   }
@@ -118,10 +121,13 @@ export function createCollector(options: CollectorOptions): Collector {
     ]);
     for (const attempt of attempts) {
       if (attempt.status === 'rejected') {
-        logger.warn({ code: errorCode(attempt.reason) }, 'a part of the app’s own numbers could not be read');
+        logger.warn(
+          { code: errorCode(attempt.reason) },
+          'some of the app’s own metrics could not be read; they are missing in this sample',
+        );
       }
     }
-    // Counters that couldn't be read keep their baseline: what they grow by meanwhile is counted later.
+    // Counters that could not be read keep their baseline, so that their growth is counted later.
     if (attempts[0]?.status === 'rejected') counters = { ...previous?.counters };
     const reading = { source: 'app', at, readAt: clock.now(), identity: 'app', counters };
     const grown = growth(previous, reading);
@@ -133,7 +139,10 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       return await redis.within(redis.nodes('all'), { deadlineMs });
     } catch (error) {
-      logger.warn({ code: errorCode(error) }, 'the nodes of Redis could not be listed');
+      logger.warn(
+        { code: errorCode(error) },
+        'the nodes of Redis could not be listed; the known ones are reported as down',
+      );
       const known = baselines.map(({ source }) => source).filter((source) => source.includes(':'));
       return known.length > 0 ? known : ['unknown:0'];
     }
@@ -146,7 +155,7 @@ export function createCollector(options: CollectorOptions): Collector {
     } catch (error) {
       logger.warn(
         { code: errorCode(error), error: coerceError(error).message },
-        'platform metrics could not be read; the next call reads the last ten minutes again',
+        'platform metrics could not be read; the next collection reads the last ten minutes again',
       );
       return [];
     }
@@ -198,7 +207,7 @@ export function createCollector(options: CollectorOptions): Collector {
   }
 }
 
-/** A node that doesn't answer is a sample too: `up` is 0. Its counters wait for it where they were. */
+/** The sample of a node that does not answer: `up` is 0. Its counters keep their baseline. */
 function down(source: string, labels: SampleBatch['labels'], at: number, previous: Baseline | undefined): Collected {
   const baseline = previous ? { ...previous, at } : { source, at, readAt: 0, identity: '', counters: {}, totals: {} };
   return { batch: { at, source, labels, info: {}, values: { redis_up: 0 } }, baseline, up: false };

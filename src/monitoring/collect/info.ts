@@ -1,6 +1,4 @@
-export { parseInfo } from '../../redis/capabilities';
-
-/** The fields of an INFO answer, all sections together. Values are still text: what is a number is the reader's to know. */
+/** The fields of an INFO reply, of all sections. The values are text; the reader knows which are numbers. */
 export type Info = ReadonlyMap<string, string>;
 
 /** The field as a finite number; `ok` and `up` are 1, `err` and `down` are 0; anything else is undefined. */

@@ -1,13 +1,13 @@
 import { type Labels, seriesKey } from '../samples/sample-store';
 import { type Info, infoFamily, infoNumber, infoParts } from './info';
 
-/** Limits that some servers don't tell: Redis 6.0 has no `maxclients`, and CONFIG is blocked on Azure. */
+/** Limits that some servers do not report: Redis 6.0 has no `maxclients`, and Azure blocks CONFIG. */
 export interface NodeLimits {
   readonly maxMemoryBytes?: number | undefined;
   readonly maxClients?: number | undefined;
 }
 
-/** What one INFO says: gauges as they are, counters as they stand, by series key. */
+/** The metrics in one INFO reply, by series key; counters with their present values. */
 export interface NodeReading {
   readonly identity: string;
   readonly info: Labels;
@@ -15,7 +15,7 @@ export interface NodeReading {
   readonly counters: Record<string, number>;
 }
 
-/** Gauges that are a field as it is. */
+/** Gauges that are one field, unchanged. */
 const plainGauges: Readonly<Record<string, string>> = {
   redis_uptime_seconds: 'uptime_in_seconds',
   redis_memory_used_bytes: 'used_memory',
@@ -32,7 +32,7 @@ const plainGauges: Readonly<Record<string, string>> = {
   redis_replicas: 'connected_slaves',
 };
 
-/** Counters: the fields are added up, those that are missing left out; of several lists the first that has any. */
+/** Counters: the sum of the fields that exist, from the first list in which any exists. */
 const counterFields: Readonly<Record<string, readonly (readonly string[])[]>> = {
   redis_commands: [['total_commands_processed']],
   redis_connections: [['total_connections_received']],
@@ -54,7 +54,7 @@ const counterFields: Readonly<Record<string, readonly (readonly string[])[]>> = 
   redis_full_syncs: [['sync_full']],
 };
 
-/** Turns one node's INFO into readings. Missing and unknown fields are no error: what isn't said isn't a sample. */
+/** Turns one node's INFO into metrics. Missing fields are no error: they make no sample. */
 export function readNode(info: Info, limits: NodeLimits, nowMs: number): NodeReading {
   const gauges: Record<string, number> = {};
   const counters: Record<string, number> = {};
@@ -104,7 +104,7 @@ const share = (part: number | undefined, whole: number | undefined): number | un
 
 function memory(info: Info, limits: NodeLimits, put: Put): void {
   const used = infoNumber(info, 'used_memory');
-  // A server without a limit says 0: a share of it would be infinite, and full for ever.
+  // A server without a limit reports 0: a share of that would be infinite.
   const max = infoNumber(info, 'maxmemory') || limits.maxMemoryBytes;
   put('redis_memory_max_bytes', max);
   put('redis_memory_used_share', share(used, max));
@@ -119,7 +119,7 @@ function memory(info: Info, limits: NodeLimits, put: Put): void {
   if (policy !== undefined) put('redis_evicts_any_key', policy.startsWith('allkeys-') ? 1 : 0);
 }
 
-/** An empty database is absent from INFO; database 0 is always there, so it is 0. */
+/** INFO leaves out empty databases. Database 0 always exists, so it counts as 0 keys. */
 function keyspace(info: Info, put: Put): void {
   const databases = new Map([...infoFamily(info, 'db')].filter(([db]) => /^\d+$/.test(db)));
   if (info.has('keyspace_hits') && !databases.has('0')) databases.set('0', 'keys=0,expires=0,avg_ttl=0');
@@ -137,8 +137,8 @@ function keyspace(info: Info, put: Put): void {
 function persistence(info: Info, nowMs: number, put: Put): void {
   const saved = infoNumber(info, 'rdb_last_save_time');
   const saves = infoNumber(info, 'rdb_saves');
-  // The time of the last save is the start of the server until something is saved: a server that saves nothing has no
-  // snapshot that could be stale. Before 7.0 `rdb_saves` is not there, and the last duration tells.
+  // Until the first save, INFO reports the start of the server as the time of the last save; such a server has no snapshot
+  // that could be stale. Before 7.0 there is no `rdb_saves`, but the last duration shows it.
   const everSaved = saves !== undefined ? saves > 0 : (infoNumber(info, 'rdb_last_bgsave_time_sec') ?? -1) >= 0;
   if (saved !== undefined && everSaved) put('redis_rdb_age_seconds', Math.max(0, nowMs / 1_000 - saved));
   const states = ['rdb_last_bgsave_status', 'aof_last_bgrewrite_status', 'aof_last_write_status']

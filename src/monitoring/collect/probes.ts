@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
+import { parseInfo } from '../../redis';
 import { seriesKey } from '../samples/sample-store';
-import { type Info, infoNumber, parseInfo } from './info';
+import { type Info, infoNumber } from './info';
 
-/** What the optional commands add to INFO. Each may be refused (Enterprise, ACLs, old servers): then it is left out. */
+/** The results of optional commands beside INFO. A server may refuse each (Enterprise, ACLs, old versions). */
 export interface ProbeResults {
   readonly gauges: Record<string, number>;
   readonly counters: Record<string, number>;
@@ -10,7 +11,7 @@ export interface ProbeResults {
   readonly unsupported: readonly string[];
 }
 
-/** CLIENT LIST costs the server a line a client. */
+/** CLIENT LIST costs the server a line for each client. */
 const MOST_CLIENTS_LISTED = 1_000;
 const MOST_CLIENT_NAMES = 20;
 
@@ -28,7 +29,7 @@ const probes: readonly Probe[] = [
     applies: () => true,
     read: (reply, { gauges, counters }, sinceMs) => {
       const entries = Array.isArray(reply) ? (reply as [number, number, number][]) : [];
-      // Ids go up for the life of the server, over SLOWLOG RESET too.
+      // Ids grow as long as the server runs; SLOWLOG RESET does not reset them.
       counters.redis_slowlog_entries = entries.length === 0 ? 0 : Number(entries[0]?.[0]) + 1;
       const recent = entries.filter(([, seconds]) => seconds * 1_000 >= sinceMs).map(([, , micros]) => micros / 1e6);
       gauges.redis_slowlog_slowest_seconds = Math.max(0, ...recent);
@@ -67,7 +68,7 @@ const probes: readonly Probe[] = [
   },
 ];
 
-/** Runs the probes that apply in one round trip; those in `refused` are not asked again. */
+/** Runs the probes that apply in one round trip, except those in `refused`. */
 export async function runProbes(
   client: Redis,
   info: Info,
@@ -89,8 +90,8 @@ export async function runProbes(
 }
 
 /**
- * Calls by upper bound in microseconds, cumulative, all commands together. The answer is, for each command, its name
- * and a flat list of which `histogram_usec` is followed by bounds and counts in turn (a map in RESP3).
+ * Cumulative calls of all commands by upper bound in microseconds. The reply holds each command's name and a flat list, in
+ * which `histogram_usec` is followed by alternating bounds and counts (a map in RESP3).
  */
 export function latencyBuckets(reply: unknown): ReadonlyMap<number, number> {
   const perCommand: Map<number, number>[] = [];
@@ -101,7 +102,7 @@ export function latencyBuckets(reply: unknown): ReadonlyMap<number, number> {
   const bounds = [...new Set(perCommand.flatMap((buckets) => [...buckets.keys()]))].sort((a, b) => a - b);
   const totals = new Map(bounds.map((bound) => [bound, 0]));
   for (const buckets of perCommand) {
-    // A command lists only bounds at which its count grows; in between it stays where it was.
+    // A command lists only the bounds at which its count grows; in between the count stays the same.
     let reached = 0;
     for (const bound of bounds) {
       reached = buckets.get(bound) ?? reached;
@@ -121,7 +122,7 @@ function pairs(reply: unknown): Map<string, unknown> {
   return new Map(Object.entries((reply ?? {}) as Record<string, unknown>));
 }
 
-/** Connections by the name that CLIENT SETNAME gave them; digits are dropped, so that a process id is no label. */
+/** Connections by their name (CLIENT SETNAME). Digits become `#`, so that a process id does not become a label. */
 export function clientsByName(list: string): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const line of list.split('\n')) {

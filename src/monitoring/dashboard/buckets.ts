@@ -1,7 +1,7 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../../clock';
 import type { Resolution, SampleBatch, SampleStore } from '../samples/sample-store';
 
-/** What the page can show, and at which resolution. */
+/** The ranges that the page offers, and their resolutions. */
 export const ranges = {
   '1h': { ms: HOUR, resolution: 'minute', step: MINUTE },
   '6h': { ms: 6 * HOUR, resolution: 'minute', step: MINUTE },
@@ -15,17 +15,17 @@ export type RangeName = keyof typeof ranges;
 
 export const isRange = (name: string): name is RangeName => Object.hasOwn(ranges, name);
 
-/** The batches of equal spans of time: what charts are drawn from. */
+/** The batches in equal spans of time, for the charts. */
 export interface Buckets {
-  /** Beginning of each, in ms since 1970. */
+  /** Start of each, in ms since 1970. */
   readonly times: readonly number[];
   readonly batches: readonly (readonly SampleBatch[])[];
   readonly stepMs: number;
-  /** How much of each has passed, in seconds: all of it, save for the last. */
+  /** How many seconds of each have passed: all, except for the last. */
   readonly seconds: readonly number[];
 }
 
-/** Reads a range in buckets. What has not been rolled up yet, the present hour or day, is filled in from minutes. */
+/** Reads a range in buckets. The present hour or day, which is not rolled up yet, comes from minutes. */
 export async function readBuckets(store: SampleStore, range: RangeName, now: number): Promise<Buckets> {
   const { ms, resolution, step } = ranges[range];
   const start = Math.floor((now - ms) / step) * step;

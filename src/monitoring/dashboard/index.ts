@@ -1,16 +1,15 @@
 import type { Clock } from '../../clock';
+import { type CensusView, type DatedCensus, dated } from '../../hygiene';
 import type { JobReport } from '../../job';
 import type { JobState } from '../jobs';
-import { latestBatches } from '../samples/latest-batches';
-import { lastOf, type SampleBatch, type SampleStore } from '../samples/sample-store';
+import { lastOf, latestBatches, type SampleBatch, type SampleStore } from '../samples/sample-store';
 import { isRange, type RangeName, readBuckets } from './buckets';
-import { type CensusView, type DatedCensus, dated } from './census-groups';
 import { renderPage } from './dashboard-page';
 import { type Overview, overviewOf } from './overview';
 import { type Panel, panelsOf } from './panels';
 import { type CommandRow, commandRows, type EntityRow, entityRows, fullAt, type JobRow, jobRows } from './tables';
 
-/** An alert as people see it. */
+/** An alert, as the page shows it. */
 export interface AlertView {
   readonly alert: string;
   readonly severity: string;
@@ -30,7 +29,7 @@ export interface DeadLetterView {
   readonly at: number;
 }
 
-export interface PassView {
+export interface SweepView {
   readonly pass: string;
   readonly status: string;
   readonly percent: number;
@@ -42,20 +41,20 @@ export interface DashboardOptions {
   readonly store: SampleStore;
   readonly clock: Clock;
   readonly alerts: () => Promise<readonly AlertView[]>;
-  readonly passes: () => Promise<readonly PassView[]>;
+  readonly sweeps: () => Promise<readonly SweepView[]>;
   /** The newest census; undefined before the first. */
   readonly census: () => Promise<CensusView | undefined>;
   /** How each job is, by the record of its runs. */
   readonly jobs: () => Promise<readonly JobState[]>;
   readonly deadLetters: {
     list(limit: number): Promise<readonly DeadLetterView[]>;
-    /** False where there is none of that id. */
+    /** False if there is none with that id. */
     replay(letterId: string): Promise<boolean>;
     discard(letterId: string): Promise<boolean>;
   };
 }
 
-/** What the page draws. */
+/** The data of the page. */
 export interface DashboardData {
   readonly cache: string;
   /** ms since 1970. */
@@ -64,30 +63,30 @@ export interface DashboardData {
   readonly alerts: readonly AlertView[];
   readonly overview: Overview;
   readonly nodes: { readonly up: number; readonly all: number };
-  /** When memory is full at the pace of the range, in ms since 1970; null where it isn't in sight. */
+  /** When memory is full if it grows as in the range, in ms since 1970; null if that is not foreseeable. */
   readonly memoryFullAt: number | null;
-  /** In seconds since 1970, as charts want them. */
+  /** In seconds since 1970, as the chart library expects. */
   readonly times: readonly number[];
   readonly panels: readonly Panel[];
   readonly entities: readonly EntityRow[];
   readonly jobs: readonly JobRow[];
   readonly commands: readonly CommandRow[];
-  readonly passes: readonly PassView[];
+  readonly passes: readonly SweepView[];
   readonly census: DatedCensus | null;
-  /** The first of them. */
+  /** The first 100. */
   readonly deadLetters: readonly DeadLetterView[];
-  /** All of them, as far as they were counted: `isLeast` where there are more. */
+  /** How many there are; `isLeast` if counting stopped and there may be more. */
   readonly deadLetterCount: { readonly count: number; readonly isLeast: boolean };
-  /** Parts that could not be read just now. */
+  /** Parts that could not be read. */
   readonly missing: readonly string[];
 }
 
 export interface Dashboard {
-  /** The page, whole. */
+  /** The whole page. */
   page(): string;
-  /** An unknown range is the shortest. */
+  /** For an unknown range, the shortest one. */
   data(range?: string | null): Promise<DashboardData>;
-  /** Changes a dead letter. For administrators only: the caller sees to that. */
+  /** Changes a dead letter. The caller must make sure that it is an administrator. */
   act(action: DashboardAction): Promise<JobReport>;
 }
 
@@ -115,7 +114,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       const range = wanted && isRange(wanted) ? wanted : '1h';
       const now = clock.now();
       const missing: string[] = [];
-      // One part that is away leaves the others on the page.
+      // If one part is unavailable, the page still shows the others.
       const part = async <T>(name: string, read: () => Promise<T>, otherwise: T): Promise<T> => {
         try {
           return await read();
@@ -124,11 +123,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
           return otherwise;
         }
       };
-      const [buckets, latest, alerts, passes, census, states, deadLetters] = await Promise.all([
+      const [buckets, latest, alerts, sweeps, census, states, deadLetters] = await Promise.all([
         readBuckets(store, range, now),
         latestBatches(store, now),
         part('alerts', options.alerts, []),
-        part('sweeps', options.passes, []),
+        part('sweeps', options.sweeps, []),
         part('census', options.census, undefined),
         part('jobs', options.jobs, []),
         part('dead letters', () => options.deadLetters.list(MOST_COUNTED), []),
@@ -136,7 +135,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       const all = buckets.batches.flat();
       const panels = panelsOf(buckets).filter(({ lines }) => lines.length > 0);
       return {
-        ...{ cache, now, range, missing, passes },
+        cache,
+        now,
+        range,
+        missing,
+        passes: sweeps,
         deadLetters: deadLetters.slice(0, MOST_LETTERS),
         deadLetterCount: { count: deadLetters.length, isLeast: deadLetters.length === MOST_COUNTED },
         alerts: sorted(alerts),
@@ -160,11 +163,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   };
 }
 
-const graveness: Readonly<Record<string, number>> = { critical: 0, warning: 1, info: 2 };
+const ranks: Readonly<Record<string, number>> = { critical: 0, warning: 1, info: 2 };
 
-/** Firing before pending, the gravest first, then the oldest. */
+/** Firing before pending, the most severe first, then the oldest. */
 function sorted(alerts: readonly AlertView[]): readonly AlertView[] {
-  const rank = ({ state, severity }: AlertView) => (state === 'firing' ? 0 : 10) + (graveness[severity] ?? 9);
+  const rank = ({ state, severity }: AlertView) => (state === 'firing' ? 0 : 10) + (ranks[severity] ?? 9);
   return [...alerts].sort((a, b) => rank(a) - rank(b) || a.since - b.since);
 }
 
@@ -174,7 +177,7 @@ function nodesOf(latest: readonly SampleBatch[]) {
   return { up: up.length, all: nodes.length };
 }
 
-/** The node that is full first. */
+/** The time at which the first node is full. */
 function forecast(
   latest: readonly SampleBatch[],
   panels: readonly Panel[],

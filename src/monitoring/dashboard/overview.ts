@@ -1,6 +1,6 @@
-import { lastOf, type SampleBatch, seriesIn, sumOf } from '../samples/sample-store';
+import { lastOf, type SampleBatch } from '../samples/sample-store';
 
-/** The shape that the team's pages were built on. Null: the server doesn't say, or too little has happened. */
+/** The shape that the team's pages use. Null if the server does not report it, or too little has happened. */
 export interface Overview {
   readonly memory: {
     readonly used: number | null;
@@ -9,7 +9,7 @@ export interface Overview {
   };
   readonly performance: {
     readonly ops_per_sec: number | null;
-    /** Of the lookups since the sample before, all nodes together: sums first, then the ratio. */
+    /** Of the lookups since the last sample, over all nodes: sums first, then the ratio. */
     readonly hit_rate: number | null;
     readonly evicted_keys: number | null;
   };
@@ -25,10 +25,10 @@ export interface Overview {
   };
 }
 
-/** Fewer lookups than this make no ratio. */
+/** With fewer lookups a ratio would be noise. */
 const FEWEST_LOOKUPS = 10;
 
-/** The figures of one tick, over all its nodes: counts are since the tick before. */
+/** The figures of one tick over all nodes; counts are since the last tick. */
 export function overviewOf(batches: readonly SampleBatch[]): Overview {
   const nodes = batches.filter(({ labels }) => labels.node !== undefined);
   const values = (name: string) =>
@@ -67,17 +67,8 @@ export function overviewOf(batches: readonly SampleBatch[]): Overview {
   };
 }
 
-/** hits / (hits + misses); null below some lookups, where it would be noise. */
+/** hits / (hits + misses); null below `fewest` lookups. */
 export function ratio(hits: number | null, misses: number | null, fewest = FEWEST_LOOKUPS): number | null {
   if (hits === null || misses === null || hits + misses < fewest) return null;
   return hits / (hits + misses);
-}
-
-/** Growth of a counter over batches, all of its series together. */
-export function grownBy(batches: readonly SampleBatch[], metric: string): number {
-  let sum = 0;
-  for (const batch of batches) {
-    for (const { value } of seriesIn(batch, metric)) sum += sumOf(value);
-  }
-  return sum;
 }

@@ -9,14 +9,14 @@ export interface Line {
 export interface Panel {
   readonly id: string;
   readonly title: string;
-  /** How numbers are shown: `bytes`, `share`, `ms`, `perSecond`, `count`, `seconds`. */
+  /** The format of the numbers: `bytes`, `share`, `ms`, `perSecond`, `count`, `seconds`. */
   readonly unit: string;
   readonly lines: readonly Line[];
 }
 
 type Batches = readonly SampleBatch[];
 
-/** Values of a metric in a bucket, by what `label` makes of batch and labels. */
+/** Values of a metric in a bucket, by the name that `label` returns. */
 function valuesOf(batches: Batches, metric: string, label: (labels: Readonly<Record<string, string>>) => string) {
   const found = new Map<string, { sum: number; mean: number; max: number; samples: number }>();
   for (const batch of batches) {
@@ -33,12 +33,12 @@ function valuesOf(batches: Batches, metric: string, label: (labels: Readonly<Rec
 
 const everything = () => 'all';
 
-/** What a counter has grown by in each bucket; null where nothing was collected. */
+/** Growth of a counter in each bucket; null if nothing was collected. */
 export function growthIn(buckets: Buckets, metric: string): readonly (number | null)[] {
   return buckets.batches.map((batches) => valuesOf(batches, metric, everything).get('all')?.sum ?? null);
 }
 
-/** A line a label value; `use` says which of a bucket's numbers. */
+/** One line for each value of a label; `use` selects the number of a bucket. */
 function linesBy(buckets: Buckets, metric: string, by: string, use: 'mean' | 'max' | 'rate'): Line[] {
   const perBucket = buckets.batches.map((batches) => valuesOf(batches, metric, (labels) => labels[by] ?? 'all'));
   const labels = [...new Set(perBucket.flatMap((found) => [...found.keys()]))].sort().slice(0, MOST_LINES);
@@ -66,7 +66,7 @@ const added = (a: readonly (number | null)[], b: readonly (number | null)[]) =>
 const named = (label: string, lines: readonly Line[]): Line[] =>
   lines.slice(0, 1).map(({ values }) => ({ label, values }));
 
-/** The share of commands that took at most so long, from the cumulative counts of the latency histogram. */
+/** The time that this share of the commands took at most, in ms, from the cumulative latency histogram. */
 export function latencyQuantile(batches: Batches, share: number): number | null {
   const counts = valuesOf(batches, 'redis_latency_calls', ({ us }) => us ?? '');
   const sorted = [...counts].map(([us, { sum }]) => ({ us: Number(us), calls: sum })).sort((a, b) => a.us - b.us);
@@ -75,7 +75,7 @@ export function latencyQuantile(batches: Batches, share: number): number | null 
   return (sorted.find(({ calls }) => calls >= share * total)?.us ?? Number.NaN) / 1_000;
 }
 
-/** How long that share of the writes saved in a bucket took from acceptance to commit, at most, in seconds. */
+/** The time from acceptance to commit that this share of the saved writes took at most, in seconds. */
 export function writeLagQuantile(batches: Batches, share: number): number | null {
   const counts = valuesOf(batches, 'steward_write_behind_lag_bucket', ({ le }) => le ?? '');
   const sorted = [...counts]
@@ -88,11 +88,11 @@ export function writeLagQuantile(batches: Batches, share: number): number | null
     rows += one.rows;
     return rows >= wanted;
   });
-  // Beyond the last bound there is no more to say than that.
+  // Beyond the last bound only that bound is known.
   return bucket === undefined || bucket.ms === Number.POSITIVE_INFINITY ? 3_600 : bucket.ms / 1_000;
 }
 
-/** The charts of the page. A chart without a line is left out by the page. */
+/** The charts of the page. The page leaves out charts without lines. */
 export function panelsOf(buckets: Buckets): readonly Panel[] {
   const grown = (metric: string) => growthIn(buckets, metric);
   const hits = grown('redis_keyspace_hits');
@@ -103,61 +103,87 @@ export function panelsOf(buckets: Buckets): readonly Panel[] {
     values.every((value) => value === null) ? [] : [{ label, values }];
   return [
     {
-      ...{ id: 'memory', title: 'Memory', unit: 'bytes' },
+      id: 'memory',
+      title: 'Memory',
+      unit: 'bytes',
       lines: [
         ...linesBy(buckets, 'redis_memory_used_bytes', 'node', 'mean'),
         ...named('limit of a node', linesBy(buckets, 'redis_memory_max_bytes', 'cache', 'max')),
       ],
     },
     {
-      ...{ id: 'hit-rate', title: 'Hit rate of the servers', unit: 'share' },
+      id: 'hit-rate',
+      title: 'Hit rate of the servers',
+      unit: 'share',
       lines: line('all nodes', divided(hits, added(hits, grown('redis_keyspace_misses')))),
     },
     {
-      ...{ id: 'latency', title: 'Time of a command on the server', unit: 'ms' },
+      id: 'latency',
+      title: 'Time of a command on the server',
+      unit: 'ms',
       lines: [...line('mean', latency), ...line('99 % within', p99)],
     },
     {
-      ...{ id: 'commands', title: 'Commands', unit: 'perSecond' },
+      id: 'commands',
+      title: 'Commands',
+      unit: 'perSecond',
       lines: linesBy(buckets, 'redis_commands', 'node', 'rate'),
     },
     {
-      ...{ id: 'keys-gone', title: 'Keys evicted and expired', unit: 'perSecond' },
+      id: 'keys-gone',
+      title: 'Keys evicted and expired',
+      unit: 'perSecond',
       lines: [
         ...named('evicted', linesBy(buckets, 'redis_evicted_keys', 'cache', 'rate')),
         ...named('expired', linesBy(buckets, 'redis_expired_keys', 'cache', 'rate')),
       ],
     },
     {
-      ...{ id: 'connections', title: 'Connections', unit: 'count' },
+      id: 'connections',
+      title: 'Connections',
+      unit: 'count',
       lines: linesBy(buckets, 'redis_clients', 'node', 'max'),
     },
     {
-      ...{ id: 'lag', title: 'Oldest message waiting', unit: 'seconds' },
+      id: 'lag',
+      title: 'Oldest message waiting',
+      unit: 'seconds',
       lines: linesBy(buckets, 'steward_queue_oldest_seconds', 'queue', 'max'),
     },
     {
-      ...{ id: 'write-lag', title: 'From an accepted write to its commit', unit: 'seconds' },
+      id: 'write-lag',
+      title: 'From an accepted write to its commit',
+      unit: 'seconds',
       lines: [...line('50 % within', writeLag(0.5)), ...line('99 % within', writeLag(0.99))],
     },
     {
-      ...{ id: 'backlog', title: 'Messages waiting', unit: 'count' },
+      id: 'backlog',
+      title: 'Messages waiting',
+      unit: 'count',
       lines: linesBy(buckets, 'steward_queue_messages', 'queue', 'max'),
     },
     {
-      ...{ id: 'refreshes', title: 'Refreshes', unit: 'perSecond' },
+      id: 'refreshes',
+      title: 'Refreshes',
+      unit: 'perSecond',
       lines: linesBy(buckets, 'steward_refresh_done', 'outcome', 'rate'),
     },
     {
-      ...{ id: 'sweeps', title: 'Keys examined by sweeps', unit: 'perSecond' },
+      id: 'sweeps',
+      title: 'Keys examined by sweeps',
+      unit: 'perSecond',
       lines: linesBy(buckets, 'steward_sweep_keys_examined', 'pass', 'rate'),
     },
     {
-      ...{ id: 'cpu', title: 'Command thread busy', unit: 'share' },
+      id: 'cpu',
+      title: 'Command thread busy',
+      unit: 'share',
       lines: linesBy(buckets, 'redis_engine_cpu_seconds', 'node', 'rate'),
     },
     {
-      ...{ id: 'snapshot', title: 'Age of the newest snapshot', unit: 'seconds' },
+      id: 'snapshot',
+      title: 'Age of the newest snapshot',
+      unit: 'seconds',
       lines: linesBy(buckets, 'redis_rdb_age_seconds', 'node', 'max'),
     },
   ];

@@ -23,14 +23,14 @@ export function grownBy(
 export interface EntityRow {
   readonly entity: string;
   readonly reads: number;
-  /** Of all reads, those that did not have to load. */
+  /** Share of the reads that did not have to load. */
   readonly hitRate: number | null;
   readonly stale: number;
   readonly loadMs: number | null;
   readonly loadErrors: number;
 }
 
-/** What the library said of each entity. */
+/** The library's figures for each entity. */
 export function entityRows(batches: readonly SampleBatch[]): readonly EntityRow[] {
   const of = (metric: string) => grownBy(batches, `steward_cache_${metric}`, 'entity');
   const [hits, local, misses, stale] = [of('hits'), of('local_hits'), of('misses'), of('stale')];
@@ -88,11 +88,11 @@ export interface CommandRow {
   readonly command: string;
   readonly calls: number;
   readonly meanMs: number;
-  /** Of the time of all commands. */
+  /** Share of the time of all commands. */
   readonly share: number;
 }
 
-/** The commands that took most of the servers' time. */
+/** The commands that took the most time of the servers. */
 export function commandRows(batches: readonly SampleBatch[], most: number): readonly CommandRow[] {
   const calls = grownBy(batches, 'redis_command_calls', 'command');
   const seconds = grownBy(batches, 'redis_command_seconds', 'command');
@@ -108,8 +108,8 @@ export function commandRows(batches: readonly SampleBatch[], most: number): read
 }
 
 /**
- * When memory reaches its limit if it goes on as in these values; null where it does not grow, or not within 30 days.
- * `values` lie `stepMs` apart.
+ * When memory reaches its limit if it keeps growing as in these values; null if it does not grow, or not within 30 days.
+ * `values` are `stepMs` apart.
  */
 export function fullAt(values: readonly (number | null)[], limit: number, stepMs: number, now: number): number | null {
   const points = values.flatMap((value, index) => (value === null ? [] : [[index, value] as const]));

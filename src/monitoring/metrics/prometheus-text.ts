@@ -2,8 +2,8 @@ import { type Baseline, type Labels, lastOf, parseSeriesKey, type SampleBatch } 
 import { catalog, isCounter } from './metric-catalog';
 
 /**
- * The newest samples in Prometheus' text format. Counters are shown as what they have grown by since their source was
- * first seen (`_total`), which neither a restart nor a failover turns back.
+ * The newest samples in Prometheus' text format. Counters are shown as their growth since their source was first seen
+ * (`_total`), which neither a restart nor a failover reduces.
  */
 export function renderPrometheus(batches: readonly SampleBatch[], baselines: readonly Baseline[]): string {
   const families = new Map<string, { help: string; type: 'gauge' | 'counter'; lines: string[] }>();
@@ -41,7 +41,7 @@ const NODE_INFO = 'redis_node_info';
 const isCount = (name: string) => name !== NODE_INFO && isCounter(name);
 
 function helpOf(name: string): string {
-  if (name === NODE_INFO) return 'What is known of a node beside its numbers.';
+  if (name === NODE_INFO) return 'Role, version and mode of a node, as labels.';
   const metric = catalog[name];
   return (metric ? `${metric.help} [${metric.unit}]` : 'A counter of the app itself.')
     .replaceAll('\\', '\\\\')

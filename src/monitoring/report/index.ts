@@ -1,7 +1,7 @@
 import { DAY } from '../../clock';
+import type { CensusView } from '../../hygiene';
 import type { JobReport } from '../../job';
 import type { StorageClients } from '../../storage/clients';
-import type { CensusView } from '../dashboard/census-groups';
 import type { SampleStore } from '../samples/sample-store';
 import { collectReport, type ReportAlert, type ReportData } from './report-data';
 import { renderReport } from './report-page';
@@ -10,16 +10,16 @@ export interface ReportOptions {
   readonly cache: string;
   readonly store: SampleStore;
   readonly storage: StorageClients;
-  /** Every firing that is still known, those that go on included. */
+  /** Every known firing, including those that still fire. */
   readonly alerts: () => Promise<readonly ReportAlert[]>;
   /** The newest census; undefined before the first. */
   readonly census: () => Promise<CensusView | undefined>;
 }
 
 export interface Report {
-  /** The report of the day before `at`, kept as a page and as JSON; repeating it replaces it. */
+  /** Writes the report of the day before `at`, as a page and as JSON; a second call replaces it. */
   write(at: Date): Promise<JobReport>;
-  /** The report of any period, kept nowhere. `sinceMs` before `at`. */
+  /** Makes the report of the `sinceMs` before `at`, without storing it. */
   make(at: Date, sinceMs: number): Promise<{ readonly data: ReportData; readonly html: string }>;
 }
 

@@ -1,5 +1,5 @@
 import { DAY, HOUR, SECOND } from '../../clock';
-import { type CensusView, type DatedCensus, dated } from '../dashboard/census-groups';
+import { type CensusView, type DatedCensus, dated } from '../../hygiene';
 import {
   type CommandRow,
   commandRows,
@@ -12,7 +12,7 @@ import {
 } from '../dashboard/tables';
 import { lastOf, maxOf, meanOf, type SampleBatch, type SampleStore, seriesIn } from '../samples/sample-store';
 
-/** A firing that lies in the period, whole or in part. Times in ms since 1970. */
+/** A firing that falls at least partly into the period. Times in ms since 1970. */
 export interface ReportAlert {
   readonly alert: string;
   readonly severity: string;
@@ -22,7 +22,7 @@ export interface ReportAlert {
   readonly resolvedAt: number | null;
 }
 
-/** The figures that are compared with an earlier period; null where nothing was collected. */
+/** The figures that are compared with earlier periods; null if nothing was collected. */
 export interface ReportFigures {
   readonly hitRate: number | null;
   readonly commandsPerSecond: number | null;
@@ -42,7 +42,7 @@ export interface ReportData {
   readonly from: string;
   readonly until: string;
   readonly now: ReportFigures;
-  /** The same length of time a day and a week earlier. */
+  /** The same period a day and a week earlier. */
   readonly dayBefore: ReportFigures;
   readonly weekBefore: ReportFigures;
   readonly memoryFullAt: string | null;
@@ -57,13 +57,13 @@ export interface ReportData {
   readonly commands: readonly CommandRow[];
   readonly jobs: readonly JobRow[];
   readonly alerts: readonly ReportAlert[];
-  /** The newest census, whatever the period; null before the first. */
+  /** The newest census, independent of the period; null before the first. */
   readonly census: DatedCensus | null;
   /** What to do next, the most urgent first. */
   readonly advice: readonly string[];
 }
 
-/** Hours where they are rolled up, minutes for what is not yet. */
+/** Reads hours, and minutes for the time that is not rolled up yet. */
 async function read(store: SampleStore, after: number, until: number): Promise<readonly SampleBatch[]> {
   const hours = await store.read({ after: after - 1, until: until - 1, resolution: 'hour' });
   const rolledUntil = Math.max(after, ...hours.map(({ at }) => at + HOUR));
@@ -93,7 +93,7 @@ export async function collectReport(
   const memory = hours.map(({ memoryBytes }) => memoryBytes);
   const limit = maxIn(present, 'redis_memory_max_bytes');
   const full = limit === null ? null : fullAt(memory, limit, HOUR, at);
-  const said = alerts.filter((it) => (it.resolvedAt ?? at) >= from && it.firedAt <= at);
+  const shown = alerts.filter((it) => (it.resolvedAt ?? at) >= from && it.firedAt <= at);
   const data = {
     cache,
     from: new Date(from).toISOString(),
@@ -106,7 +106,7 @@ export async function collectReport(
     entities: entityRows(present),
     commands: commandRows(present, 10),
     jobs: jobRows(present),
-    alerts: said,
+    alerts: shown,
     census: dated(census),
   };
   return { ...data, advice: adviceOf(data) };
@@ -129,7 +129,7 @@ function maxIn(batches: readonly SampleBatch[], metric: string): number | null {
   return values.length === 0 ? null : values.reduce((most, value) => Math.max(most, value));
 }
 
-/** Counted by sources and their own interval: the sum of all nodes' commands over the time that one of them was seen. */
+/** The sum over all nodes, each over its own time of observation. */
 function perSecond(batches: readonly SampleBatch[], metric: string): number | null {
   let rate: number | null = null;
   for (const source of new Set(batches.map((batch) => batch.source))) {
@@ -182,22 +182,23 @@ function adviceOf({ now, dayBefore, memoryFullAt, alerts, entities, commands }: 
   const open = alerts.filter(({ resolvedAt }) => resolvedAt === null);
   if (open.length > 0)
     advice.push(
-      `${open.length === 1 ? 'An alert still fires' : `${open.length} alerts still fire`}: begin with ${open[0]?.alert}.`,
+      `${open.length === 1 ? 'An alert still fires' : `${open.length} alerts still fire`}: start with ${open[0]?.alert}.`,
     );
   if ((now.rejectedConnections ?? 0) > 0)
-    advice.push('Connections were refused: find the client that opens too many, or scale.');
+    advice.push('Connections were refused: find the client that opens too many, or scale up.');
   if (memoryFullAt !== null)
-    advice.push(`At this pace memory is full on ${memoryFullAt.slice(0, 10)}: shorten TTLs of what grows, or scale.`);
+    advice.push(
+      `At this rate memory is full on ${memoryFullAt.slice(0, 10)}: shorten the TTLs of what grows, or scale up.`,
+    );
   else if ((now.memoryShare ?? 0) > 0.85)
     advice.push(`Memory reached ${percent(now.memoryShare ?? 0)} of its limit: there is little room for a peak.`);
   if ((now.evictedKeys ?? 0) > 0)
-    advice.push(`${now.evictedKeys} keys were evicted; where sessions share the memory, people were logged out.`);
+    advice.push(`${now.evictedKeys} keys were evicted; if sessions share the memory, users were logged out.`);
   if (now.hitRate !== null && dayBefore.hitRate !== null && now.hitRate < dayBefore.hitRate - 0.05) {
-    advice.push(`The hit rate fell from ${percent(dayBefore.hitRate)} to ${percent(now.hitRate)}: what changed?`);
+    advice.push(`The hit rate fell from ${percent(dayBefore.hitRate)} to ${percent(now.hitRate)}: check what changed.`);
   }
   const cold = entities.find(({ hitRate, reads }) => hitRate !== null && hitRate < 0.5 && reads > 1_000);
-  if (cold)
-    advice.push(`${cold.entity} misses more often than it hits: a longer TTL, refresh-ahead, or no cache at all.`);
+  if (cold) advice.push(`${cold.entity} misses more often than it hits: use a longer TTL, refresh-ahead, or no cache.`);
   const slow = commands.find(({ meanMs, calls }) => meanMs > 5 && calls > 10);
   if (slow)
     advice.push(`${slow.command} takes ${slow.meanMs.toFixed(1)} ms each time: every other command waits behind it.`);

@@ -1,8 +1,6 @@
-import type { DatedCensus } from '../dashboard/census-groups';
+import type { DatedCensus } from '../../hygiene';
+import { escapeHtml } from '../dashboard/dashboard-page';
 import type { ReportData, ReportFigures } from './report-data';
-
-const escaped = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 const digits = (value: number, most = 1) => value.toLocaleString('en-US', { maximumFractionDigits: most });
 
@@ -19,7 +17,7 @@ const rows: readonly (readonly [keyof ReportFigures, string, (value: number) => 
   ['failedRuns', 'Failed runs of jobs', (value) => digits(value, 0)],
 ];
 
-/** The report as one page: no script, and nothing loaded from elsewhere. */
+/** The report as one page, without scripts and without anything loaded from elsewhere. */
 export function renderReport(data: ReportData): string {
   const period = `${data.from.slice(0, 16).replace('T', ' ')} to ${data.until.slice(0, 16).replace('T', ' ')} UTC`;
   const shown = (value: number | null, form: (value: number) => string) => (value === null ? '–' : form(value));
@@ -35,14 +33,14 @@ export function renderReport(data: ReportData): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escaped(data.cache)}: ${period}</title>
+<title>${escapeHtml(data.cache)}: ${period}</title>
 <style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}
 h2{font-size:1.05rem;margin-top:2rem}table{border-collapse:collapse}th,td{text-align:right;padding:.25rem .9rem .25rem 0;border-top:1px solid #8886;font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{text-align:left}.wide{overflow-x:auto}svg{width:100%;height:9rem}polyline{fill:none;stroke:currentColor;stroke-width:2;vector-effect:non-scaling-stroke}figure{margin:1rem 0}</style></head>
-<body><h1>${escaped(data.cache)}</h1><p>${period}</p>
-<h2>What to do next</h2><ol>${data.advice.map((line) => `<li>${escaped(line)}</li>`).join('')}</ol>
+<body><h1>${escapeHtml(data.cache)}</h1><p>${period}</p>
+<h2>What to do next</h2><ol>${data.advice.map((line) => `<li>${escapeHtml(line)}</li>`).join('')}</ol>
 <h2>Compared</h2>${table(['', 'Now', 'A day before', 'A week before'], figures)}
-<p>Memory: ${data.memoryFullAt === null ? 'full is not in sight.' : `full about ${data.memoryFullAt.slice(0, 16).replace('T', ' ')} UTC at this pace.`}</p>
+<p>Memory: ${data.memoryFullAt === null ? 'no end is in sight.' : `full at about ${data.memoryFullAt.slice(0, 16).replace('T', ' ')} UTC at this rate.`}</p>
 ${chart(
   'Hit rate',
   data.hours.map(({ hitRate }) => hitRate),
@@ -114,11 +112,11 @@ function censusOf(census: DatedCensus | null): string {
   ]);
   const full =
     fullAt === null || daysUntilFull === null
-      ? 'full is not in sight'
+      ? 'no end is in sight'
       : `full in ${digits(daysUntilFull)} days, on ${new Date(fullAt).toISOString().slice(0, 10)}`;
   const growth =
     usedBytesPerDay === null
-      ? 'How memory grows is known a day after the first census'
+      ? 'The growth of memory is known a day after the first census'
       : `Memory of the servers: ${signed(usedBytesPerDay, mib)} a day; ${full}`;
   return `<p>Of ${at} UTC${isComplete ? '' : '; it may have missed keys'}. ${growth}.</p>
 ${table(['Keys of', 'Keys', 'Without TTL', 'Memory', 'Keys a day'], lines)}`;
@@ -126,12 +124,14 @@ ${table(['Keys of', 'Keys', 'Without TTL', 'Memory', 'Keys a day'], lines)}`;
 
 function table(heads: readonly string[], lines: readonly (readonly string[])[]): string {
   if (lines.length === 0) return '<p>None.</p>';
-  const head = heads.map((text) => `<th scope="col">${escaped(text)}</th>`).join('');
-  const body = lines.map((cells) => `<tr>${cells.map((text) => `<td>${escaped(text)}</td>`).join('')}</tr>`).join('');
+  const head = heads.map((text) => `<th scope="col">${escapeHtml(text)}</th>`).join('');
+  const body = lines
+    .map((cells) => `<tr>${cells.map((text) => `<td>${escapeHtml(text)}</td>`).join('')}</tr>`)
+    .join('');
   return `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
-/** A line from end to end of the period, a point an hour; where nothing was collected it is broken. */
+/** A line over the whole period, one point per hour; it is broken if nothing was collected. */
 function chart(title: string, values: readonly (number | null)[], form: (value: number) => string): string {
   const known = values.filter((value) => value !== null);
   if (known.length < 2) return '';
@@ -148,5 +148,5 @@ function chart(title: string, values: readonly (number | null)[], form: (value: 
   pieces.push(points.join(' '));
   const lines = pieces.filter(Boolean).map((piece) => `<polyline points="${piece}"/>`);
   const caption = `${title}: between ${form(least)} and ${form(most)}`;
-  return `<figure><svg viewBox="0 0 1000 200" preserveAspectRatio="none" role="img" aria-label="${escaped(caption)}">${lines.join('')}</svg><figcaption>${escaped(caption)}</figcaption></figure>`;
+  return `<figure><svg viewBox="0 0 1000 200" preserveAspectRatio="none" role="img" aria-label="${escapeHtml(caption)}">${lines.join('')}</svg><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
 }

@@ -1,7 +1,7 @@
 import { MINUTE } from '../../clock';
 import type { Baseline } from './sample-store';
 
-/** A delta over a longer gap says nothing of the minute it would be filed under. */
+/** Growth over a longer gap says nothing about the minute that it would be stored for. */
 export const LONGEST_INTERVAL = 15 * MINUTE;
 
 export interface CounterReading {
@@ -9,13 +9,13 @@ export interface CounterReading {
   /** The tick, in ms since 1970. */
   readonly at: number;
   readonly readAt: number;
-  /** Changes when the counters begin anew. Empty where the server doesn't say: then only drops tell. */
+  /** Changes when the counters restart. Empty if the server does not report it: then only drops show a restart. */
   readonly identity: string;
   readonly counters: Readonly<Record<string, number>>;
 }
 
 export interface CounterGrowth {
-  /** By series key; undefined where there is nothing to compare with: a first reading, another identity, a long gap. */
+  /** By series key; undefined if there is nothing to compare with: a first reading, another identity, a long gap. */
   readonly deltas: Readonly<Record<string, number>> | undefined;
   /** Seconds between the two readings; 0 without deltas. */
   readonly seconds: number;
@@ -23,9 +23,9 @@ export interface CounterGrowth {
 }
 
 /**
- * What the counters grew by since the baseline. A changed identity is a new baseline, not a reset: behind one endpoint
- * a failover can land on a node whose counters are higher, and the difference would be a spike that never happened.
- * With the same identity a value that went down was reset (CONFIG RESETSTAT) and has grown by what it is now.
+ * The growth of the counters since the baseline. A changed identity starts a new baseline. It is not a reset: after a
+ * failover the endpoint may lead to a node with higher counters, and the difference would be a spike that never happened.
+ * With the same identity, a value that went down was reset (CONFIG RESETSTAT): its growth is the new value.
  */
 export function growth(previous: Baseline | undefined, reading: CounterReading): CounterGrowth {
   const { source, at, readAt, identity, counters } = reading;
@@ -36,14 +36,14 @@ export function growth(previous: Baseline | undefined, reading: CounterReading):
   const deltas: Record<string, number> = {};
   for (const [key, value] of Object.entries(counters)) {
     const before = previous?.counters[key];
-    // A new series of a metric that was there (a command never called before) has grown from nothing; a new metric
-    // (a probe that answers for the first time) has no past.
+    // A new series of a known metric (a command's first call) has grown from 0. A new metric (a probe that answers for
+    // the first time) has no known growth.
     const counted = comparable && (before !== undefined || known.has(metricOf(key)));
     const grown = before === undefined || value < before ? value : value - before;
     if (counted) deltas[key] = grown;
     totals[key] = (previous?.totals[key] ?? 0) + (counted ? grown : 0);
   }
-  // A probe that failed this once left its counters out; they go on from where they were.
+  // Counters that a failed probe has left out keep their last values.
   const kept = comparable ? previous : undefined;
   return {
     deltas: comparable ? deltas : undefined,

@@ -1,7 +1,7 @@
 import { DAY } from '../../clock';
 import type { Baseline, Resolution, SampleBatch, SampleStore } from './sample-store';
 
-/** Samples in this process: for tests, and for trying rules without storage. */
+/** Samples in memory, for tests and benchmarks. */
 export function createMemorySampleStore(): SampleStore {
   const tables: Record<Resolution, Map<string, SampleBatch>> = { minute: new Map(), hour: new Map(), day: new Map() };
   const baselines = new Map<string, Baseline>();

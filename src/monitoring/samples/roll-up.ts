@@ -1,17 +1,16 @@
 import { DAY, HOUR } from '../../clock';
-import { groupBy } from '../group-by';
 import { countOf, lastOf, maxOf, minOf, type Rolled, type SampleBatch, type SampleStore, sumOf } from './sample-store';
 
-/** How long samples are kept, in days, by resolution. */
+/** How many days samples are kept, by resolution. */
 export interface Retention {
   readonly minute: number;
   readonly hour: number;
   readonly day: number;
 }
 
-/** Puts the batches of one span together, a batch a source. */
+/** Combines the batches of one span into one batch for each source. */
 export function rollUp(at: number, batches: readonly SampleBatch[]): readonly SampleBatch[] {
-  return [...groupBy(batches, ({ source }) => source)].map(([source, group]) => {
+  return [...Map.groupBy(batches, ({ source }) => source)].map(([source, group]) => {
     const values: Record<string, Rolled> = {};
     for (const batch of group) {
       for (const [key, value] of Object.entries(batch.values)) {
@@ -32,12 +31,12 @@ export function rollUp(at: number, batches: readonly SampleBatch[]): readonly Sa
   });
 }
 
-/** How far back a span that was missed (the app was down when it ended) is still rolled up. */
+/** A span that ended while the app was down is still rolled up within this time. */
 const CATCH_UP = { hour: 36 * HOUR, day: 5 * DAY } as const;
 
 /**
- * Rolls up every span that has ended and isn't there yet, and removes what is older than its retention. Repeating it
- * changes nothing. Resolves to how many spans were rolled up and rows removed.
+ * Rolls up every span that has ended and is not rolled up yet, and removes samples beyond their retention. Idempotent.
+ * Resolves to how many spans were rolled up and how many rows were removed.
  */
 export async function maintain(
   store: SampleStore,

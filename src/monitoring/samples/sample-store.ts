@@ -1,41 +1,41 @@
-import { groupBy } from '../group-by';
+import { MINUTE } from '../../clock';
 
 /**
- * Terms. A *sample* is one number of one series at one tick. A *series* is a metric's name with labels. A *batch* is
- * what one source (a node, the app itself, Azure Monitor) had to say at one tick. A *gauge* is stored as it was read;
- * a *counter* is stored as what it grew by since the batch before, so that sums over time and nodes are plain sums.
+ * Terms. A *sample* is one number of one series at one tick. A *series* is a metric's name with labels. A *batch* holds
+ * the samples of one source (a node, the app, Azure Monitor) at one tick. A *gauge* is stored as it was read; a *counter*
+ * is stored as its growth since the last batch, so that sums over time and over nodes are plain sums.
  */
 
 export type Labels = Readonly<Record<string, string>>;
 
 export type Resolution = 'minute' | 'hour' | 'day';
 
-/** Many samples as one: count, sum, least, greatest, last. */
+/** Many samples as one. */
 export type Rolled = readonly [count: number, sum: number, min: number, max: number, last: number];
 
 export interface SampleBatch {
-  /** The scheduled tick it was taken for, in ms since 1970; of a rolled-up batch the start of its hour or day. */
+  /** The scheduled tick, in ms since 1970; for a rolled-up batch the start of its hour or day. */
   readonly at: number;
   /** A node's address, `app` or `azure`. */
   readonly source: string;
-  /** Carried by every sample of the batch: `cache`, and `node` where there is one. */
+  /** Labels of every sample of the batch: `cache`, and `node` if the source is one. */
   readonly labels: Labels;
-  /** What is known of the source but is no part of a series' identity, since it may change: role, version, shard. */
+  /** Facts about the source that may change, and so do not identify a series: role, version, shard. */
   readonly info: Labels;
   /** By series key; a number at `minute`, rolled up otherwise. */
   readonly values: Readonly<Record<string, number | Rolled>>;
 }
 
-/** Where the counters of a source stood, so that the next tick can tell what they grew by. */
+/** The last values of a source's counters, from which the next tick computes their growth. */
 export interface Baseline {
   readonly source: string;
   readonly at: number;
-  /** Changes when the counters begin anew: the node's `run_id`. */
+  /** Changes when the counters restart: the node's `run_id`. */
   readonly identity: string;
   /** When they were read, in ms since 1970. */
   readonly readAt: number;
   readonly counters: Readonly<Record<string, number>>;
-  /** What each counter has grown by since the source was first seen, over restarts and failovers. */
+  /** Growth of each counter since the source was first seen, over restarts and failovers. */
   readonly totals: Readonly<Record<string, number>>;
 }
 
@@ -48,18 +48,28 @@ export interface SampleRange {
   readonly resolution?: Resolution;
 }
 
-/** Where samples are kept. */
+/** Stores samples. */
 export interface SampleStore {
-  /** Stores the batches of one tick and their baselines: of a source both or neither. Repeating it changes nothing. */
+  /** Stores the batches of one tick with their baselines; for each source both or neither. Idempotent. */
   write(batches: readonly SampleBatch[], baselines: readonly Baseline[]): Promise<void>;
   /** The newest baseline of each source that was written within a day before `now`. */
   baselines(now: number): Promise<readonly Baseline[]>;
-  /** Stores rolled-up batches. Repeating it changes nothing. */
+  /** Stores rolled-up batches. Idempotent. */
   writeRolled(resolution: 'hour' | 'day', batches: readonly SampleBatch[]): Promise<void>;
-  /** Batches of the range by time, then source. */
+  /** The batches of the range, by time, then source. */
   read(range: SampleRange): Promise<readonly SampleBatch[]>;
-  /** Removes batches older than `before`, at most some thousands at a time; how many. */
+  /** Removes batches older than `before`, at most 5,000 at a time, and returns how many. */
   prune(resolution: Resolution, before: number): Promise<number>;
+}
+
+/** A source without samples for longer than this is not shown. */
+export const LOOK_BACK = 5 * MINUTE;
+
+/** The newest batch of each source. */
+export async function latestBatches(store: SampleStore, now: number): Promise<readonly SampleBatch[]> {
+  const newest = new Map<string, SampleBatch>();
+  for (const batch of await store.read({ after: now - LOOK_BACK, until: now })) newest.set(batch.source, batch);
+  return [...newest.values()];
 }
 
 /** `name` or `name|label=value,label=value`, labels sorted. */
@@ -92,11 +102,11 @@ interface SeriesValue {
 
 const indexes = new WeakMap<SampleBatch, ReadonlyMap<string, SeriesValue[]>>();
 
-/** The series of a metric in a batch. Its keys are parsed once, however many metrics are asked for. */
+/** The series of a metric in a batch. The batch's keys are parsed once, for all metrics. */
 export function seriesIn(batch: SampleBatch, metric: string): readonly SeriesValue[] {
   let index = indexes.get(batch);
   if (index === undefined) {
-    index = groupBy(
+    index = Map.groupBy(
       Object.entries(batch.values).map(([key, value]) => ({ ...parseSeriesKey(key), value })),
       ({ name }) => name,
     );

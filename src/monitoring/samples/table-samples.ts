@@ -1,13 +1,12 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { DAY } from '../../clock';
 import type { StorageClients } from '../../storage/clients';
-import { groupBy } from '../group-by';
 import type { Baseline, Resolution, SampleBatch, SampleStore } from './sample-store';
 
 /**
- * Samples in Table Storage, one table a resolution. The partition is a day of minutes, a month of hours or a year of
- * days; the row is the time and the source. The baseline of a source lies in the partition of its day, so that the
- * two are written in one transaction: a crash can't leave a delta counted twice, or never.
+ * Samples in Table Storage, one table for each resolution. A partition holds a day of minutes, a month of hours or a year
+ * of days; a row's key is the time and the source. The baseline of a source is in the partition of its day, so that one
+ * transaction writes both: a crash cannot count a growth twice or lose it.
  */
 export function createTableSampleStore(options: { readonly storage: StorageClients }): SampleStore {
   const table = (resolution: Resolution) => options.storage.table(`samples${resolution}`);
@@ -37,7 +36,7 @@ export function createTableSampleStore(options: { readonly storage: StorageClien
       return [...newest.values()];
     },
     writeRolled: async (resolution, batches) => {
-      const byPartition = groupBy(batches, ({ at }) => partitionOf(resolution, at));
+      const byPartition = Map.groupBy(batches, ({ at }) => partitionOf(resolution, at));
       for (const group of byPartition.values()) {
         await submit(
           await table(resolution),
@@ -65,7 +64,7 @@ export function createTableSampleStore(options: { readonly storage: StorageClien
         }
         if (rows.length >= MOST_PRUNED) break;
       }
-      for (const group of groupBy(rows, ({ partitionKey }) => partitionKey).values()) {
+      for (const group of Map.groupBy(rows, ({ partitionKey }) => partitionKey).values()) {
         await submit(
           client,
           group.map((row) => [['delete', row]]),
@@ -77,9 +76,9 @@ export function createTableSampleStore(options: { readonly storage: StorageClien
 }
 
 const MOST_PRUNED = 5_000;
-/** A transaction takes 100 rows and 4 MiB. */
+/** The limit of Table Storage; the other one is 4 MiB. */
 const ROWS_A_TRANSACTION = 100;
-/** A text property takes 32 Ki characters. */
+/** Table Storage allows 32 Ki characters in a text property. */
 const CHARACTERS_A_PROPERTY = 32_000;
 
 const timeKey = (at: number) => new Date(at).toISOString();
@@ -118,7 +117,7 @@ function fromRow<T>(row: object): T {
   return JSON.parse(text) as T;
 }
 
-/** Sends the groups, whole groups in one transaction each time. All of one partition. */
+/** Sends the groups of one partition, several in a transaction, but no group in two. */
 async function submit(client: TableClient, groups: readonly TransactionAction[][]): Promise<void> {
   let pending: TransactionAction[] = [];
   const flush = async () => {
