@@ -167,11 +167,11 @@ describe("a user's own table", () => {
 
 describe('failures', () => {
   it('are transient where the database cannot be reached', async () => {
-    const away = lazyPool({ DATABASE_URL: 'postgres://u:p@127.0.0.1:1/x', ...limits });
-    await expect(postgresStore({ pool: away }).saveMany([row('a:b:c', '1')])).rejects.toBeInstanceOf(
+    const unreachable = lazyPool({ DATABASE_URL: 'postgres://u:p@127.0.0.1:1/x', ...limits });
+    await expect(postgresStore({ pool: unreachable }).saveMany([row('a:b:c', '1')])).rejects.toBeInstanceOf(
       TransientStoreError,
     );
-    await away.close();
+    await unreachable.close();
   });
 
   it('are transient where the schema is not there yet, since a deployment will bring it', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { type RunningAzurite, type RunningRedis, startAzurite, startRedis } from '../../local/servers';
-import type { Cache, RefreshOutcome } from '../../src/cache/types';
+import type { Cache, RefreshOptions, RefreshOutcome } from '../../src/cache/types';
 import { systemClock } from '../../src/clock';
 import { defineEntity, type Entity, type ReadEntity } from '../../src/entities/define-entity';
 import { companionKey } from '../../src/entities/key';
@@ -63,17 +63,19 @@ async function rig(entityList: readonly Entity[], environment: Record<string, st
   const storage = storageClients(settings);
   const counters = countersInMemory();
   const asked: string[][] = [];
+  const replaced: (ReadonlyMap<string, number> | undefined)[] = [];
   const cache = {
     result: (key: string): RefreshOutcome => ({ key, outcome: 'refreshed', expiresAt: Date.now() + 3_600_000 }),
-    async refresh(keys: readonly string[]) {
+    async refresh(keys: readonly string[], { replaces }: RefreshOptions = {}) {
       asked.push([...keys]);
+      replaced.push(replaces);
       return keys.map((key) => cache.result(key));
     },
   };
   const ports = { redis, storage, entities, settings, counters, logger: silentLogger, clock: systemClock };
   const queue = await storage.queue(queueName);
   return {
-    ...{ redis, counters, asked, cache },
+    ...{ redis, counters, asked, replaced, cache },
     demand: demandOf(ports, cache.refresh),
     /** Of another web process. */
     other: () => demandOf(ports, cache.refresh),
@@ -141,6 +143,14 @@ describe('a short-lived entry', () => {
     for (const demand of processes) demand.refreshNeeded('page:home:1', end);
     await Promise.all(processes.map((demand) => demand.close()));
     expect(app.asked).toEqual([['page:home:1']]);
+  });
+
+  it('is replaced only if it is still the entry that was read', async () => {
+    const app = await rig([short()]);
+    const end = Date.now() + 4_000;
+    app.demand.refreshNeeded('page:home:1', end);
+    await app.demand.close();
+    expect(app.replaced).toEqual([new Map([['page:home:1', end]])]);
   });
 
   it('is asked for once by a process that reads it often, and again when it is a new one', async () => {

@@ -13,7 +13,7 @@ const BOUNDS: Bounds = { epochMs: 101, localMs: 251 };
 const offsetIn = (info: string, name: string) => Number(new RegExp(`${name}:(\\d+)`).exec(info)?.[1]);
 /** Whether the first of three masters has it. */
 const isOnLost = (physical: string) => slotOf(physical) * 3 < 16_384;
-/** An entity whose epochs survive: those of its keys that do are then never in doubt. */
+/** An entity whose tag generations survive, so that its surviving keys can be judged. */
 const ENTITY = Array.from({ length: 100 }, (_, index) => `history:failover${index}`).find(
   (name) => ![`{p:${name}:}`, `{t:${name}.even}`, `{t:${name}.odd}`].some(isOnLost),
 ) as string;

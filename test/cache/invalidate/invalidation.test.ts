@@ -59,7 +59,7 @@ describe.each(topologies)('invalidation on %s', (topology) => {
     expect(await cache.has(keys[1]!)).toBe(true);
   });
 
-  test('a tag makes what carries it a miss, in every process within the epoch bound', async () => {
+  test('invalidating a tag makes its entries misses, in every process within the generation bound', async () => {
     const name = rig.name();
     const [one, other] = [rig.cache(), rig.cache({ epochCacheMs: 0 })];
     const tagged = { tags: [`team ${name} é`] };
@@ -70,12 +70,12 @@ describe.each(topologies)('invalidation on %s', (topology) => {
     expect(await other.get(`user:${name}:1`)).toBeUndefined();
     expect(await one.get(`user:${name}:1`)).toBeUndefined();
     expect(await one.get(`user:${name}:2`)).toBe('two');
-    // What is stored right after is alive, though the epoch has a margin for skew.
+    // An entry stored right after is live, although the generation includes a skew margin.
     await one.set(`user:${name}:1`, 'again', tagged);
     expect(await other.get(`user:${name}:1`)).toBe('again');
   });
 
-  test('a strict reader sees an invalidation at once, another within the epoch bound', async () => {
+  test('a strict reader sees an invalidation at once, another one within the generation bound', async () => {
     const entity = defineEntity<string>({ name: `user:${rig.name()}` });
     const strict = defineEntity<string>({ name: entity.name, strict: true });
     const now = { ms: Date.now() };
@@ -109,7 +109,7 @@ describe.each(topologies)('invalidation on %s', (topology) => {
     expect(alive).toEqual([false, true, false, false, true]);
   });
 
-  test('a lost epoch fails to a miss, never to what it had killed', async () => {
+  test('a lost tag generation causes misses, and never serves what it had invalidated', async () => {
     const entity = defineEntity<string>({ name: `user:${rig.name()}` });
     const cache = rig.cache({ entities: [entity], epochCacheMs: 0 });
     const client = cache.redis.client('cache');
@@ -118,7 +118,7 @@ describe.each(topologies)('invalidation on %s', (topology) => {
     await cache.invalidatePrefix(entity.name);
     await client.del(`cache:epoch:{p:${entity.name}:}`);
     expect(await cache.get(key)).toBeUndefined();
-    // Another key's load makes the epoch anew: it must not bring the killed one back.
+    // The load of another key creates the generation again. It must not make the invalidated entry valid.
     await cache.get(`${entity.name}:2`, () => 'other');
     expect(await cache.get(key)).toBeUndefined();
     expect(await cache.get(`${entity.name}:2`)).toBe('other');
@@ -136,7 +136,7 @@ describe.each(topologies)('invalidation on %s', (topology) => {
     expect(alive).toEqual([]);
   });
 
-  test('what an epoch has killed is reclaimed, and nothing else', async () => {
+  test('invalidated entries are reclaimed, and no others', async () => {
     const name = rig.name();
     const entity = defineEntity<string>({ name: `user:${name}` });
     const cache = rig.cache({ entities: [entity] });

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Demand } from '../../../src/cache/ports';
+import type { RefreshOutcome } from '../../../src/cache/types';
 import { defineEntity } from '../../../src/entities/define-entity';
 import { deferred, type Rig, startRig, topologies, until } from '../rig';
 
@@ -123,7 +125,7 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(await cache.get(key, () => 'another load', { ...options, softTimeoutMs: 5_000 })).toBe('fresh');
   });
 
-  test('stale-within-grace never serves what a delete or an epoch has killed', async () => {
+  test('a stale entry within its grace is not served after a delete or a tag invalidation', async () => {
     const name = rig.name();
     const entity = defineEntity<string>({ name: `user:${name}`, ttlSeconds: 0.05, jitter: 0, graceSeconds: 60 });
     const cache = rig.cache({ entities: [entity] });
@@ -137,7 +139,7 @@ describe.each(topologies)('loads on %s', (topology) => {
     }
   });
 
-  test('a load is given up at its hard time-out, and its late answer is thrown away', async () => {
+  test('a load is aborted at its hard time-out, and its late value is ignored', async () => {
     const cache = rig.cache();
     const key = `user:${rig.name()}:1`;
     const gate = deferred();
@@ -213,7 +215,7 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(100);
   });
 
-  test('a memoized function has its own keys, told apart by its arguments', async () => {
+  test('a memoized function has keys of its own, one for each list of arguments', async () => {
     const cache = rig.cache();
     const name = rig.name();
     let calls = 0;
@@ -270,7 +272,7 @@ describe.each(topologies)('loads on %s', (topology) => {
       jitter: 0,
       refreshAhead: { fraction: 0.000001 },
     });
-    // Without a margin for skew a stamp is the server's own time, and the refresh point is passed at once.
+    // Without a skew margin, createdAt is the server's own time, so the refresh point passes at once.
     const cache = rig.cache({ entities: [entity], skewMarginMs: 0 });
     const key = `${entity.name}:1`;
     expect(await cache.get(key)).toBe(1);
@@ -281,11 +283,11 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(loads).toBe(2);
   });
 
-  test('demand is told of reads and of entries past their refresh point', async () => {
-    const told: string[] = [];
+  test('demand gets reads and entries past their refresh point', async () => {
+    const signals: string[] = [];
     const demand = {
-      read: (key: string, expiresAt: number) => void told.push(`read ${key} ${expiresAt > Date.now()}`),
-      refreshNeeded: (key: string) => void told.push(`refresh ${key}`),
+      read: (key: string, expiresAt: number) => void signals.push(`read ${key} ${expiresAt > Date.now()}`),
+      refreshNeeded: (key: string) => void signals.push(`refresh ${key}`),
     };
     const entity = defineEntity<number>({
       name: `user:${rig.name()}`,
@@ -296,6 +298,30 @@ describe.each(topologies)('loads on %s', (topology) => {
     const key = `${entity.name}:1`;
     await cache.get(key);
     await cache.get(key);
-    expect(told).toEqual([`read ${key} true`]);
+    expect(signals).toEqual([`read ${key} true`]);
+  });
+
+  test('demand gets the refresh of the cache that signals', async () => {
+    let loads = 0;
+    const entity = defineEntity<number>({
+      name: `user:${rig.name()}`,
+      load: async () => {
+        loads += 1;
+        return loads;
+      },
+      refreshAhead: { fraction: 0.000001 },
+    });
+    const { promise, resolve } = deferred<readonly RefreshOutcome[]>();
+    const demand: Demand = {
+      read() {},
+      refreshNeeded: (key, _expiresAt, refresh) => void refresh([key]).then(resolve),
+    };
+    const cache = rig.cache({ entities: [entity], demand, skewMarginMs: 0 });
+    const key = `${entity.name}:1`;
+    await until(async () => {
+      await cache.get(key);
+      return loads > 1;
+    });
+    expect(await promise).toMatchObject([{ key, outcome: 'refreshed' }]);
   });
 });

@@ -1,6 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeEntry } from '../../../src/cache/entry/entry-format';
+import { TagGenerations } from '../../../src/cache/invalidate/tag-generations';
+import { KeyPolicies } from '../../../src/cache/key-policy';
+import { LocalLayer } from '../../../src/cache/local/local-layer';
+import { ServerTime } from '../../../src/cache/server-time';
+import { Telemetry } from '../../../src/cache/telemetry';
+import { systemClock } from '../../../src/clock';
 import { defineEntity } from '../../../src/entities/define-entity';
 import { physicalKey } from '../../../src/entities/key';
+import { entityRegistry } from '../../../src/entities/registry';
+import { NO_VERSION } from '../../../src/entities/version';
+import type { RedisHandle } from '../../../src/redis';
 import { type Rig, startRig, type TestCache, topologies, until } from '../rig';
 
 const codeOf = (error: unknown): string => (error as { code: string }).code;
@@ -140,7 +150,7 @@ describe.each(topologies)('the local layer on %s', (topology) => {
   });
 });
 
-describe('while Redis is away', () => {
+describe('while Redis is unavailable', () => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await startRig('standalone');
@@ -160,7 +170,7 @@ describe('while Redis is away', () => {
     }
     await caches[0]!.set(live, 'copy');
     await caches[0]!.set(past, 'copy', { ttlSeconds: 1, jitter: 0, graceSeconds: 60 });
-    // The messages of these two sets come first, else they would take the copies away.
+    // Wait for the messages of these two sets. Later they would drop the copies.
     await sleep(50);
     for (const cache of caches) expect(await Promise.all([cache.get(live), cache.get(past)])).toEqual(['copy', 'copy']);
     await sleep(1_010);
@@ -169,17 +179,17 @@ describe('while Redis is away', () => {
     const ask = (key: string) => Promise.all(caches.map((cache) => cache.get(key, () => 'loaded').catch(codeOf)));
     for (let round = 0; round < 8; round += 1) await ask(`user:${name}:none`);
     // Not E_DEADLINE: with the breaker open nobody waits.
-    const away = 'E_REDIS_UNAVAILABLE';
-    expect(await ask(live)).toEqual(['copy', 'copy', 'copy', away]);
-    expect(await ask(past)).toEqual(['loaded', 'copy', away, away]);
-    expect(await ask(`user:${name}:none`)).toEqual(['loaded', away, away, away]);
-    // Batches and questions take the same copies; a strict reader takes none, since its epochs can't be read.
+    const unavailable = 'E_REDIS_UNAVAILABLE';
+    expect(await ask(live)).toEqual(['copy', 'copy', 'copy', unavailable]);
+    expect(await ask(past)).toEqual(['loaded', 'copy', unavailable, unavailable]);
+    expect(await ask(`user:${name}:none`)).toEqual(['loaded', unavailable, unavailable, unavailable]);
+    // Batches and questions take the same copies; a strict reader takes none, since its tag generations can't be read.
     const batches = caches.map((cache) => cache.multiGet([live]).then(([one]) => one?.value, codeOf));
-    expect(await Promise.all(batches)).toEqual(['copy', 'copy', 'copy', away]);
+    expect(await Promise.all(batches)).toEqual(['copy', 'copy', 'copy', unavailable]);
     const questions = caches.map((cache) => cache.has(live).catch(codeOf));
-    expect(await Promise.all(questions)).toEqual([true, true, true, away]);
+    expect(await Promise.all(questions)).toEqual([true, true, true, unavailable]);
     const strict = caches.map((cache) => cache.get(live, () => 'loaded', { strict: true }).catch(codeOf));
-    expect(await Promise.all(strict)).toEqual(['loaded', away, away, away]);
+    expect(await Promise.all(strict)).toEqual(['loaded', unavailable, unavailable, unavailable]);
     await server.kill('SIGCONT');
     await until(async () => (await ask(`user:${name}:back`)).every((value) => value === 'loaded'));
     for (const cache of caches) expect(await cache.get(live)).toBe('copy');
@@ -189,4 +199,39 @@ describe('while Redis is away', () => {
     expect(() => rig.cache({ whenRedisIsAway: 'stale' })).toThrow('local layer');
     expect(() => rig.cache({ whenRedisIsAway: 'never' as never })).toThrow('whenRedisIsAway');
   });
+});
+
+test('an answer that a change has overtaken leaves no copy', () => {
+  const generations = new TagGenerations({
+    redis: {} as RedisHandle,
+    get: async () => null,
+    clock: systemClock,
+    cacheMs: 1_000,
+    skewMarginMs: 0,
+  });
+  const policies = new KeyPolicies({
+    entities: entityRegistry([]),
+    generations,
+    telemetry: new Telemetry(undefined),
+    prefixes: [],
+    defaults: {},
+  });
+  const time = new ServerTime({ serverMicros: () => undefined } as unknown as RedisHandle, systemClock);
+  const local = new LocalLayer({ maxBytes: 1_000_000 }, generations, time, systemClock);
+  local.setListening(true);
+  const [key, other] = ['user:local:1', 'user:local:2'];
+  const expiresMs = Date.now() + 60_000;
+  const header = { flags: 0, version: NO_VERSION, createdAtMs: Date.now(), expiresMs, costMs: 0, tags: [] };
+  const raw = encodeEntry({ ...header, payload: '1' });
+  const put = (changes: number) => local.put(key, raw, 1, policies.of(key), [], changes, 0);
+  for (const change of [() => local.forget(key), () => local.forget()]) {
+    const before = local.changesOf(key);
+    change();
+    put(before);
+    expect(local.get(key)).toBeUndefined();
+  }
+  const before = local.changesOf(key);
+  local.forget(other);
+  put(before);
+  expect(local.get(key)?.value).toBe(1);
 });

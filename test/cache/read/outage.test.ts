@@ -3,7 +3,7 @@ import { jsonSerializer } from '../../../src/cache/entry/codec';
 import { defineEntity } from '../../../src/entities/define-entity';
 import { physicalKey } from '../../../src/entities/key';
 import { slotOf } from '../../../src/redis/slot';
-import { type Rig, startRig, until } from '../rig';
+import { type Rig, startRig, type TestCache, until } from '../rig';
 
 describe('an outage', () => {
   let rig: Rig;
@@ -66,6 +66,24 @@ describe('an outage', () => {
     expect(await other.get(key)).toBe('old');
     await server.config('SET', 'maxmemory', '0');
     await until(async () => (await other.get(key)) === undefined);
+  });
+
+  test.each([
+    ['get', (cache: TestCache, key: string) => cache.get(key)],
+    ['getMany', async (cache: TestCache, key: string) => (await cache.getMany([key, `${key}:other`])).get(key)],
+  ])('after a delete that Redis did not take, %s of its process does not return the old value', async (_, read) => {
+    const cache = rig.cache();
+    const key = `user:${rig.name()}:1`;
+    await cache.set(key, 'old');
+    const [server] = rig.servers;
+    await server!.kill('SIGSTOP');
+    let value: Promise<unknown> = Promise.resolve('deleted');
+    await cache.delete(key).catch(() => {
+      // Sent at once, so before the next periodic retry of pending invalidations.
+      value = read(cache, key);
+    });
+    await server!.kill('SIGCONT');
+    expect(await value).toBeUndefined();
   });
 
   test('with Redis gone a failing loader is asked once, and its callers share its error', async () => {
@@ -187,7 +205,7 @@ describe('one master of three', () => {
   test.each(['SIGSTOP', 'SIGKILL'] as const)(
     'gone by %s: it is soon asked nothing more, the others are read as ever, and it is back when it is',
     async (signal) => {
-      // Values set just before are owed and may go: who reads them may have to load, and must not be told that Redis is away.
+      // The last sets may be lost and then deleted, so a reader may have to load. It must not get an error of Redis.
       const cache = rig.cache({ deadlineMs: 1_000, whenRedisIsAway: 'fail' });
       const load = async (key: string) => key;
       const loadMany = async (wanted: readonly string[]) => new Map(wanted.map((key) => [key, key]));
@@ -248,7 +266,7 @@ describe('one master of three', () => {
     expect(await cache.multiGet(others)).toEqual(others.map((key) => ({ key, value: 'set' })));
   });
 
-  test('what is owed to a frozen master does not hold up what is owed to the others', async () => {
+  test('pending invalidations of a frozen master do not hold up those of the others', async () => {
     const cache = rig.cache({ deadlineMs: 1_000 });
     const name = rig.name();
     const keys = Array.from({ length: 60 }, (_, index) => `user:${name}:${index}`);

@@ -63,7 +63,7 @@ describe.each(topologies)('fence on %s', (topology) => {
     expect(await other.has(key)).toBe(true);
   });
 
-  test('an invalidated epoch spares what the database may not have yet, until it is settled', async () => {
+  test('a tag invalidation spares a write that the database may not have yet, until it is settled', async () => {
     const { cache, other, key, fence, store, journalled } = setUp();
     await cache.writeBehind(key, 'written');
     await other.invalidatePrefix(key.split(':').slice(0, 2).join(':'));
