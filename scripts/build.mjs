@@ -2,13 +2,13 @@
 //   app/      the Functions app, exactly as it is published: everything that it loads, and nothing else
 //   package/  the package that web apps install, exactly as it is published
 //   local/, bench/  tools of this repository; maps/  the source maps of app/
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { appManifest, packageManifest } from './manifests.mjs';
+import { declarations } from './declarations.mjs';
+import { appManifest, packageManifest, peers } from './manifests.mjs';
 
 /** What a page embeds of a package is text, also where packages stay outside. */
 const embedded = {
@@ -38,19 +38,37 @@ const lazyFile = (name) => `lazy/${name.replace('@', '').replace('/', '-')}`;
 /** Where a bundle holds its packages, those imported lazily go to files of their own. */
 const lazyImports = {
   name: 'lazy-imports',
-  setup({ onResolve, initialOptions }) {
-    if (initialOptions.packages === 'external') return;
+  setup({ onResolve, initialOptions: { packages, external = [] } }) {
+    if (packages === 'external') return;
     onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) => {
       if (kind !== 'dynamic-import' || path.startsWith('node:') || importer.includes('node_modules')) return undefined;
+      if (external.includes(path)) return undefined;
       if (lazy.includes(path)) return { path: `./${lazyFile(path)}.js`, external: true };
       return { errors: [{ text: `${path} is imported lazily: name it in the list of lazy packages` }] };
     });
   },
 };
 
+/** An entry that needs a package which stays outside says so in one sentence if that isn't installed. */
+const neededPackages = {
+  name: 'needed-packages',
+  setup({ onResolve, onLoad, initialOptions: { external = [] } }) {
+    const features = { '@azure/functions': 'Jobs' };
+    onResolve({ filter: /^@azure\/functions$/ }, ({ path, kind }) =>
+      kind === 'import-statement' && external.includes(path) ? { path, namespace: 'needed' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'needed' }, ({ path }) => ({
+      resolveDir: '.',
+      contents: `const { missing } = require('./src/optional-packages');
+        try { module.exports = require('${path}'); }
+        catch (error) { missing('${path}@${peers[path]}', '${features[path]}')(error); }`,
+    }));
+  },
+};
+
 /** For every bundle the same, so that none can lack a loader or a plug-in that another has. */
 const shared = {
-  plugins: [embedded, lazyImports],
+  plugins: [embedded, lazyImports, neededPackages],
   loader: { '.lua': 'text', '.html': 'text', '.css': 'text' },
   bundle: true,
   platform: 'node',
@@ -61,9 +79,25 @@ const shared = {
 
 /** Builds in memory. A warning is a failure: it is how esbuild says that an import will be undefined. */
 async function bundle(options) {
-  const { outputFiles, warnings } = await build({ ...shared, ...options, write: false });
+  const { outputFiles, warnings, metafile } = await build({ ...shared, ...options, write: false, metafile: true });
   if (warnings.length > 0) throw new Error(`The build of ${options.outdir} has ${warnings.length} warnings; see above`);
-  return outputFiles.map(({ path, contents }) => [relative(options.outdir, path), contents]);
+  return Object.assign(
+    outputFiles.map(({ path, contents }) => [relative(options.outdir, path), contents]),
+    { inputs: Object.keys(metafile.inputs) },
+  );
+}
+
+/** What the licenses of the packages inside a bundle ask to be passed on. */
+function notices(inputs) {
+  const folders = inputs.flatMap((input) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []);
+  return [...new Set(folders)]
+    .sort()
+    .map((folder) => {
+      const file = readdirSync(folder).find((name) => /^licen[sc]e/i.test(name));
+      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+    })
+    .join(`\n${'-'.repeat(80)}\n\n`);
 }
 
 /** Makes `folder` hold these files, folders that others fill, and no more. Nothing is missing meanwhile for who runs it. */
@@ -136,10 +170,13 @@ async function buildApp() {
   );
 }
 
-/** What web apps install. Packages stay outside; the manifest names them. */
+/**
+ * What web apps install. Outside stay ioredis, whose clients are passed in, and what only some features need; the
+ * manifest names them. The rest is inside: fewer files to read, and nothing of it that isn't used.
+ */
 async function buildPackage() {
   const outdir = 'dist/package';
-  const options = { outdir, packages: 'external' };
+  const options = { outdir, external: ['ioredis', ...Object.keys(peers)] };
   const [library, commandLine] = await Promise.all([
     bundle({
       ...options,
@@ -153,7 +190,11 @@ async function buildPackage() {
     bundle({ ...options, entryPoints: { cli: 'src/cli/command-line.ts' }, banner: { js: '#!/usr/bin/env node' } }),
   ]);
   const texts = ['README.md', 'CHANGELOG.md', 'LICENSE'].map((file) => [file, readFileSync(file)]);
-  fill(outdir, [...library, ...commandLine, ...texts, ['package.json', packageManifest()]], ['types']);
+  const made = [
+    ['package.json', packageManifest()],
+    ['THIRD-PARTY-NOTICES.txt', notices([...library.inputs, ...commandLine.inputs])],
+  ];
+  fill(outdir, [...library, ...commandLine, ...texts, ...made], ['types']);
 }
 
 async function buildTools(folder, entryPoints) {
@@ -176,11 +217,9 @@ export async function buildAll() {
 
 /** The declarations that the package ships. True where there was no fault. */
 export function buildTypes() {
-  rmSync('dist/package/types', { recursive: true, force: true });
-  const done = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], {
-    stdio: 'inherit',
-  });
-  return done.status === 0;
+  const files = declarations();
+  if (files) fill('dist/package/types', files);
+  return files !== undefined;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -6,6 +6,21 @@ const { name, version, description, license, type, engines, dependencies } = JSO
 );
 const text = (manifest) => `${JSON.stringify(manifest, null, 2)}\n`;
 
+/** Packages that only some features need, by their major version. Whoever uses such a feature installs them. */
+export const peers = {
+  '@azure/data-tables': 13,
+  '@azure/functions': 4,
+  '@azure/identity': 4,
+  '@azure/keyvault-secrets': 4,
+  '@azure/monitor-query': 1,
+  '@azure/storage-blob': 12,
+  '@azure/storage-queue': 12,
+  '@opentelemetry/api': 1,
+  'express-session': 1,
+  keyv: 5,
+  pg: 8,
+};
+
 /** The Functions app's: what the platform's worker reads of it. It holds everything it needs, so it depends on nothing. */
 export const appManifest = () => text({ name, version, private: true, type, main: 'main.js', engines });
 
@@ -21,5 +36,7 @@ export const packageManifest = () =>
       './package.json': './package.json',
     },
     bin: { 'cache-steward': 'cli.js' },
-    dependencies,
+    dependencies: { ioredis: `^${dependencies.ioredis}` },
+    peerDependencies: Object.fromEntries(Object.entries(peers).map(([peer, major]) => [peer, `^${major}.0.0`])),
+    peerDependenciesMeta: Object.fromEntries(Object.keys(peers).map((peer) => [peer, { optional: true }])),
   });

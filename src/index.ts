@@ -26,6 +26,7 @@ export { PermanentStoreError, TransientStoreError } from './entities/store-error
 export { NO_VERSION, toVersion, type Version, VersionError, versionMs } from './entities/version';
 export { coerceError, errorCode, StewardError } from './errors';
 export { jsonLogger, type LogFields, type Logger, silentLogger } from './logger';
+export { PackageMissingError } from './optional-packages';
 export {
   type CredentialSource,
   type Credentials,

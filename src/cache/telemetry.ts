@@ -1,5 +1,6 @@
-import { metrics, type ObservableResult, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { ObservableResult } from '@opentelemetry/api';
 import { errorCode } from '../errors';
+import { openTelemetry } from '../open-telemetry';
 import type { Counters } from '../redis/counters';
 
 /** Counts of one entity in this process. Plain numbers, so that counting costs a hit almost nothing. */
@@ -72,7 +73,8 @@ export class Telemetry {
 
   /** Registers one OpenTelemetry counter per name until `close`. The SDK asks for the totals, so a hit pays nothing. */
   observe(): void {
-    const meter = metrics.getMeter(SCOPE);
+    const meter = openTelemetry()?.metrics.getMeter(SCOPE);
+    if (!meter) return;
     this.#stopObserving = counterNames.map(([field, name]) => {
       const instrument = meter.createObservableCounter(name.replace(/^cache_/, 'cache.'));
       const callback = (result: ObservableResult) => {
@@ -115,14 +117,16 @@ export class Telemetry {
 
 /** Runs a call of a source inside a span. Throws what `work` throws. */
 export async function inLoadSpan<T>(entity: string, keys: number, work: () => Promise<T>): Promise<T> {
+  const api = openTelemetry();
+  if (!api) return work();
   const attributes = { [ATTRIBUTE_ENTITY]: entity, [ATTRIBUTE_KEYS]: keys };
-  return trace.getTracer(SCOPE).startActiveSpan('cache.load', { attributes }, async (span) => {
+  return api.trace.getTracer(SCOPE).startActiveSpan('cache.load', { attributes }, async (span) => {
     try {
       return await work();
     } catch (error) {
       // A loader's error message may contain a key or a value, so the span gets only its code.
       span.setAttribute(ATTRIBUTE_ERROR, errorCode(error));
-      span.setStatus({ code: SpanStatusCode.ERROR });
+      span.setStatus({ code: api.SpanStatusCode.ERROR });
       throw error;
     } finally {
       span.end();

@@ -1,4 +1,4 @@
-import globLua from './scripts/glob.lua';
+import globScript from './scripts/glob.lua';
 
 /**
  * Redis' glob as SCAN MATCH has it, byte by byte: `*`, `?`, `[abc]`, `[^a-z]`, `\` before a literal character. A sweep
@@ -19,7 +19,7 @@ export interface Glob {
 export const escapeGlob = (text: string): string => text.replace(/[*?[\]\\]/g, '\\$&');
 
 /** Lua that stands before a script which matches keys: see scripts/glob.lua. */
-export { globLua };
+export const globLua: string = globScript;
 
 /** The bytes that are allowed at one place. */
 type Place = ReadonlySet<number> | 'any';

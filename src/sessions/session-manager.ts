@@ -1,8 +1,9 @@
 import type { NextFunction, Request, Response, Router } from 'express';
-import session, { type SessionData } from 'express-session';
+import type { SessionData } from 'express-session';
 import { SECOND } from '../clock';
 import { coerceError } from '../errors';
 import { SessionOptionsError, SessionsUnavailableError } from './errors';
+import { expressSession } from './express/express-session';
 import { saveBeforeAnswering } from './express/save-before-answering';
 import type { SessionOptions } from './options';
 import { newSessionId } from './record/session-keys';
@@ -83,7 +84,7 @@ export class SessionManager {
   #handler() {
     const { trustProxy, cookie = {} } = this.#options;
     const { secure = true, sameSite = 'strict', maxAgeSeconds = 86_400, path = '/', domain } = cookie;
-    return session({
+    return expressSession()({
       store: this.store,
       secret: this.#secrets,
       name: this.cookieName,

@@ -1,5 +1,8 @@
+import { EventEmitter } from 'node:events';
 import type { Request } from 'express';
-import session, { type SessionData } from 'express-session';
+import type session from 'express-session';
+import type { SessionData } from 'express-session';
+import { expressSession } from './express/express-session';
 import { withholdOldCookie } from './express/withhold-old-cookie';
 import type { SessionOptions, SessionValues } from './options';
 import type { SessionHandle, SessionOrigin } from './record/session-handle';
@@ -23,7 +26,9 @@ export type ListedSession = SessionData & { readonly id: string };
  * error is `E_SESSIONS_UNAVAILABLE` (status 503). A save after the end of its session is not an error: it changes
  * nothing and emits `refused`.
  */
-export class SessionStore extends session.Store {
+export class SessionStore extends EventEmitter implements session.Store {
+  /** What express-session itself gives every store; it isn't extended, since it is loaded only here. */
+  readonly #base: session.Store = expressSession().Store.prototype;
   readonly core: SessionCore;
   /** Sessions by user: list, count, revoke one, all, or all but one. */
   readonly users: UserSessions;
@@ -56,7 +61,7 @@ export class SessionStore extends session.Store {
     return !this.#unavailable;
   }
 
-  override get(sid: string, callback?: Callback<SessionData | null>): Promise<SessionData | null> {
+  get(sid: string, callback?: Callback<SessionData | null>): Promise<SessionData | null> {
     return this.#answer(callback, async () => {
       const loaded = await this.core.load(sid);
       // No store has written a session without a cookie, and express-session would fail on it.
@@ -66,9 +71,13 @@ export class SessionStore extends session.Store {
     });
   }
 
-  override createSession(request: Request, data: SessionData): session.Session & SessionData {
+  load(sid: string, callback: (error: unknown, session?: SessionData) => void): void {
+    this.#base.load.call(this, sid, callback);
+  }
+
+  createSession(request: Request, data: SessionData): session.Session & SessionData {
     const known = this.#handles.get(data);
-    const created = super.createSession(request, data);
+    const created = this.#base.createSession.call(this, request, data);
     if (known) {
       this.#handles.set(created, known);
       this.#withholdOldCookie(created, known);
@@ -76,7 +85,7 @@ export class SessionStore extends session.Store {
     return created;
   }
 
-  override set(sid: string, data: SessionData, callback?: Callback): Promise<void> {
+  set(sid: string, data: SessionData, callback?: Callback): Promise<void> {
     const known = this.#handles.get(data);
     this.#withholdOldCookie(data, known);
     return this.#answer(callback, async () => {
@@ -91,7 +100,7 @@ export class SessionStore extends session.Store {
     });
   }
 
-  override touch(sid: string, data: SessionData, callback?: Callback): Promise<void> {
+  touch(sid: string, data: SessionData, callback?: Callback): Promise<void> {
     const known = this.#handles.get(data);
     this.#withholdOldCookie(data, known);
     if (callback && known?.sid === sid && !this.core.isTouchDue(known.handle, data as unknown as SessionValues)) {
@@ -106,12 +115,12 @@ export class SessionStore extends session.Store {
     });
   }
 
-  override destroy(sid: string, callback?: Callback): Promise<void> {
+  destroy(sid: string, callback?: Callback): Promise<void> {
     return this.#answer(callback, () => this.core.destroy(sid));
   }
 
   /** `req.session.regenerate` calls it: a new id and an empty session with the same user, login time and end. */
-  override regenerate(request: Request, callback: Callback): void {
+  regenerate(request: Request, callback: Callback): void {
     const { session: before, sessionID: sid, sessionStore } = request;
     const known = before && this.#handles.get(before);
     sessionStore.generate(request);
@@ -125,7 +134,7 @@ export class SessionStore extends session.Store {
   }
 
   /** All live sessions. */
-  override all(callback?: Callback<ListedSession[]>): Promise<ListedSession[]> {
+  all(callback?: Callback<ListedSession[]>): Promise<ListedSession[]> {
     return this.#answer(callback, async () => {
       const found: ListedSession[] = [];
       for await (const ids of idPages(this.core.rules)) {
@@ -148,7 +157,7 @@ export class SessionStore extends session.Store {
   }
 
   /** The number of records, counted by their keys. */
-  override length(callback?: Callback<number>): Promise<number> {
+  length(callback?: Callback<number>): Promise<number> {
     return this.#answer(callback, async () => {
       let count = 0;
       for await (const page of idPages(this.core.rules)) count += page.length;
@@ -157,7 +166,7 @@ export class SessionStore extends session.Store {
   }
 
   /** Removes all sessions and the users' indexes. Other keys with the same prefix stay. */
-  override clear(callback?: Callback): Promise<void> {
+  clear(callback?: Callback): Promise<void> {
     return this.#answer(callback, async () => {
       const { redis, keys } = this.core.rules;
       for await (const page of keyPages(this.core.rules, false)) {

@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { StewardError } from '../errors';
 import { alertingSettings } from './alerting-settings';
 import { cacheSettings } from './cache-settings';
@@ -28,7 +27,7 @@ export const sections = [
   alertingSettings,
 ] as const satisfies readonly SettingsSection[];
 
-type Values<T> = { readonly [K in keyof T]: T[K] extends Setting<infer S extends z.ZodType> ? z.output<S> : never };
+type Values<T> = { readonly [K in keyof T]: T[K] extends Setting<infer V> ? V : never };
 
 export type Settings = Values<
   typeof redisSettings.settings &
@@ -72,7 +71,7 @@ export function inspectSettings(environment: Environment = process.env): Setting
     for (const [name, setting] of Object.entries(settings as Record<string, Setting>)) {
       const given = environment[name];
       const parsed = setting.schema.safeParse(given);
-      values[name] = parsed.success ? parsed.data : setting.schema.parse(undefined);
+      values[name] = parsed.success ? parsed.data : setting.schema.fallback;
       if (!parsed.success) faults.push(`${name}: expected ${setting.expected}, got ${shown(setting, given)}`);
     }
   }

@@ -27,8 +27,7 @@ function row(name: string, setting: Setting): string {
     setting.secret ? 'Secret.' : '',
     setting.danger ? `**Careful:** ${setting.danger}` : '',
   ].filter(Boolean);
-  const fallback = setting.schema.safeParse(undefined);
-  return `| \`${name}\` | ${cell(notes.join(' '))} | ${cell(setting.expected)} | ${cell(shown(fallback.success ? fallback.data : undefined))} |`;
+  return `| \`${name}\` | ${cell(notes.join(' '))} | ${cell(setting.expected)} | ${cell(shown(setting.schema.fallback))} |`;
 }
 
 function shown(value: unknown): string {

@@ -1,60 +1,74 @@
-import * as z from 'zod';
 import { parseSchedule } from './ncrontab';
+import type { SettingSchema } from './setting';
 
-/** The environment knows only strings: these turn one into the kind of value a setting has. */
+/**
+ * The environment knows only strings: these turn one into the kind of value a setting has. Plain code rather than zod,
+ * whose load would be most of what a web app waits for when it requires this package.
+ */
 
-const absent = (value: unknown) => (value === '' ? undefined : value);
+const WRONG = Symbol('wrong');
+type Wrong = typeof WRONG;
 
-export const text = () => z.preprocess(absent, z.string().optional());
-export const textOr = (fallback: string) => z.preprocess(absent, z.string().default(fallback));
+/** What is empty counts as absent. */
+function kind<T>(fallback: T, read: (given: string) => T | Wrong): SettingSchema<T> {
+  return {
+    fallback,
+    safeParse(given) {
+      const data = given === undefined || given === '' ? fallback : read(given);
+      return data === WRONG ? { success: false } : { success: true, data };
+    },
+  };
+}
 
-export const webAddress = () => z.preprocess(absent, z.url({ protocol: /^https?$/ }).optional());
+/** A kind that may be absent. */
+const optional = <T>(read: (given: string) => T | Wrong) => kind<T | undefined>(undefined, read);
+
+const ifTrue = (test: (given: string) => boolean) => (given: string) => (test(given) ? given : WRONG);
+
+const numberIn = (min: number, max: number) => (given: string) => {
+  const value = Number(given);
+  return value >= min && value <= max ? value : WRONG;
+};
+
+const wholeIn = (min: number, max: number) => (given: string) =>
+  Number.isSafeInteger(Number(given)) ? numberIn(min, max)(given) : WRONG;
+
+export const text = () => optional((given) => given);
+export const textOr = (fallback: string) => kind(fallback, (given) => given);
 
 export const whole = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
-  z.preprocess(absent, z.coerce.number().int().min(min).max(max).default(fallback));
-
-export const optionalWhole = (min: number, max = Number.MAX_SAFE_INTEGER) =>
-  z.preprocess(absent, z.coerce.number().int().min(min).max(max).optional());
-
-export const share = (fallback: number, min = 0, max = 1) =>
-  z.preprocess(absent, z.coerce.number().min(min).max(max).default(fallback));
+  kind(fallback, wholeIn(min, max));
+export const optionalWhole = (min: number, max = Number.MAX_SAFE_INTEGER) => optional(wholeIn(min, max));
+export const share = (fallback: number, min = 0, max = 1) => kind(fallback, numberIn(min, max));
 
 export const flag = (fallback: boolean) =>
-  z.preprocess(
-    absent,
-    z
-      .enum(['true', 'false', '1', '0'])
-      .default(fallback ? 'true' : 'false')
-      .transform((value) => value === 'true' || value === '1'),
-  );
+  kind(fallback, (given) => {
+    if (given === 'true' || given === '1') return true;
+    return given === 'false' || given === '0' ? false : WRONG;
+  });
 
 export const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
-  z.preprocess(absent, z.enum(values).default(fallback as never));
+  kind<T[number]>(
+    fallback,
+    ifTrue((given) => values.includes(given)),
+  );
 
 export const list = () =>
-  z.preprocess(
-    (value) =>
-      typeof value === 'string'
-        ? value
-            .split(',')
-            .map((item) => item.trim())
-            .filter(Boolean)
-        : undefined,
-    z.array(z.string()).default([]),
+  kind<string[]>([], (given) =>
+    given
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
   );
 
 /** An address that a service answers at, such as `postgres://user:password@host/db`. */
 export const addressOf = (schemes: RegExp) =>
-  z.preprocess(
-    absent,
-    z
-      .string()
-      .refine((value) => URL.canParse(value) && schemes.test(new URL(value).protocol))
-      .optional(),
-  );
+  optional(ifTrue((given) => URL.canParse(given) && schemes.test(new URL(given).protocol)));
+
+export const webAddress = () => addressOf(/^https?:$/);
 
 /** Six NCRONTAB fields, of a time that comes. */
-export const schedule = (fallback: string) => z.preprocess(absent, z.string().refine(isSchedule).default(fallback));
+export const schedule = (fallback: string) => kind(fallback, ifTrue(isSchedule));
 
 function isSchedule(value: string): boolean {
   try {
@@ -65,22 +79,16 @@ function isSchedule(value: string): boolean {
 }
 
 /** What storage takes as a queue’s name, with room for `-poison`, which the host appends. */
-const QUEUE_NAME = /^(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*$/;
+const isQueueName = (given: string) => /^(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(given);
 
-export const queueName = (fallback: string) => z.preprocess(absent, z.string().regex(QUEUE_NAME).default(fallback));
-export const optionalQueueName = () => z.preprocess(absent, z.string().regex(QUEUE_NAME).optional());
+export const queueName = (fallback: string) => kind(fallback, ifTrue(isQueueName));
+export const optionalQueueName = () => optional(ifTrue(isQueueName));
 
 /** Enough of a connection string to know it for one; the SDK reads the rest. */
 export const connectionString = () =>
-  z.preprocess(
-    absent,
-    z
-      .string()
-      .regex(/^UseDevelopmentStorage=true$|(^|;)(AccountName|\w+Endpoint)=/i)
-      .optional(),
-  );
+  optional(ifTrue((given) => /^UseDevelopmentStorage=true$|(^|;)(AccountName|\w+Endpoint)=/i.test(given)));
 
-export const timeZone = (fallback: string) => z.preprocess(absent, z.string().refine(isTimeZone).default(fallback));
+export const timeZone = (fallback: string) => kind(fallback, ifTrue(isTimeZone));
 
 function isTimeZone(value: string): boolean {
   try {

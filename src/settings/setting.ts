@@ -1,9 +1,13 @@
-import type { z } from 'zod';
+/** Turns the string of the environment, or its absence, into a typed value. */
+export interface SettingSchema<T> {
+  /** What an absent setting is. */
+  readonly fallback: T;
+  safeParse(given: string | undefined): { readonly success: true; readonly data: T } | { readonly success: false };
+}
 
 /** One setting: everything the code, the docs and the sample file need to know of it, said once. */
-export interface Setting<S extends z.ZodType = z.ZodType> {
-  /** Reads the environment's string (or its absence) and gives the typed value, the default included. */
-  readonly schema: S;
+export interface Setting<T = unknown> {
+  readonly schema: SettingSchema<T>;
   /** One or two sentences: what it is for. */
   readonly meaning: string;
   /** Of the value, where it has one: `ms`, `s`, `bytes`, `NCRONTAB`, ... */

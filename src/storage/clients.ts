@@ -3,6 +3,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import type { QueueClient } from '@azure/storage-queue';
 import { azureCredential } from '../azure-credential';
 import { StewardError } from '../errors';
+import { missing } from '../optional-packages';
 import type { Settings } from '../settings';
 
 /** The storage account is not named in the settings. */
@@ -67,7 +68,9 @@ export function storageClients(settings: StorageSettings): StorageClients {
 
   return {
     queue: keep(async (name, sending) => {
-      const { QueueServiceClient } = await import('@azure/storage-queue');
+      const { QueueServiceClient } = await import('@azure/storage-queue').catch(
+        missing('@azure/storage-queue@12', 'Storage queues'),
+      );
       const options = sending === 'once' ? { retryOptions: { maxTries: 1 } } : {};
       const service = connection
         ? QueueServiceClient.fromConnectionString(connection, options)
@@ -77,7 +80,9 @@ export function storageClients(settings: StorageSettings): StorageClients {
       return client;
     }),
     table: keep(async (name) => {
-      const { TableClient } = await import('@azure/data-tables');
+      const { TableClient } = await import('@azure/data-tables').catch(
+        missing('@azure/data-tables@13', 'Storage tables'),
+      );
       const full = `${prefix}${name}`;
       const client = connection
         ? TableClient.fromConnectionString(connection, full, { allowInsecureConnection: connection.includes('=http:') })
@@ -86,7 +91,9 @@ export function storageClients(settings: StorageSettings): StorageClients {
       return client;
     }),
     container: keep(async (name) => {
-      const { BlobServiceClient } = await import('@azure/storage-blob');
+      const { BlobServiceClient } = await import('@azure/storage-blob').catch(
+        missing('@azure/storage-blob@12', 'Blobs'),
+      );
       const service = connection
         ? BlobServiceClient.fromConnectionString(connection)
         : new BlobServiceClient(endpoint('blob'), await identity());

@@ -10,7 +10,7 @@ const entries = {
     file: 'src/index.ts',
     values: words(`
       CacheInputError DeadlineError EntityError FlushTimeoutError ForeignEntryError KeyError
-      LoadFailedError LoadTimeoutError NO_VERSION PermanentStoreError RedisUnavailableError SerializeError
+      LoadFailedError LoadTimeoutError NO_VERSION PackageMissingError PermanentStoreError RedisUnavailableError SerializeError
       SessionCore SessionManager SessionOptionsError SessionStore SessionTooLargeError
       SessionUnserializableError SessionsUnavailableError SettingsError StewardError StorageSettingsError
       TransientStoreError UserSessions ValueTooLargeError VersionError VersionUnavailableError

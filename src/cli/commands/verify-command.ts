@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { missing } from '../../optional-packages';
 import type { Finding } from '../doctor/finding';
 import type { CliIo } from '../io';
 import { verify } from '../verify';
@@ -74,7 +75,9 @@ async function readSnapshot(file: string): Promise<readonly ArmResource[]> {
 /** The caller's own sign-in: the Azure CLI's, a managed identity's, or what else DefaultAzureCredential finds. */
 const azure: VerifyPorts = {
   async getToken(scope) {
-    const { DefaultAzureCredential } = await import('@azure/identity');
+    const { DefaultAzureCredential } = await import('@azure/identity').catch(
+      missing('@azure/identity@4', 'Sign-ins with Entra'),
+    );
     return (await new DefaultAzureCredential().getToken(scope)).token;
   },
   fetch: (...args) => fetch(...args),

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { StewardError } from '../../errors';
+import { missing } from '../../optional-packages';
 import type { Settings } from '../../settings';
 
 /** What a store needs from PostgreSQL. A `pg.Pool` is one. */
@@ -40,7 +41,7 @@ export function lazyPool(settings: DatabaseSettings, onError: (error: Error) => 
         'DATABASE_URL is not set, so there is no database to load from or save to. Set it to a postgres:// URL',
       );
     }
-    const { Pool } = await import('pg');
+    const { Pool } = await import('pg').catch(missing('pg@8', 'Stores in PostgreSQL'));
     const opened = new Pool({
       connectionString: settings.DATABASE_URL,
       max: settings.DATABASE_POOL_SIZE,

@@ -1,6 +1,7 @@
 import type { Metric as AzureMetric, MetricsQueryClient } from '@azure/monitor-query';
 import { azureCredential } from '../../azure-credential';
 import { MINUTE } from '../../clock';
+import { missing } from '../../optional-packages';
 import type { Settings } from '../../settings';
 import { type SampleBatch, seriesKey } from '../samples/sample-store';
 
@@ -116,15 +117,18 @@ export function createPlatformMetrics({ settings, connection }: PlatformMetricsO
   };
 }
 
+const loadMonitor = () =>
+  import('@azure/monitor-query').catch(missing('@azure/monitor-query@1', 'Metrics of Azure Monitor'));
+
 async function connect(
   settings: PlatformMetricsOptions['settings'],
   connection: PlatformMetricsOptions['connection'],
 ): Promise<MetricsQueryClient> {
   if (connection) {
-    const sdk = await import('@azure/monitor-query');
+    const sdk = await loadMonitor();
     return new sdk.MetricsQueryClient(connection.credential, connection.options);
   }
-  const { MetricsQueryClient } = await import('@azure/monitor-query');
+  const { MetricsQueryClient } = await loadMonitor();
   const credential = await azureCredential(settings.AzureWebJobsStorage__clientId);
   const endpoint = settings.AZURE_MONITOR_ENDPOINT;
   return new MetricsQueryClient(credential, endpoint ? { endpoint } : {});

@@ -1,4 +1,5 @@
-import { type Meter, metrics } from '@opentelemetry/api';
+import type { Meter } from '@opentelemetry/api';
+import { openTelemetry } from '../../open-telemetry';
 import { isCounter } from '../metrics/metric-catalog';
 import { lastOf, parseSeriesKey, type SampleBatch } from '../samples/sample-store';
 
@@ -24,7 +25,8 @@ export function createOtelObserver(): (batches: readonly SampleBatch[]) => void 
     return record;
   };
   return (batches) => {
-    const meter = metrics.getMeter('cache-steward');
+    const meter = openTelemetry()?.metrics.getMeter('cache-steward');
+    if (!meter) return;
     for (const { source, labels: shared, values } of batches) {
       if (source === 'azure') continue;
       for (const [key, value] of Object.entries(values)) {

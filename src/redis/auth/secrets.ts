@@ -1,6 +1,7 @@
 import { azureCredential } from '../../azure-credential';
 import { MINUTE } from '../../clock';
 import { StewardError } from '../../errors';
+import { missing } from '../../optional-packages';
 import type { CredentialSource } from './credential-refresher';
 
 /** A secret can't be read, or does not exist. The message holds its name, never its value. */
@@ -51,14 +52,17 @@ export function keyVaultSecrets(options: {
   const { vaultUrl, clientId, credential, clientOptions } = options;
   let client: Promise<import('@azure/keyvault-secrets').SecretClient> | undefined;
   const connect = async () => {
-    const { SecretClient } = await import('@azure/keyvault-secrets');
+    const { SecretClient } = await import('@azure/keyvault-secrets').catch(
+      missing('@azure/keyvault-secrets@4', 'Secrets of a key vault'),
+    );
     return new SecretClient(vaultUrl, credential ?? (await azureCredential(clientId)), clientOptions);
   };
   return {
     async getSecret(name) {
       client ??= connect();
+      const connected = await client;
       try {
-        const { value } = await (await client).getSecret(name);
+        const { value } = await connected.getSecret(name);
         if (value) return value;
       } catch (error) {
         throw new SecretError(`the secret ${JSON.stringify(name)} can't be read from ${vaultUrl}`, { cause: error });

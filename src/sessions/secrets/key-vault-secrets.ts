@@ -1,6 +1,7 @@
 import type { TokenCredential } from '@azure/identity';
 import type { SecretClient, SecretClientOptions } from '@azure/keyvault-secrets';
 import { azureCredential } from '../../azure-credential';
+import { missing } from '../../optional-packages';
 import type { SecretVault, SessionSecret } from './session-secrets';
 
 export interface KeyVaultOptions {
@@ -72,6 +73,8 @@ async function connectTo(
   credential: TokenCredential | undefined,
   options: SecretClientOptions | undefined,
 ): Promise<SecretClient> {
-  const { SecretClient: Client } = await import('@azure/keyvault-secrets');
+  const { SecretClient: Client } = await import('@azure/keyvault-secrets').catch(
+    missing('@azure/keyvault-secrets@4', 'Secrets of a key vault'),
+  );
   return new Client(vaultUrl, credential ?? (await azureCredential(clientId)), options);
 }

@@ -1,4 +1,5 @@
 import { errorCode } from '../../errors';
+import { PackageMissingError } from '../../optional-packages';
 import { NotInTimeError } from './in-time';
 
 /** What a failed request says about its message. */
@@ -24,6 +25,7 @@ export function sendFailure(error: unknown): SendFailure {
   }
   if (NOT_CONNECTED.has(errorCode(error)) || error instanceof NotInTimeError)
     return { certain: true, repeatable: true };
+  if (error instanceof PackageMissingError) return { certain: true, repeatable: false };
   if (typeof name === 'string' && /Credential|Authentication|StorageSettings/.test(name)) {
     return { certain: true, repeatable: false };
   }

@@ -3,6 +3,7 @@ import type { Journal, JournalWrite } from '../../cache/ports';
 import type { Clock } from '../../clock';
 import { errorCode } from '../../errors';
 import type { Logger } from '../../logger';
+import { PackageMissingError } from '../../optional-packages';
 import type { Counters } from '../../redis/counters';
 import type { Settings } from '../../settings';
 import type { StorageClients } from '../../storage/clients';
@@ -30,6 +31,9 @@ export interface StorageQueueJournalOptions {
   readonly clock: Clock;
   readonly counters: Counters;
 }
+
+/** A missing package says itself what to do. */
+const reason = (error: unknown) => (error instanceof PackageMissingError ? error.message : 'The cause says why.');
 
 /** Without it, a message expires after seven days. */
 const NEVER_EXPIRES = -1;
@@ -83,7 +87,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
               `Storage Queue did not answer within ${timeoutMs} ms; the write may have been queued. Retry with the same version.`,
               { cause: error },
             )
-          : new WriteRefusedError('Storage Queue refused the write; it was not queued. The cause says why.', {
+          : new WriteRefusedError(`Storage Queue refused the write; it was not queued. ${reason(error)}`, {
               cause: error,
             });
       }
@@ -110,7 +114,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
     } catch (error) {
       counters.add('journal_refused');
       throw new WriteRefusedError(
-        'Blob Storage did not store the large value, so the write was not queued. The cause says why.',
+        `Blob Storage did not store the large value, so the write was not queued. ${reason(error)}`,
         { cause: error },
       );
     } finally {
