@@ -1,5 +1,4 @@
-import { section } from './setting';
-import { flag, oneOf, optionalQueueName, text, textOr, webAddress, whole } from './setting-kinds';
+import { flag, oneOf, optionalQueueName, section, text, textOr, webAddress, whole } from './setting';
 
 export const alertingSettings = section('Alerting', {
   ALERT_RULES_FILE: {
@@ -15,14 +14,15 @@ export const alertingSettings = section('Alerting', {
   },
   ALERT_WEBHOOK_URL: {
     schema: webAddress(),
-    meaning: 'Where alerts are told: a POST of JSON for each group that has something new. Without it nobody is told.',
+    meaning:
+      'Receives notifications: one POST of JSON for each group with news. Without it (and without ALERT_RECEIVER_QUEUE) nothing is sent.',
     expected: 'an http or https URL',
     secret: true,
   },
   ALERT_WEBHOOK_SECRET: {
     schema: text(),
     meaning:
-      'Signs each post (HMAC-SHA256 over `<unix time>.<body>`, in `x-steward-signature`), so that the receiver knows it is ours.',
+      'Signs each post (HMAC-SHA256 over `<unix time>.<body>`, in `x-steward-signature`), so that the receiver can verify the sender.',
     expected: 'a long random text',
     secret: true,
   },
@@ -30,7 +30,7 @@ export const alertingSettings = section('Alerting', {
     schema: flag(false),
     meaning: 'Whether the webhook may be at a loopback, link-local or private address.',
     expected: 'true or false',
-    danger: 'The function app reaches into your network: a webhook URL from somebody else must not.',
+    danger: 'The function app can reach your network. Do not allow this for a URL that you do not control.',
   },
   ALERT_WEBHOOK_FORMAT: {
     schema: oneOf(['json', 'slack', 'teams'], 'json'),
@@ -44,7 +44,7 @@ export const alertingSettings = section('Alerting', {
   },
   ALERT_GROUP_BY: {
     schema: textOr('cache,alert'),
-    meaning: 'Alerts that agree in these labels are told in one message.',
+    meaning: 'Alerts with the same values of these labels share one message.',
     expected: 'names of labels, separated by commas',
   },
   ALERT_GROUP_INTERVAL_SECONDS: {
@@ -55,13 +55,13 @@ export const alertingSettings = section('Alerting', {
   },
   ALERT_REPEAT_MINUTES: {
     schema: whole(240, 1, 43_200),
-    meaning: 'A group that still fires, unchanged, is told again after this.',
+    meaning: 'A group that still fires without a change is notified again after this.',
     unit: 'min',
     expected: 'a whole number from 1 to 43200',
   },
   ALERT_OUTAGE_TOLERANCE_MINUTES: {
     schema: whole(60, 1, 1_440),
-    meaning: 'Ticks that were missed are evaluated later, back to this long ago; what lies before is not.',
+    meaning: 'Missed ticks are evaluated later if they are at most this old.',
     unit: 'min',
     expected: 'a whole number from 1 to 1440',
   },

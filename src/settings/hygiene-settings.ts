@@ -1,15 +1,14 @@
-import { section } from './setting';
-import { flag, list, oneOf, share, textOr, timeZone, whole } from './setting-kinds';
+import { flag, list, oneOf, section, share, textOr, timeZone, whole } from './setting';
 
 const minutes = 'a whole number from 0 to 43200';
 
 export const hygieneSettings = section('Hygiene', {
   SWEEP_SESSIONS_MINUTES: {
     schema: whole(60, 0, 43_200),
-    meaning: 'Time from the start of one sessions pass to the start of the next; 0 turns the pass off.',
+    meaning: 'Time from the start of one sessions sweep to the start of the next; 0 turns it off.',
     unit: 'min',
     expected: minutes,
-    danger: 'Passes start when SWEEP_SCHEDULE fires, so no oftener than that.',
+    danger: 'Sweeps start when SWEEP_SCHEDULE fires, so not more often than that.',
   },
   SWEEP_CENSUS_MINUTES: {
     schema: whole(1_440, 0, 43_200),
@@ -26,9 +25,10 @@ export const hygieneSettings = section('Hygiene', {
   },
   SWEEP_DUTY: {
     schema: share(0.1, 0.001, 1),
-    meaning: 'Largest share of a Redis server’s time that a pass may take. It takes less where others use over half.',
+    meaning:
+      'Largest share of a Redis server’s time that a sweep may take. It takes less while others use more than half.',
     expected: 'a number from 0.001 to 1',
-    danger: 'At 1 a pass is as fast as it can be, and a reader waits up to a page (about 0.5 ms) behind it.',
+    danger: 'At 1 a sweep runs at full speed, and a reader may wait for one batch (about 0.5 ms).',
   },
   SWEEP_SLICE_SECONDS: {
     schema: whole(60, 1, 1_800),
@@ -39,31 +39,31 @@ export const hygieneSettings = section('Hygiene', {
   },
   SWEEP_PAUSE_SECONDS: {
     schema: whole(300, 1, 86_400),
-    meaning: 'How long a pass rests after evictions, latency, a failover or an outage have stopped it.',
+    meaning: 'How long a sweep pauses after evictions, latency, a failover or an outage have stopped it.',
     unit: 's',
     expected: 'a whole number from 1 to 86400',
   },
   SWEEP_MAX_HOURS: {
     schema: whole(24, 1, 720),
-    meaning: 'A pass that has taken so long ends where it is, and reports that it did.',
+    meaning: 'A sweep that takes longer ends unfinished, and reports it.',
     unit: 'h',
     expected: 'a whole number from 1 to 720',
   },
   SWEEP_STOP_EVICTIONS_PER_SECOND: {
     schema: whole(100, 0),
-    meaning: 'Evictions a second on a server, by whomever, above which a pass rests there.',
+    meaning: 'Evictions a second on a server, whatever the cause, above which a sweep pauses there.',
     unit: '1/s',
     expected: 'a whole number from 0 up',
   },
   SWEEP_STOP_LATENCY_MS: {
     schema: whole(100, 1, 60_000),
-    meaning: 'Answer time of a server, seen twice in a row, above which a pass rests there.',
+    meaning: 'If a server takes longer than this to answer twice in a row, a sweep pauses there.',
     unit: 'ms',
     expected: 'a whole number from 1 to 60000',
   },
   SWEEP_QUIET_HOURS: {
     schema: list(),
-    meaning: 'Hours in which no pass runs, such as `07:00-09:30,22:00-01:00`; a pass under way goes on afterwards.',
+    meaning: 'Hours in which no sweep runs, such as `07:00-09:30,22:00-01:00`; a started sweep continues afterwards.',
     unit: 'HH:MM-HH:MM, by the clock of SWEEP_TIME_ZONE',
     expected: 'ranges HH:MM-HH:MM, separated by commas',
   },
@@ -75,13 +75,13 @@ export const hygieneSettings = section('Hygiene', {
   SWEEP_PAGES: {
     schema: oneOf(['auto', 'script', 'commands'], 'auto'),
     meaning:
-      'How a page is made: `script`, one Lua call; `commands`, pipelined single-key commands. `auto` asks the server.',
+      'How a batch of keys is handled: `script`, one Lua call; `commands`, pipelined single-key commands. `auto` finds out.',
     expected: 'auto, script or commands',
     danger: '`script` behind a proxy that spreads SCAN over several shards covers one of them only.',
   },
   SWEEP_SESSION_PREFIX: {
     schema: textOr('sess:'),
-    meaning: 'What the keys of sessions begin with: the `prefix` of the web app’s session store.',
+    meaning: 'The beginning of the sessions’ keys: the `prefix` of the web app’s session store.',
     expected: 'a key prefix',
   },
   SWEEP_SESSION_SECONDS: {
@@ -99,9 +99,9 @@ export const hygieneSettings = section('Hygiene', {
   },
   SWEEP_INSPECT_EVERY: {
     schema: whole(64, 0),
-    meaning: 'Every n-th session record is looked into for damage and size; 0 looks into none.',
+    meaning: 'Every n-th session record is checked for damage and size; 0 checks none.',
     expected: 'a whole number from 0 up',
-    danger: 'At 1 every record is read whole, which halves the speed of a pass.',
+    danger: 'At 1 every record is read completely, which halves the speed of a sweep.',
   },
   SWEEP_LARGE_SESSION_BYTES: {
     schema: whole(65_536, 1),
@@ -111,7 +111,7 @@ export const hygieneSettings = section('Hygiene', {
   },
   SWEEP_DRY_RUN: {
     schema: flag(false),
-    meaning: 'Planned passes report what they would do, and change nothing.',
+    meaning: 'Planned sweeps report what they would do, and change nothing.',
     expected: 'true or false',
   },
 });

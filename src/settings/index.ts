@@ -1,15 +1,13 @@
 import { StewardError } from '../errors';
 import { alertingSettings } from './alerting-settings';
-import { cacheSettings } from './cache-settings';
-import { databaseSettings } from './database-settings';
+import { cacheSettings, refreshAheadSettings } from './cache-settings';
 import { hygieneSettings } from './hygiene-settings';
 import { monitoringSettings } from './monitoring-settings';
 import { redisSettings } from './redis-settings';
-import { refreshAheadSettings } from './refresh-ahead-settings';
 import { scheduleSettings } from './schedule-settings';
 import { sessionsSettings } from './sessions-settings';
 import type { Setting, SettingsSection } from './setting';
-import { storageSettings } from './storage-settings';
+import { databaseSettings, storageSettings } from './storage-settings';
 import { writeBehindSettings } from './write-behind-settings';
 
 /** Every setting there is, in the order of docs/settings.md. The names are the environment's own. */
@@ -55,11 +53,11 @@ export class SettingsError extends StewardError {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the environment says, wrong settings included. */
+/** The settings of the environment, including wrong ones. */
 export interface SettingsReading {
   /** A wrong setting has its default here. */
   readonly settings: Settings;
-  /** One sentence for each fault: the setting, what is expected, what came. Secrets are masked. */
+  /** One sentence for each fault: the setting, the expected value, the given value. Secrets are masked. */
   readonly faults: readonly string[];
 }
 
@@ -91,7 +89,7 @@ function shown(setting: Setting, given: string | undefined): string {
   return setting.secret ? `a value of ${given.length} characters (masked)` : JSON.stringify(given);
 }
 
-/** What no single setting can know: the combinations. */
+/** Faults in combinations of settings, which no single setting can see. */
 function crossFaults(settings: Settings): string[] {
   const faults: string[] = [];
   const { REDIS_URL: url, STORAGE_NAME_PREFIX: prefix } = settings;

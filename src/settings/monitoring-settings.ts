@@ -1,10 +1,9 @@
-import { section } from './setting';
-import { optionalWhole, text, textOr, webAddress, whole } from './setting-kinds';
+import { optionalWhole, section, text, textOr, webAddress, whole } from './setting';
 
 export const monitoringSettings = section('Monitoring', {
   CACHE_NAME: {
     schema: textOr('redis'),
-    meaning: 'What this cache is called in samples, alerts and reports: the label `cache`.',
+    meaning: 'Name of this cache in samples, alerts and reports: the label `cache`.',
     expected: 'a short name',
   },
   SAMPLES_MINUTE_DAYS: {
@@ -28,15 +27,14 @@ export const monitoringSettings = section('Monitoring', {
   },
   REDIS_MAX_CLIENTS: {
     schema: optionalWhole(1),
-    meaning:
-      'The connections that the tier allows, a node, where the server does not say: Redis 6.0 (Premium) does not.',
+    meaning: 'Connections that the tier allows on a node, for servers that do not report it: Redis 6.0 (Premium).',
     unit: 'connections',
     expected: 'a whole number of at least 1',
     danger: 'Without it there is no ConnectionsHigh alert on such a server.',
   },
   REDIS_MAX_MEMORY_BYTES: {
     schema: optionalWhole(1),
-    meaning: 'The memory of a node where the server says that it has no limit.',
+    meaning: 'Memory of a node, for servers that report no limit.',
     unit: 'bytes',
     expected: 'a whole number of at least 1',
     danger: 'Without it there are no memory alerts on such a server.',

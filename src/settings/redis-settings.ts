@@ -1,5 +1,4 @@
-import { section } from './setting';
-import { list, oneOf, text, textOr, whole } from './setting-kinds';
+import { list, oneOf, section, text, textOr, whole } from './setting';
 
 export const redisSettings = section('Redis', {
   REDIS_URL: {
@@ -34,14 +33,14 @@ export const redisSettings = section('Redis', {
   REDIS_MODE: {
     schema: oneOf(['auto', 'standalone', 'sentinel', 'cluster'], 'auto'),
     meaning:
-      'How Redis is spoken to. `auto`: `sentinel` where REDIS_SENTINELS is given, `cluster` where REDIS_NODES is, else `standalone`. `cluster` with REDIS_URL discovers the cluster from that one node.',
+      'The kind of Redis. `auto`: `sentinel` if REDIS_SENTINELS is given, `cluster` if REDIS_NODES is given, else `standalone`. `cluster` with REDIS_URL discovers the cluster from that one node.',
     expected: 'auto, standalone, sentinel or cluster',
     danger: 'Azure Managed Redis with the OSS clustering policy, and Premium with shards, need `cluster`.',
   },
   REDIS_AUTH: {
     schema: oneOf(['url', 'entra', 'key-vault'], 'url'),
     meaning:
-      'How to sign in. `url`: with what stands in REDIS_URL. `entra`: with tokens of the app’s identity, for the user in REDIS_ENTRA_USER. `key-vault`: with an access key from the vault in KEY_VAULT_URL.',
+      'How to sign in. `url`: with the user and password in REDIS_URL. `entra`: with tokens of the app’s identity, for the user in REDIS_ENTRA_USER. `key-vault`: with an access key from the vault in KEY_VAULT_URL.',
     expected: 'url, entra or key-vault',
   },
   REDIS_ENTRA_USER: {
@@ -52,12 +51,13 @@ export const redisSettings = section('Redis', {
   REDIS_KEY_SECRETS: {
     schema: textOr('redis-access-key'),
     meaning:
-      'Names of the secrets with access keys, separated by commas. The first is used; where Redis refuses it even after it was read again, the next.',
+      'Names of the secrets with access keys, separated by commas. The first is used; if Redis refuses it even after it was read again, the next.',
     expected: 'names of secrets, separated by commas',
   },
   REDIS_TLS_CA_FILE: {
     schema: text(),
-    meaning: 'File with the certificates (PEM) of the authority that signed the servers’, where Node does not know it.',
+    meaning:
+      'File with the certificates (PEM) of the authority that signed the servers’ certificates, if Node does not know it.',
     expected: 'a path',
   },
   REDIS_SESSIONS_DB: {
@@ -88,7 +88,7 @@ export const redisSettings = section('Redis', {
   },
   REDIS_JOB_DEADLINE_MS: {
     schema: whole(5_000, 1, 60_000),
-    meaning: 'The same for the jobs: nobody waits for them, and a cold start is slow.',
+    meaning: 'The same for the jobs. It is longer because no user waits for them and a cold start is slow.',
     unit: 'ms',
     expected: 'a whole number from 1 to 60000',
   },
@@ -102,7 +102,7 @@ export const redisSettings = section('Redis', {
   REDIS_SOCKET_TIMEOUT_MS: {
     schema: whole(1_000, 50, 60_000),
     meaning:
-      'How long a connection with a command under way may stay silent before it is closed and made anew; also the time a connection may take to be made.',
+      'How long a connection with a running command may stay silent before it is closed and opened again; also the time-out for connecting.',
     unit: 'ms',
     expected: 'a whole number from 50 to 60000',
     danger: 'Shorter than the slowest single command, it cuts a healthy connection.',

@@ -1,5 +1,4 @@
-import { section } from './setting';
-import { schedule } from './setting-kinds';
+import { schedule, section } from './setting';
 
 const expected = 'six NCRONTAB fields: second minute hour day month weekday, UTC';
 
@@ -18,7 +17,7 @@ export const scheduleSettings = section('Schedules', {
   },
   SWEEP_SCHEDULE: {
     schema: schedule('0 0 * * * *'),
-    meaning: 'When hygiene passes that are due are planned, and stalled ones queued anew.',
+    meaning: 'When sweeps that are due are planned, and stalled ones queued again.',
     unit: 'NCRONTAB, UTC',
     expected,
   },

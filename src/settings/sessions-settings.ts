@@ -1,5 +1,4 @@
-import { section } from './setting';
-import { textOr, webAddress, whole } from './setting-kinds';
+import { section, textOr, webAddress, whole } from './setting';
 
 export const sessionsSettings = section('Sessions', {
   KEY_VAULT_URL: {
@@ -17,6 +16,7 @@ export const sessionsSettings = section('Sessions', {
     schema: whole(3, 1, 25),
     meaning: 'Versions that stay in force at a rotation, the new one included.',
     expected: 'a whole number from 1 to 25',
-    danger: 'A cookie signed with a version that is no longer kept is refused: rotate no oftener than a cookie lives.',
+    danger:
+      'A cookie signed with a version that is no longer kept is refused. Do not rotate more often than a cookie lives.',
   },
 });

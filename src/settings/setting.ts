@@ -1,6 +1,8 @@
+import { parseSchedule } from './ncrontab';
+
 /** Turns the string of the environment, or its absence, into a typed value. */
 export interface SettingSchema<T> {
-  /** What an absent setting is. */
+  /** The value of an absent setting. */
   readonly fallback: T;
   safeParse(given: string | undefined): { readonly success: true; readonly data: T } | { readonly success: false };
 }
@@ -8,13 +10,13 @@ export interface SettingSchema<T> {
 /** One setting: everything the code, the docs and the sample file need to know of it, said once. */
 export interface Setting<T = unknown> {
   readonly schema: SettingSchema<T>;
-  /** One or two sentences: what it is for. */
+  /** Its purpose, in one or two sentences. */
   readonly meaning: string;
-  /** Of the value, where it has one: `ms`, `s`, `bytes`, `NCRONTAB`, ... */
+  /** Of the value, if it has one: `ms`, `s`, `bytes`, `NCRONTAB`, ... */
   readonly unit?: string;
-  /** What is expected, in words, for the message when it is not: `a whole number from 1 to 32`. */
+  /** The expected value in words, for the message about a wrong one: `a whole number from 1 to 32`. */
   readonly expected: string;
-  /** What goes wrong with a careless value. */
+  /** The danger of a careless value. */
   readonly danger?: string;
   /** Masked in every message. */
   readonly secret?: true;
@@ -27,4 +29,101 @@ export type SettingsSection = { readonly title: string; readonly settings: Reado
 /** Keeps the literal types of a section's settings. */
 export function section<T extends Record<string, Setting>>(title: string, settings: T): { title: string; settings: T } {
   return { title, settings };
+}
+
+/**
+ * The environment knows only strings: these turn one into the kind of value a setting has. Plain code rather than zod,
+ * whose load would be most of what a web app waits for when it requires this package.
+ */
+
+const WRONG = Symbol('wrong');
+type Wrong = typeof WRONG;
+
+/** An empty value counts as absent. */
+function kind<T>(fallback: T, read: (given: string) => T | Wrong): SettingSchema<T> {
+  return {
+    fallback,
+    safeParse(given) {
+      const data = given === undefined || given === '' ? fallback : read(given);
+      return data === WRONG ? { success: false } : { success: true, data };
+    },
+  };
+}
+
+/** A kind that may be absent. */
+const optional = <T>(read: (given: string) => T | Wrong) => kind<T | undefined>(undefined, read);
+
+const ifTrue = (test: (given: string) => boolean) => (given: string) => (test(given) ? given : WRONG);
+
+const numberIn = (min: number, max: number) => (given: string) => {
+  const value = Number(given);
+  return value >= min && value <= max ? value : WRONG;
+};
+
+const wholeIn = (min: number, max: number) => (given: string) =>
+  Number.isSafeInteger(Number(given)) ? numberIn(min, max)(given) : WRONG;
+
+export const text = () => optional((given) => given);
+export const textOr = (fallback: string) => kind(fallback, (given) => given);
+
+export const whole = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
+  kind(fallback, wholeIn(min, max));
+export const optionalWhole = (min: number, max = Number.MAX_SAFE_INTEGER) => optional(wholeIn(min, max));
+export const share = (fallback: number, min = 0, max = 1) => kind(fallback, numberIn(min, max));
+
+export const flag = (fallback: boolean) =>
+  kind(fallback, (given) => {
+    if (given === 'true' || given === '1') return true;
+    return given === 'false' || given === '0' ? false : WRONG;
+  });
+
+export const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
+  kind<T[number]>(
+    fallback,
+    ifTrue((given) => values.includes(given)),
+  );
+
+export const list = () =>
+  kind<string[]>([], (given) =>
+    given
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
+
+/** An address that a service answers at, such as `postgres://user:password@host/db`. */
+export const addressOf = (schemes: RegExp) =>
+  optional(ifTrue((given) => URL.canParse(given) && schemes.test(new URL(given).protocol)));
+
+export const webAddress = () => addressOf(/^https?:$/);
+
+/** Six NCRONTAB fields, of a time that comes. */
+export const schedule = (fallback: string) => kind(fallback, ifTrue(isSchedule));
+
+function isSchedule(value: string): boolean {
+  try {
+    return value.trim().split(/\s+/).length === 6 && parseSchedule(value).next(new Date()) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** A valid name of a storage queue, with room for `-poison`, which the host appends. */
+const isQueueName = (given: string) => /^(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(given);
+
+export const queueName = (fallback: string) => kind(fallback, ifTrue(isQueueName));
+export const optionalQueueName = () => optional(ifTrue(isQueueName));
+
+/** Enough of a connection string to know it for one; the SDK reads the rest. */
+export const connectionString = () =>
+  optional(ifTrue((given) => /^UseDevelopmentStorage=true$|(^|;)(AccountName|\w+Endpoint)=/i.test(given)));
+
+export const timeZone = (fallback: string) => kind(fallback, ifTrue(isTimeZone));
+
+function isTimeZone(value: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: value }) !== undefined;
+  } catch {
+    return false;
+  }
 }

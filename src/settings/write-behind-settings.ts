@@ -1,5 +1,4 @@
-import { section } from './setting';
-import { oneOf, whole } from './setting-kinds';
+import { oneOf, section, whole } from './setting';
 
 export const writeBehindSettings = section('Write-behind', {
   WRITE_BEHIND_MESSAGES_PER_SECOND: {
@@ -19,14 +18,15 @@ export const writeBehindSettings = section('Write-behind', {
   },
   WRITE_BEHIND_APPEND_TIMEOUT_MS: {
     schema: whole(5_000, 100, 120_000),
-    meaning: 'How long a write may wait for the journal. What was never sent by then is refused, what was is unknown.',
+    meaning:
+      'How long a write may wait for the journal. After it, a write that was not sent is refused; one that was sent is unknown.',
     unit: 'ms',
     expected: 'a whole number from 100 to 120000',
   },
   WRITE_BEHIND_MAX_VALUE_BYTES: {
     schema: whole(33_554_432, 1_024, 134_217_728),
     meaning:
-      'Largest value, in bytes of JSON. What does not fit a message travels in a blob, which is kept at most 365 days.',
+      'Largest value, in bytes of JSON. A value that does not fit a message is sent in a blob, which is kept at most 365 days.',
     unit: 'bytes',
     expected: 'a whole number from 1024 to 134217728',
     danger: 'A flush holds such values in memory.',
@@ -79,7 +79,7 @@ export const writeBehindSettings = section('Write-behind', {
   WRITE_BEHIND_WHEN_FULL: {
     schema: oneOf(['reject', 'write-through'], 'reject'),
     meaning:
-      'What becomes of writes beyond a hard limit: `reject` refuses them (E_WRITE_REFUSED), `write-through` saves each at once by the same fenced statement.',
+      'What to do with writes beyond a hard limit: `reject` refuses them (E_WRITE_REFUSED), `write-through` saves each at once by the same fenced statement.',
     expected: 'reject or write-through',
     danger: '`write-through` puts every single write on a database that may be the reason for the backlog.',
   },
