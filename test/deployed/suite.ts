@@ -224,6 +224,15 @@ export function describeDeployed(name: ParameterFile): void {
       }
     });
 
+    deployed('is well, and says so of each job', async () => {
+      const detail = await app.request('/api/health/detail', { key: 'function' });
+      const health = (await detail.json()) as { status: string; faults: string[]; jobs: { job: string }[] };
+      expect([detail.status, health.status, health.faults]).toEqual([200, 'ok', []]);
+      const jobs = registered.filter(({ trigger }) => trigger !== 'httpTrigger').map((one) => one.name);
+      expect(health.jobs.map(({ job }) => job).sort()).toEqual(jobs.sort());
+      expect(await (await app.request('/api/health')).text()).toBe('ok');
+    });
+
     deployed('was refused nothing, and nothing failed', async ({ refused, answered }) => {
       // A web app asks for its queue and its container to be made, which the deployment has done; it may not, and goes on.
       expect(refused.filter((request) => !/^web 403 PUT [^?]+\/(write-behind|steward-claims)\?/.test(request))).toEqual(
