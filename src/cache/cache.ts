@@ -56,7 +56,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
     new InvalidationChannel(
       redis,
       logger,
-      ({ key }) => local.forget(key),
+      (key) => local.forget(key),
       (isListening) => local.setListening(isListening),
     );
 
@@ -73,17 +73,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const inFlightLoads = new InFlightLoads();
   const leases = new Leases({ redis, logger, pending, generations, inFlightLoads, versions });
   const loadRunner = new LoadRunner({ logger, codec, inFlightLoads, leases, deadlineMs });
-  const misses = new Misses({
-    logger,
-    generations,
-    inFlightLoads,
-    leases,
-    loadRunner,
-    codec,
-    time,
-    clock,
-    deadlineMs,
-  });
+  const misses = new Misses({ logger, generations, inFlightLoads, leases, loadRunner, codec, time, clock, deadlineMs });
   const refresh: Cache['refresh'] = (keys, refreshOptions) =>
     refreshKeys({ batcher, keyPolicies, misses, generations }, keys, refreshOptions);
   const context: ReadContext = {
@@ -122,7 +112,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
   function changed(key?: string): void {
     changing(key);
-    channel?.publish(key === undefined ? {} : { key });
+    channel?.publish(key);
   }
 
   /** The context of a read that may leave local copies: those need the invalidation subscription. */

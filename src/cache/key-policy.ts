@@ -54,15 +54,7 @@ export class KeyPolicies {
   constructor(private readonly options: KeyPoliciesOptions) {
     for (const prefix of options.prefixes) checkPrefix(prefix);
     this.#base = resolveOptions(DEFAULT_OPTIONS, options.defaults);
-    this.#other = {
-      entity: undefined,
-      loadMany: undefined,
-      options: this.#base,
-      counters: options.telemetry.of(OTHER),
-      refreshAt: 0,
-      generations: [],
-      narrower: options.prefixes.map((prefix) => this.#declared(prefix)),
-    };
+    this.#other = this.#create(OTHER, '');
     for (const entity of options.entities.all()) this.#add(entity.name, entity);
   }
 
@@ -91,7 +83,7 @@ export class KeyPolicies {
       if (entityOf(key) !== entity.name) {
         throw new CacheInputError(`Expected a key of the entity ${entity.name}, got one of another`);
       }
-      const keyPolicy = this.ofEntity(entity);
+      const keyPolicy = this.#ofEntity(entity);
       return { keyPolicy, loadMany: keyPolicy.loadMany };
     }
     const keyPolicy = this.of(key);
@@ -104,7 +96,7 @@ export class KeyPolicies {
   }
 
   /** Of an entity that a caller passed. The first call registers it. Throws `E_CACHE_INPUT`. */
-  ofEntity(entity: Entity): KeyPolicy {
+  #ofEntity(entity: Entity): KeyPolicy {
     const known = this.#byName.get(entity.name);
     if (known === undefined) return this.#add(entity.name, entity);
     if (known.entity === entity) return known;
@@ -114,12 +106,12 @@ export class KeyPolicies {
   }
 
   /** Registers a memoized function by its name. Throws `E_CACHE_INPUT` if the name is taken. */
-  addMemo(name: string, options: CallOptions): KeyPolicy {
+  addMemo(name: string, options: CallOptions): void {
     const full = `${MEMO_PREFIX}${name}`;
     if (this.#byName.has(full)) {
       throw new CacheInputError(`A function named ${name} is memoized already. Give each one a name of its own`);
     }
-    return this.#add(full, undefined, options);
+    this.#add(full, undefined, options);
   }
 
   /** The generation that `invalidatePrefix` advances; undefined if the prefix is neither declared nor an entity's. */
@@ -129,27 +121,28 @@ export class KeyPolicies {
     return this.options.prefixes.includes(prefix) ? this.options.generations.ofPrefix(encodeKey(prefix)) : undefined;
   }
 
-  #add(name: string, entity: Entity | undefined, options: CallOptions = {}): KeyPolicy {
-    const own = `${name}:`;
-    const { generations, prefixes, telemetry } = this.options;
-    const wider = prefixes.filter((prefix) => own.startsWith(prefix) && prefix !== own);
-    const narrower = prefixes.filter((prefix) => prefix.startsWith(own) && prefix !== own);
-    const keyPolicy: KeyPolicy = {
-      entity,
-      loadMany: entity && loaderOfEntity(entity),
-      options: resolveOptions(this.#base, entity ?? options),
-      counters: telemetry.of(name),
-      refreshAt: entity?.refreshAhead ? (entity.refreshAhead.fraction ?? DEFAULT_REFRESH_FRACTION) : 0,
-      generations: [own, ...wider].map((prefix) => generations.ofPrefix(encodeKey(prefix))),
-      narrower: narrower.map((prefix) => this.#declared(prefix)),
-    };
+  #add(name: string, entity?: Entity, options?: CallOptions): KeyPolicy {
+    const keyPolicy = this.#create(name, `${name}:`, entity, options);
     this.#byName.set(name, keyPolicy);
     this.#last = undefined;
     return keyPolicy;
   }
 
-  #declared(prefix: string) {
-    return { prefix, generation: this.options.generations.ofPrefix(encodeKey(prefix)) };
+  /** `own`: the prefix of all keys of the policy; '' if they have none in common. */
+  #create(label: string, own: string, entity?: Entity, options: CallOptions = {}): KeyPolicy {
+    const { generations, prefixes, telemetry } = this.options;
+    const others = prefixes.filter((prefix) => prefix !== own);
+    const common = [own, ...others.filter((prefix) => own.startsWith(prefix))].filter((prefix) => prefix !== '');
+    const narrower = others.filter((prefix) => prefix.startsWith(own));
+    return {
+      entity,
+      loadMany: entity && loaderOfEntity(entity),
+      options: resolveOptions(this.#base, entity ?? options),
+      counters: telemetry.of(label),
+      refreshAt: entity?.refreshAhead ? (entity.refreshAhead.fraction ?? DEFAULT_REFRESH_FRACTION) : 0,
+      generations: common.map((prefix) => generations.ofPrefix(encodeKey(prefix))),
+      narrower: narrower.map((prefix) => ({ prefix, generation: generations.ofPrefix(encodeKey(prefix)) })),
+    };
   }
 }
 

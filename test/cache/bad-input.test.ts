@@ -1,8 +1,8 @@
-import { encodeEntry } from '../../src/cache/entry/entry-format';
 import { defineEntity } from '../../src/entities/define-entity';
 import { physicalKey } from '../../src/entities/key';
 import type { Version } from '../../src/entities/version';
 import type { Counters } from '../../src/redis';
+import { encodeEntry } from './entry/encode-entry';
 import { type Rig, startRig, topologies } from './rig';
 
 const circular: Record<string, unknown> = {};

@@ -131,8 +131,8 @@ describe('messages', () => {
       () => {},
       () => {},
     );
-    changes.publish({ key: 'user:profile:1' });
-    changes.publish({});
+    changes.publish('user:profile:1');
+    changes.publish();
     expect(published.map(([channel]) => channel)).toEqual(['cache:changed', 'cache:changed']);
     const from = expect.stringMatching(/^[\w-]{8}$/);
     const messages = published.map(([, message]) => JSON.parse(message ?? ''));

@@ -22,8 +22,7 @@ const TAGS_AT = 53;
 const MAX_COST_MS = 999_999;
 const MAX_TAGS_LENGTH = 9_999;
 
-/** The header and the tags of an entry. */
-export interface EntryHeader {
+export interface Entry {
   readonly flags: number;
   readonly version: Version;
   /**
@@ -36,9 +35,6 @@ export interface EntryHeader {
   /** How long its load took, in ms. */
   readonly costMs: number;
   readonly tags: readonly string[];
-}
-
-export interface Entry extends EntryHeader {
   readonly payload: string;
 }
 
@@ -118,12 +114,4 @@ export function decodeEntry(raw: string): Entry | Unreadable {
     tags: tagsOf(raw),
     payload: payloadOf(raw),
   };
-}
-
-/** The text of an entry, for tests and tools. The scripts build the same text in Lua. */
-export function encodeEntry(entry: Entry): string {
-  const { flags, version, createdAtMs, expiresMs, costMs, tags, payload } = entry;
-  const ms = (value: number) => String(value).padStart(13, '0');
-  const flag = flags.toString(16).toUpperCase();
-  return `${FORMAT}${flag}${version}${ms(createdAtMs)}${ms(expiresMs)}${entryTail(costMs, tags, payload)}`;
 }

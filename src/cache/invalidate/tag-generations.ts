@@ -49,23 +49,15 @@ export class TagGenerations {
 
   /** Of an encoded tag. */
   ofTag(tag: string): TagGeneration {
-    let generation = this.#tags.get(tag);
-    if (generation === undefined) {
-      if (this.#tags.size >= MAX_TAGS) this.#forgetOldestTag();
-      generation = { key: tagKey(tag), value: undefined, readAt: 0 };
-      this.#tags.set(tag, generation);
-    }
-    return generation;
+    const known = this.#tags.get(tag);
+    if (known !== undefined) return known;
+    if (this.#tags.size >= MAX_TAGS) this.#forgetOldestTag();
+    return add(this.#tags, tag, tagKey(tag));
   }
 
   /** Of a declared prefix, encoded. */
   ofPrefix(prefix: string): TagGeneration {
-    let generation = this.#prefixes.get(prefix);
-    if (generation === undefined) {
-      generation = { key: prefixKey(prefix), value: undefined, readAt: 0 };
-      this.#prefixes.set(prefix, generation);
-    }
-    return generation;
+    return this.#prefixes.get(prefix) ?? add(this.#prefixes, prefix, prefixKey(prefix));
   }
 
   /** Whether all of them were read within the last `cacheMs`. `now` is local time. */
@@ -149,6 +141,12 @@ export class TagGenerations {
     }
     generation.readAt = Math.max(generation.readAt, sentAt);
   }
+}
+
+function add(known: Map<string, TagGeneration>, name: string, key: string): TagGeneration {
+  const generation = { key, value: undefined, readAt: 0 };
+  known.set(name, generation);
+  return generation;
 }
 
 /** The reply of TIME in ms, rounded up. */

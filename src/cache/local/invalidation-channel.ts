@@ -3,11 +3,6 @@ import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
 import type { RedisClient, RedisHandle } from '../../redis/types';
 
-/** A message to the local layers of other processes. Without a key, any key may have changed. */
-export interface Change {
-  readonly key?: string;
-}
-
 const CHANNEL = 'cache:changed';
 
 /**
@@ -21,7 +16,8 @@ export class InvalidationChannel {
   constructor(
     private readonly redis: RedisHandle,
     private readonly logger: Logger,
-    private readonly onChange: (change: Change) => void,
+    /** Another process has changed a key; or, without `key`, any key. */
+    private readonly onChange: (key?: string) => void,
     /** Called with true once messages arrive, and with false when they no longer do. */
     private readonly onListening: (isListening: boolean) => void,
   ) {}
@@ -38,8 +34,9 @@ export class InvalidationChannel {
     if (subscriber.status === 'wait') subscriber.connect().catch(() => {});
   }
 
-  publish(change: Change): void {
-    const text = JSON.stringify({ from: this.#id, ...change });
+  /** Without `key`, any key may have changed. */
+  publish(key?: string): void {
+    const text = JSON.stringify({ from: this.#id, key });
     this.redis
       .client('cache')
       .publish(CHANNEL, text)
@@ -66,9 +63,9 @@ export class InvalidationChannel {
   #received(text: string): void {
     try {
       const { from, key } = JSON.parse(text) as { from?: string; key?: string };
-      if (from !== this.#id) this.onChange(typeof key === 'string' ? { key } : {});
+      if (from !== this.#id) this.onChange(typeof key === 'string' ? key : undefined);
     } catch {
-      this.onChange({});
+      this.onChange();
     }
   }
 }

@@ -2,7 +2,7 @@ import { checkKey } from '../../entities/key';
 import { type ResolvedOptions, resolveOptions } from '../call-options';
 import { expiresOf } from '../entry/entry-format';
 import type { KeyPolicy } from '../key-policy';
-import { createLoadRequest, type LoadRequest } from '../load/load-request';
+import { createLoadRequest } from '../load/load-request';
 import { type LoadMany, loaderOfFunction } from '../load/load-source';
 import type { CallOptions, Source } from '../types';
 import { EntryRead, type ReadContext, serveCopy } from './entry-read';
@@ -60,35 +60,27 @@ class OneKeyRead extends EntryRead {
   }
 
   protected override miss(unusable: string | undefined, stale: string | undefined): void {
-    const { loadMany, context } = this;
-    if (loadMany === undefined) this.resolve(undefined);
-    else this.#load(loadMany, unusable, stale, (request) => context.misses.one(request));
+    if (this.loadMany === undefined) this.resolve(undefined);
+    else this.#load(this.loadMany, unusable, stale, true);
   }
 
   protected override unavailable(error: unknown): void {
-    const { context, key, loadMany } = this;
+    const { context, loadMany } = this;
     this.keyPolicy.counters.deadlineMisses += 1;
-    const copy = copyWithoutRedis(context, key, this.strict);
+    const copy = copyWithoutRedis(context, this.key, this.strict);
     if (copy !== undefined) this.resolve(copy.value);
     else if (loadMany === undefined || !mayLoadWithoutRedis(context)) this.reject(error);
-    else {
-      this.#load(loadMany, undefined, undefined, (request) =>
-        context.misses.withoutRedis([request]).then(([value]) => value),
-      );
-    }
+    else this.#load(loadMany, undefined, undefined, false);
   }
 
-  #load(
-    loadMany: LoadMany,
-    unusable: string | undefined,
-    stale: string | undefined,
-    load: (request: LoadRequest) => Promise<unknown>,
-  ): void {
-    const { context, key, keyPolicy, options, tags } = this;
+  #load(loadMany: LoadMany, unusable: string | undefined, stale: string | undefined, isAvailable: boolean): void {
+    const { context, key, keyPolicy, options } = this;
+    const { misses, generations } = context;
+    const spentMs = performance.now() - this.sentAt;
     try {
-      const spentMs = performance.now() - this.sentAt;
       const known = { key, keyPolicy, options, loadMany, unusable, stale, spentMs };
-      this.resolve(load(createLoadRequest(known, tags, context.generations)));
+      const request = createLoadRequest(known, this.tags, generations);
+      this.resolve(isAvailable ? misses.one(request) : misses.withoutRedis([request]).then(([value]) => value));
     } catch (error) {
       this.reject(error);
     }

@@ -143,7 +143,7 @@ export class WriteService {
     }
     if (outcome?.saved === false) {
       const { storedVersion } = outcome;
-      const { ttlSeconds } = keyPolicies.of(key).options;
+      const { ttlSeconds } = keyPolicy.options;
       await this.#show(key, async () => {
         await fence.settle([{ key, version: storedVersion }], { ttlSeconds });
         changed(key);
@@ -154,9 +154,8 @@ export class WriteService {
   }
 
   async writeBehind(key: string, value: unknown, options: WriteBehindOptions = {}): Promise<Version> {
-    const { keyPolicies, journal, fence, versions, hardAgeSeconds, clock, changing, changed } = this.options;
-    checkKey(key);
-    const { entity } = keyPolicies.of(key);
+    const { journal, fence, versions, hardAgeSeconds, clock, changing, changed } = this.options;
+    const { entity } = this.#check(key, options).keyPolicy;
     if (entity?.store === undefined) {
       throw new CacheInputError(
         'writeBehind needs a key of an entity with a store: the flush job saves the value in another process',
@@ -165,7 +164,6 @@ export class WriteService {
     if (journal === undefined) {
       throw new CacheInputError('writeBehind needs a journal, and this cache has none. Pass one to createCache');
     }
-    this.#check(key, options);
     const acceptedAt = clock.now();
     const version = options.version ?? (await versions.take(key));
     const row = toRow(key, value, version);

@@ -7,7 +7,6 @@ import {
   createdAtOf,
   decodeEntry,
   type Entry,
-  encodeEntry,
   encodeTag,
   expiresOf,
   flagsOf,
@@ -17,6 +16,7 @@ import {
   versionOf,
 } from '../../../src/cache/entry/entry-format';
 import type { Version } from '../../../src/entities/version';
+import { encodeEntry } from './encode-entry';
 
 /** The table of the documentation: name, offset, length. */
 const table = readFileSync(join(__dirname, '../../../docs/entry-format.md'), 'utf8')

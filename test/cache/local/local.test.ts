@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { encodeEntry } from '../../../src/cache/entry/entry-format';
 import { TagGenerations } from '../../../src/cache/invalidate/tag-generations';
 import { KeyPolicies } from '../../../src/cache/key-policy';
 import { LocalLayer } from '../../../src/cache/local/local-layer';
@@ -11,6 +10,7 @@ import { physicalKey } from '../../../src/entities/key';
 import { entityRegistry } from '../../../src/entities/registry';
 import { NO_VERSION } from '../../../src/entities/version';
 import type { RedisHandle } from '../../../src/redis';
+import { encodeEntry } from '../entry/encode-entry';
 import { type Rig, startRig, type TestCache, topologies, until } from '../rig';
 
 const codeOf = (error: unknown): string => (error as { code: string }).code;
