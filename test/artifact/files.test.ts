@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bytesBelow } from '../../bench/load/web-app';
 import { projectRoot } from '../../local/servers/paths';
 import manifest from '../../package.json';
 import { appFolder, ensureBuilt } from '../built';
@@ -63,10 +64,7 @@ test('the manifest of the artifact names its entry, and depends on nothing', () 
 });
 
 test('the artifact has at most 6 MB', () => {
-  const bytes = readdirSync(appFolder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
-  expect(bytes).toBeLessThanOrEqual(6e6);
+  expect(bytesBelow(appFolder)).toBeLessThanOrEqual(6e6);
 });
 
 /** Each row: a .funcignore, and what of the files below each client then takes. */
