@@ -73,13 +73,18 @@ export function encodeMessage(text: string, encoding: 'base64' | 'none'): string
   return encoding === 'base64' ? Buffer.from(text).toString('base64') : text;
 }
 
-/** The body of a message, or undefined where it isn't the base64 of UTF-8 text that it ought to be. */
-export function decodeMessage(text: string, encoding: 'base64' | 'none'): string | undefined {
-  if (encoding === 'none') return text;
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return undefined;
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'base64'));
-  } catch {
-    return undefined;
-  }
+/**
+ * The bytes of a message's body; undefined if it isn't the base64 that it should be. White space in it counts for
+ * nothing.
+ */
+export function decodeMessage(text: string, encoding: 'base64' | 'none'): Buffer | undefined {
+  if (encoding === 'none') return Buffer.from(text);
+  const packed = text.replace(/[ \t\r\n]/g, '');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(packed) || packed.length % 4 !== 0) return undefined;
+  return Buffer.from(packed, 'base64');
+}
+
+/** Throws if the bytes are no UTF-8. A byte order mark is part of the text, as it is for the real host. */
+export function textOf(body: Buffer): string {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
 }

@@ -4,7 +4,7 @@ import { coerceError } from '../../src/errors';
 import { Backoff } from './backoff';
 import type { QueueOptions } from './host-json';
 import { Lease } from './lease';
-import { decodeMessage, type QueueMessage } from './queue-data';
+import { decodeMessage, type QueueMessage, textOf } from './queue-data';
 import { type StorageWatch, UnreachableError } from './storage-watch';
 
 export interface QueueListenerOptions extends QueueOptions {
@@ -109,21 +109,13 @@ export class QueueListener {
   }
 
   async #process(queue: QueueClient, message: DequeuedMessageItem): Promise<void> {
-    const { maxDequeueCount, messageEncoding, leaseMs, visibilityTimeoutMs, run } = this.#options;
+    const { maxDequeueCount, messageEncoding, leaseMs, visibilityTimeoutMs } = this.#options;
     const lease = new Lease(queue, message, leaseMs);
     const body = decodeMessage(message.messageText, messageEncoding);
-    // Its tries are used up, by processes that died before they could say so; or nothing could read it.
+    // Its tries are used up, by processes that died before they could say so; or it isn't base64.
     if (message.dequeueCount > maxDequeueCount || body === undefined) return this.#giveUp(message, lease);
     lease.keep();
-    const failed = await run({
-      body,
-      dequeueCount: message.dequeueCount,
-      messageId: message.messageId,
-      popReceipt: message.popReceipt,
-      insertedOn: message.insertedOn,
-      expiresOn: message.expiresOn,
-      nextVisibleOn: message.nextVisibleOn,
-    }).then(
+    const failed = await this.#run(message, body).then(
       () => false,
       () => true,
     );
@@ -131,6 +123,26 @@ export class QueueListener {
     if (!failed) await lease.deleteMessage();
     else if (message.dequeueCount >= maxDequeueCount) await this.#giveUp(message, lease);
     else if (this.#poisonName !== undefined) await lease.release(visibilityTimeoutMs);
+  }
+
+  async #run(message: DequeuedMessageItem, body: Buffer): Promise<void> {
+    const { queueName, run, warn } = this.#options;
+    let text: string;
+    try {
+      text = textOf(body);
+    } catch (thrown: unknown) {
+      warn(`queue ${queueName}: the body of message ${message.messageId} is no UTF-8; the function can't be given it`);
+      throw thrown;
+    }
+    await run({
+      body: text,
+      dequeueCount: message.dequeueCount,
+      messageId: message.messageId,
+      popReceipt: message.popReceipt,
+      insertedOn: message.insertedOn,
+      expiresOn: message.expiresOn,
+      nextVisibleOn: message.nextVisibleOn,
+    });
   }
 
   /** A poison queue has none of its own: what fails there stays hidden for the rest of its lease. */

@@ -158,6 +158,7 @@ function contract(name: 'local' | 'webjobs', make: (folder: string) => Promise<H
       ['{broken', '{broken'],
       [' 7 ', 7],
       ['a\nb', 'a\nb'],
+      ['\ufeff1', '\ufeff1'],
       ['ünïcödé 漢字 \u{1f642}', 'ünïcödé 漢字 \u{1f642}'],
       ['2026-11-28T10:00:00Z', '2026-11-28T10:00:00Z'],
       ['x'.repeat(40_000), 'x'.repeat(40_000)],
@@ -284,6 +285,21 @@ function contract(name: 'local' | 'webjobs', make: (folder: string) => Promise<H
       expect(poison.map((item) => item.messageText).sort()).toEqual([encode('used'), 'no base64!'].sort());
       await drained(queue);
       expect(host.events.filter(ended('used'))).toEqual([]);
+    });
+
+    test('base64 may have white space in it; what is not base64 is poison at once, what is not UTF-8 has failed', async () => {
+      const read = ['YWJj', 'YWJj\n', 'YW Jj', 'YR=='];
+      const poisonous = ['no base64!', 'YWJj!', 'YWI', 'YQ=', 'YQ==YQ==', '_-__'];
+      const queue = await queueOf('strange', '/w==', ...read, ...poisonous);
+      const host = await start(`queue('strange', (message, context) => say(context, message));`, {
+        queues: { visibilityTimeout: '00:10:00' },
+      });
+      expect((await logged(host, 'strange', read.length)).sort()).toEqual(['a', 'abc', 'abc', 'abc']);
+      const poison = await peeked(queueNamed('strange-poison'), poisonous.length);
+      expect(poison.map((item) => item.messageText).sort()).toEqual(poisonous.sort());
+      while ((await queue.getProperties()).approximateMessagesCount !== 1) await sleep(50);
+      expect((await queue.peekMessages()).peekedMessageItems).toEqual([]);
+      expect(host.logs('strange')).toHaveLength(read.length);
     });
 
     test('a queue that ends with -poison has no poison queue: a failed message stays hidden for the rest of its lease', async () => {

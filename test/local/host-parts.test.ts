@@ -6,7 +6,7 @@ import { Backoff } from '../../local/host/backoff';
 import { parseTimeSpan } from '../../local/host/host-json';
 import { isAllowed, takeKeys } from '../../local/host/keys';
 import { messagesOf } from '../../local/host/outputs';
-import { decodeMessage, queueInput } from '../../local/host/queue-data';
+import { decodeMessage, queueInput, textOf } from '../../local/host/queue-data';
 import { validQueueName } from '../../local/host/queue-listener';
 import { parseRoute } from '../../local/host/routes';
 import { resolveConnection } from '../../local/host/storage-account';
@@ -153,11 +153,20 @@ test.each([
   expect(messagesOf(data)).toEqual(messages);
 });
 
-test('a body is the base64 of UTF-8, or cannot be read', () => {
-  expect(decodeMessage(Buffer.from('ä').toString('base64'), 'base64')).toBe('ä');
-  expect(decodeMessage('not base64!', 'base64')).toBeUndefined();
-  expect(decodeMessage(Buffer.from([0xff, 0xfe]).toString('base64'), 'base64')).toBeUndefined();
-  expect(decodeMessage('as it is', 'none')).toBe('as it is');
+test.each([
+  ['the base64 of a text', 'w6Q=', 'base64', 'ä'],
+  ['base64 with white space in it', 'w6\r\n Q=', 'base64', 'ä'],
+  ['a text as it is', 'as it is', 'none', 'as it is'],
+  ['a byte order mark and a text', '77u/MQ==', 'base64', '\ufeff1'],
+] as const)('a body can be %s', (_, text, encoding, body) => {
+  expect(textOf(decodeMessage(text, encoding)!)).toBe(body);
+});
+
+test('a body that is not base64 has no bytes, one that is not UTF-8 no text', () => {
+  for (const text of ['not base64!', 'w6Q', 'w6Q=w6Q=', '_-__']) {
+    expect(decodeMessage(text, 'base64')).toBeUndefined();
+  }
+  expect(() => textOf(decodeMessage('//4=', 'base64')!)).toThrow('not valid for encoding utf-8');
 });
 
 test('the metadata of a queue message have the types of the real host', () => {

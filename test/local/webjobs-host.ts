@@ -21,8 +21,9 @@ const SOURCES = [
   ],
 ];
 
-/** What .NET is run with: nothing is sent home, and it writes below .cache/ even without a HOME. */
+/** What .NET is run with: nothing is sent home, it writes below .cache/ even without a HOME, and timers are in UTC. */
 export const dotnetEnvironment = {
+  TZ: 'UTC',
   DOTNET_CLI_HOME: home,
   DOTNET_CLI_TELEMETRY_OPTOUT: '1',
   DOTNET_NOLOGO: '1',

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Azure.WebJobs;
 using Microsoft.Azure.WebJobs.Host.Executors;
@@ -34,9 +35,9 @@ internal static class AppHost
         var drain = TimeSpan.FromSeconds(int.Parse(options.GetValueOrDefault("drain-seconds", "10")));
         var drained = await Task.WhenAny(stopped, Task.Delay(drain)) == stopped;
         var terminated = await worker.Terminate(TerminateLimit);
-        // Now, whatever is under way.
+        // Now, whatever is under way: leaving this method would wait for it.
         Environment.Exit(drained && terminated ? 0 : 1);
-        return 0;
+        throw new UnreachableException();
     }
 
     private static IHost Build(Type functions, string hostJson)
