@@ -13,12 +13,12 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([server.stop(), cluster.stop()]));
 
-const environments = {
-  'one server': () => ({ REDIS_URL: server.appUrl }),
-  'a cluster': () => cluster.environments.app,
+const topologies = {
+  'one server': { environment: () => ({ REDIS_URL: server.appUrl }), pids: () => [server.pid] },
+  'a cluster': { environment: () => cluster.environments.app, pids: () => cluster.nodes.map(({ pid }) => pid) },
 };
 
-describe.each(Object.entries(environments))('the read batcher on %s', (_, environment) => {
+describe.each(Object.entries(topologies))('the read batcher on %s', (_, { environment, pids }) => {
   let redis: RedisHandle;
   beforeEach(() => {
     redis = createRedis({ settings: redisSettings(environment()), logger: silentLogger, role: 'test' });
@@ -71,6 +71,21 @@ describe.each(Object.entries(environments))('the read batcher on %s', (_, enviro
     const outcomes = await Promise.allSettled(keys.map((key) => batcherWith({ breakers }).get(key)));
     breakers.close();
     for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'E_REDIS_UNAVAILABLE' } });
+  });
+
+  test('reads that a frozen server does not answer fail at the deadline, all of them', async () => {
+    const keys = Array.from({ length: 40 }, (__, n) => `cache:frozen:${n}`);
+    const batcher = batcherWith({ deadlineMs: 200 });
+    await redis.ready();
+    await Promise.all(keys.map((key) => redis.client('cache').get(key)));
+    for (const pid of pids()) process.kill(pid, 'SIGSTOP');
+    try {
+      const outcomes = await Promise.allSettled(keys.map((key) => batcher.get(key)));
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'E_DEADLINE' } });
+      await expect(batcher.get('cache:frozen:0')).rejects.toMatchObject({ code: 'E_DEADLINE' });
+    } finally {
+      for (const pid of pids()) process.kill(pid, 'SIGCONT');
+    }
   });
 
   test('once the connection is closed a read fails', async () => {
