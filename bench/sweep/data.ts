@@ -16,7 +16,7 @@ export async function fill(client: Redis, from: number, to: number): Promise<voi
   for (let start = from; start < to; start += BATCH) await client.eval(lua, 0, start, Math.min(to, start + BATCH));
 }
 
-/** Takes the TTL off every `step`-th session, so that a pass has the same to do again. */
+/** Takes the TTL off every `step`-th session, so that the next sweep has the same work. */
 export async function unfix(client: Redis, keys: number, step: number): Promise<void> {
   const lua = `
     for i = tonumber(ARGV[1]), tonumber(ARGV[2]) - 1, tonumber(ARGV[3]) do redis.call('PERSIST', 'sess:' .. i) end`;
@@ -25,7 +25,7 @@ export async function unfix(client: Redis, keys: number, step: number): Promise<
   }
 }
 
-/** Sessions without a TTL: 0 when a pass has done its work. */
+/** Sessions without a TTL: 0 once a sweep has done its work. */
 export async function countUnfixed(client: Redis, keys: number): Promise<number> {
   const lua = `
     local n = 0
