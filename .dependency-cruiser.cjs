@@ -10,7 +10,8 @@ const layers = [
   ['cache', 'sessions'],
   ['write-behind', 'refresh-ahead', 'hygiene', 'monitoring'],
   ['alerting'],
-  ['client'],
+  ['doctor'],
+  ['client', 'self-check'],
   ['app', 'index'],
   ['functions', 'cli'],
 ];

@@ -1,6 +1,7 @@
 import { createAlerts, firingsOf } from './alerting';
 import { createClient, type EntitiesSource } from './client';
 import { SECOND, systemClock } from './clock';
+import { examineRedis, examineServices } from './doctor';
 import { createSweeps, openRecords, readCensus } from './hygiene';
 import { type JobName, type JobReport, triggersOf } from './job';
 import type { Logger } from './logger';
@@ -90,11 +91,12 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
   const samples = createTableSampleStore({ storage });
   const runs = createJobRuns({ storage, clock, logger });
   const jobs = () => readJobStates({ runs, triggers: triggersOf(settings), storage, clock });
+  const platform = createPlatformMetrics({ settings });
   const collector = createCollector({
     ...{ redis, storage, clock, logger, queues },
     store: samples,
     cache: settings.CACHE_NAME,
-    platform: createPlatformMetrics({ settings }),
+    platform,
     observe: createOtelObserver(),
     jobs,
     deadLetters: async () => (await deadLetters.list({ limit: 1_000 })).length,
@@ -158,7 +160,14 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
     dashboardAction: (body) => pages.dashboardAction(body),
     async selfCheck() {
       const sessions = new SessionCore({ redis });
-      const report = await createSelfCheck({ host: redisHost(settings), cache, sessions }).run();
+      const examine = async () =>
+        (
+          await Promise.all([
+            examineRedis(redis, HEALTH_MS),
+            examineServices({ settings, storage, platform, pool: client.pool }),
+          ])
+        ).flat();
+      const report = await createSelfCheck({ host: redisHost(settings), cache, sessions, examine }).run();
       return json(report.ok ? 200 : 503, report);
     },
     async jobEnded(job, ms, failedWith) {

@@ -2,15 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Cache } from '../cache';
+import type { Finding } from '../doctor';
+import { limited } from '../doctor/limited';
 import { coerceError, errorCode } from '../errors';
 import type { SessionCore } from '../sessions';
 
 /** One thing that was tried. */
-export interface SelfCheckResult {
-  readonly name: 'resolves' | 'sessions' | 'cache';
+export interface SelfCheckResult extends Pick<Finding, 'state' | 'detail' | 'advice'> {
+  /** `resolves`, `sessions`, `cache`, or the name of one of the doctor's checks. */
+  readonly name: string;
+  /** False if it is an error; a warning is not. */
   readonly ok: boolean;
-  /** What was seen: never a key's value, a session id or a secret. */
-  readonly detail: string;
 }
 
 /** What the function `selfCheck` answers and `cache-steward verify` reads. */
@@ -28,6 +30,8 @@ export interface SelfCheckOptions {
   readonly host: string;
   readonly cache: Pick<Cache, 'set' | 'multiGet' | 'ttl' | 'delete' | 'has'>;
   readonly sessions: Pick<SessionCore, 'create' | 'load' | 'save' | 'destroy'>;
+  /** The doctor's checks, on the app's own connections. Never rejects. */
+  readonly examine: () => Promise<readonly Finding[]>;
   /** Addresses of a name. (Default: the system's resolver) */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
@@ -39,11 +43,12 @@ export interface SelfCheck {
 
 /** The half of `verify` that only the app can do, since it is inside the network. */
 export function createSelfCheck(options: SelfCheckOptions): SelfCheck {
-  const { host, resolve = systemResolve } = options;
+  const { host, examine, resolve = systemResolve } = options;
   return {
     async run() {
       let addresses: readonly string[] = [];
-      const checks = await Promise.all([
+      const [findings, ...own] = await Promise.all([
+        examine(),
         attempt('resolves', async () => {
           addresses = await resolve(host);
           return `to ${addresses.join(', ')}`;
@@ -51,6 +56,7 @@ export function createSelfCheck(options: SelfCheckOptions): SelfCheck {
         attempt('sessions', () => trySessions(options.sessions)),
         attempt('cache', () => tryCache(options.cache)),
       ]);
+      const checks = [...own, ...findings.map(toResult)];
       return { ok: checks.every(({ ok }) => ok), host, addresses, checks };
     },
   };
@@ -91,16 +97,22 @@ async function tryCache(cache: SelfCheckOptions['cache']): Promise<string> {
 
 async function attempt(name: SelfCheckResult['name'], work: () => Promise<string>): Promise<SelfCheckResult> {
   try {
-    return { name, ok: true, detail: await work() };
+    return { name, state: 'ok', ok: true, detail: await limited(work()) };
   } catch (thrown) {
     const error = coerceError(thrown);
     return {
       name,
+      state: 'error',
       ok: false,
       detail: error instanceof Unmet ? error.message : `${errorCode(error)}: ${error.message}`,
     };
   }
 }
+
+const toResult = ({ check, state, detail, advice }: Finding): SelfCheckResult => ({
+  ...{ name: check, state, ok: state !== 'error', detail },
+  ...(advice !== undefined && { advice }),
+});
 
 class Unmet extends Error {}
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Health } from '../../src/monitoring';
 import type { SelfCheckReport } from '../../src/self-check';
 import { at, type ParameterFile, type Resource, readSnapshot } from '../infra/infra';
 
@@ -18,6 +19,7 @@ export class ArmDouble {
   readonly #server: Server;
   #throttled = false;
   report: SelfCheckReport;
+  health: Pick<Health, 'status' | 'faults'> = { status: 'ok', faults: [] };
   url = '';
   /** Status of the app's answer, where it isn't its own: 403 for an address that isn't allowed. */
   appStatus = 200;
@@ -30,9 +32,9 @@ export class ArmDouble {
       host: 'redis-oversight-prod.eastus.redis.azure.net',
       addresses: ['10.20.5.4'],
       checks: [
-        { name: 'resolves', ok: true, detail: 'to 10.20.5.4' },
-        { name: 'sessions', ok: true, detail: 'made, read, changed and destroyed one' },
-        { name: 'cache', ok: true, detail: 'set, read and deleted an entry' },
+        { name: 'resolves', state: 'ok', ok: true, detail: 'to 10.20.5.4' },
+        { name: 'sessions', state: 'ok', ok: true, detail: 'made, read, changed and destroyed one' },
+        { name: 'cache', state: 'ok', ok: true, detail: 'set, read and deleted an entry' },
       ],
     };
     this.#server = createServer((request, response) => this.#answer(request, response));
@@ -66,9 +68,10 @@ export class ArmDouble {
     this.seen.push(`${request.method} ${url.pathname}`);
     const send = (status: number, body: unknown, headers = {}) =>
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
-    if (url.pathname === '/app/api/selfCheck') {
+    const page = { '/app/api/selfCheck': this.report, '/app/api/health/detail': this.health }[url.pathname];
+    if (page !== undefined) {
       const known = request.method === 'GET' && request.headers['x-functions-key'] === 'the-key';
-      return void send(known ? this.appStatus : 401, known ? this.report : {});
+      return void send(known ? this.appStatus : 401, known ? page : {});
     }
     if (request.headers.authorization !== 'Bearer a-token') return void send(401, failure('AuthenticationFailed'));
     if (!this.#throttled) {
@@ -79,7 +82,7 @@ export class ArmDouble {
     if (!/^\d{4}-\d{2}-\d{2}(-preview)?$/.test(url.searchParams.get('api-version') ?? '')) {
       return void send(400, failure('MissingApiVersionParameter'));
     }
-    if (request.method === 'POST' && path.endsWith('/functions/selfcheck/listkeys')) {
+    if (request.method === 'POST' && /\/functions\/(selfcheck|healthdetail)\/listkeys$/.test(path)) {
       return void send(200, { default: 'the-key' });
     }
     const found = this.resources.get(path);

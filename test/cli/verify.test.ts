@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { app } from '@azure/functions';
 import { Command } from 'commander';
 import { registerVerify } from '../../src/cli/commands/verify-command';
-import type { Finding } from '../../src/cli/doctor/finding';
+import type { Finding } from '../../src/doctor';
 import { registerSelfCheck } from '../../src/functions/self-check';
 import { type ParameterFile, root } from '../infra/infra';
 import { ArmDouble, type Spoil } from './arm-double';
@@ -66,7 +66,7 @@ test.each(['premium', 'managed', 'premium-geo', 'managed-geo', 'dev'] as const)(
       new Set([
         ...['cache.state', 'cache.tier', 'cache.shards', 'cache.tls', 'cache.public', 'cache.durability'],
         ...['network.endpoint', 'network.zone', 'watch.diagnostics', 'watch.alerts'],
-        ...['app.resolves', 'app.sessions', 'app.cache'],
+        ...['app.health', 'app.resolves', 'app.sessions', 'app.cache'],
       ]),
     );
   },
@@ -235,17 +235,41 @@ test('what fails inside the app is shown as it said', async () => {
   double.report = {
     ...double.report,
     ok: false,
-    checks: [{ name: 'sessions', ok: false, detail: 'E_DEADLINE: late' }],
+    checks: [{ name: 'sessions', state: 'error', ok: false, detail: 'E_DEADLINE: late' }],
   };
   const wrong = (await findings(double)).filter(({ state }) => state === 'error');
   expect(wrong).toEqual([expect.objectContaining({ check: 'app.sessions', detail: 'E_DEADLINE: late' })]);
 });
 
+test('an app that is down, and a job that has not run, are shown as the app’s health says', async () => {
+  const double = await deployed('managed');
+  const faults = ['planSweep: succeeded 12000 s ago; its schedule 0 0 * * * * has come round 3 times since'];
+  double.health = { status: 'degraded', faults };
+  const shown = (await findings(double)).filter(({ check }) => check === 'app.health');
+  expect(shown).toEqual([expect.objectContaining({ state: 'warning', detail: faults[0] })]);
+  double.appStatus = 503;
+  double.health = { status: 'down', faults: ['redis: E_REDIS_UNAVAILABLE: no answer', ...faults] };
+  const wrong = (await findings(double)).filter(({ state }) => state === 'error');
+  expect(wrong.map(({ check, detail }) => [check, detail])).toEqual(
+    double.health.faults.map((it) => ['app.health', it]),
+  );
+});
+
+test('an app with a wrong setting says so by its health, and what it cannot check', async () => {
+  const double = await deployed('managed');
+  double.appStatus = 503;
+  double.health = { status: 'down', faults: ['SWEEP_DUTY: expected a number from 0.001 to 1, got "7"'] };
+  double.report = { error: 'E_SETTINGS', message: 'One setting is wrong' } as never;
+  const wrong = (await findings(double)).filter(({ state }) => state === 'error');
+  expect(wrong.map(({ check }) => check)).toEqual(['app.health', 'app.selfCheck']);
+});
+
 test('an address that the app does not let in is told how to get in', async () => {
   const double = await deployed('managed');
   double.appStatus = 403;
-  const [wrong] = (await findings(double)).filter(({ state }) => state === 'error');
-  expect(wrong).toMatchObject({ check: 'app.selfCheck', advice: expect.stringContaining('allowedAddresses') });
+  const wrong = (await findings(double)).filter(({ state }) => state === 'error');
+  expect(wrong.map(({ check }) => check)).toEqual(['app.health', 'app.selfCheck']);
+  expect(wrong[1]).toMatchObject({ check: 'app.selfCheck', advice: expect.stringContaining('allowedAddresses') });
 });
 
 test('--no-self-check leaves the app alone', async () => {

@@ -5,6 +5,7 @@ import { TableClient } from '@azure/data-tables';
 import { type RunningPglite, startPglite } from '../../local/servers';
 import { HOUR, SECOND } from '../../src/clock';
 import type { Health } from '../../src/monitoring';
+import type { SelfCheckResult } from '../../src/self-check';
 import { type RunningApp, startApp } from '../running-app';
 
 let app: RunningApp;
@@ -67,6 +68,28 @@ test('an app that can do its work says so in one word, and in detail to those wh
   });
 });
 
+async function selfCheck(): Promise<{ readonly ok: boolean; readonly checks: readonly SelfCheckResult[] }> {
+  return (await (await fetch(`${app.address}/api/selfCheck`)).json()) as Awaited<ReturnType<typeof selfCheck>>;
+}
+
+test('the app checks itself: Redis, queues, tables, blobs, the database and the clocks, and leaves nothing', async () => {
+  const { ok, checks } = await selfCheck();
+  expect([ok, checks.filter((check) => !check.ok)]).toEqual([true, []]);
+  const counted = new Map<string, number>();
+  for (const { name, state } of checks) if (state === 'ok') counted.set(name, (counted.get(name) ?? 0) + 1);
+  const once = ['resolves', 'sessions', 'cache', 'redis.identity', 'redis.commands', 'redis.keys', 'redis.clock'];
+  expect(Object.fromEntries(counted)).toMatchObject({
+    ...Object.fromEntries(once.map((name) => [name, 1])),
+    ...{ 'storage.queue': 4, 'storage.table': 2, 'storage.blob': 1, 'storage.clock': 1 },
+    ...{ database: 1, 'database.clock': 1 },
+  });
+  const skipped = checks.filter(({ state }) => state === 'skipped').map(({ name }) => name);
+  expect(skipped).toEqual(expect.arrayContaining(['vault', 'metrics', 'alerts.webhook']));
+  const rows: unknown[] = [];
+  for await (const row of jobRuns().listEntities({ queryOptions: { filter: `PartitionKey ne 'job'` } })) rows.push(row);
+  expect(rows).toEqual([]);
+});
+
 test('a job that has not run for three of its periods is named, until it runs: then it is remembered', async () => {
   const longAgo = new Date(Date.now() - 5 * HOUR);
   const row = { partitionKey: 'job', rowKey: 'collectMetrics', succeededAt: longAgo };
@@ -126,4 +149,8 @@ test('without storage the app is down, and says so', async () => {
   const state = await health();
   expect(state).toMatchObject({ code: 503, word: 'down', jobs: [] });
   expect(state.faults).toEqual(expect.arrayContaining([expect.stringMatching(/^storage: /)]));
+  const { ok, checks } = await selfCheck();
+  expect(ok).toBe(false);
+  const wrong = new Set(checks.filter((check) => !check.ok).map(({ name }) => name));
+  expect([...wrong].sort()).toEqual(['database', 'storage.blob', 'storage.clock', 'storage.queue', 'storage.table']);
 });

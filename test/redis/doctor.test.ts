@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { TableServiceClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
+import { QueueServiceClient } from '@azure/storage-queue';
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import {
@@ -14,9 +15,8 @@ import {
 } from '../../local/servers';
 import { certificateFor } from '../../local/servers/certificates';
 import { registerDoctor } from '../../src/cli/commands/doctor-command';
-import type { VaultAccess } from '../../src/cli/doctor/azure';
-import type { Finding } from '../../src/cli/doctor/finding';
 import type { CliIo } from '../../src/cli/io';
+import type { Finding, VaultAccess } from '../../src/doctor';
 import { aclRules, COMMANDS, LIBRARY_COMMANDS } from '../../src/redis/auth/acl';
 import { createKeyVaultSecrets } from '../../src/sessions';
 import { startVault, type VaultDouble } from '../sessions/vault-double';
@@ -172,14 +172,20 @@ describe('with storage', () => {
     });
     expect(report.wrong).toEqual([]);
     expect(report.of('storage.queue').map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok']);
-    expect(report.of('storage.table')[0]).toMatchObject({ state: 'ok', detail: 'deadletters can be read' });
-    expect(report.of('storage.blob')[0]).toMatchObject({ state: 'ok', detail: 'dead-letters can be read' });
+    expect(report.of('storage.table')[0]).toMatchObject({ state: 'ok', detail: 'deadletters may be read and written' });
+    expect(report.of('storage.blob')[0]).toMatchObject({ state: 'ok', detail: 'dead-letters may be read and written' });
     // What it has made is what the jobs need, and nothing of its own.
     const options = { allowInsecureConnection: true };
     const tables = TableServiceClient.fromConnectionString(azurite.connectionString, options).listTables();
     const containers = BlobServiceClient.fromConnectionString(azurite.connectionString).listContainers();
-    expect(await namesOf(tables)).toEqual(['stewarddeadletters']);
+    expect(await namesOf(tables)).toEqual(['stewarddeadletters', 'stewardjobruns']);
     expect(await namesOf(containers)).toEqual(['steward-dead-letters']);
+    // And of what it tried nothing is left.
+    const queues = QueueServiceClient.fromConnectionString(azurite.connectionString);
+    for (const queue of await namesOf(queues.listQueues())) {
+      expect((await queues.getQueueClient(`${queue}`).getProperties()).approximateMessagesCount).toBe(0);
+    }
+    expect(report.of('storage.clock')[0]?.state).toBe('ok');
     expect(report.of('alerts.webhook')[0]?.state).toBe('warning');
     expect(JSON.stringify(report)).not.toContain('hunter2-canary');
   });

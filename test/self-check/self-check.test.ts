@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import { addUser, type RunningRedis, startRedis } from '../../local/servers';
-import { checkPermissions } from '../../src/cli/doctor/permissions';
 import { createClient } from '../../src/client';
+import { skipped, warning } from '../../src/doctor';
+import { checkPermissions } from '../../src/doctor/check-permissions';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
 import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS } from '../../src/redis/auth/acl';
@@ -38,6 +39,8 @@ afterAll(async () => {
   await server.stop();
 });
 
+const nothing = async () => [];
+
 async function as<T>(
   user: string,
   work: (client: { redis: RedisHandle } & SelfCheckOptions) => Promise<T>,
@@ -50,7 +53,7 @@ async function as<T>(
   const client = createClient({ settings, entities: [], logger: silentLogger });
   const sessions = new SessionCore({ redis: client.redis });
   try {
-    return await work({ redis: client.redis, host: 'localhost', cache: client.cache, sessions });
+    return await work({ redis: client.redis, host: 'localhost', cache: client.cache, sessions, examine: nothing });
   } finally {
     await client.close();
   }
@@ -87,6 +90,10 @@ test('what fails is in the report, and the rest is tried all the same', async ()
   const report = await as('steward-app', ({ cache, sessions }) =>
     createSelfCheck({
       ...{ host: 'localhost', cache },
+      examine: async () => [
+        warning('metrics', 'no platform metrics: 403', 'ask for the role'),
+        skipped('vault', 'none'),
+      ],
       sessions: { ...bound(sessions), load: async () => undefined },
       resolve: async () => {
         throw Object.assign(new Error('getaddrinfo ENOTFOUND localhost'), { code: 'ENOTFOUND' });
@@ -96,9 +103,16 @@ test('what fails is in the report, and the rest is tried all the same', async ()
   expect(report.ok).toBe(false);
   expect(report.addresses).toEqual([]);
   expect(report.checks).toEqual([
-    { name: 'resolves', ok: false, detail: 'ENOTFOUND: getaddrinfo ENOTFOUND localhost' },
-    { name: 'sessions', ok: false, detail: 'expected that a stored session is read as it was; it is not so' },
-    { name: 'cache', ok: true, detail: 'set, read and deleted an entry' },
+    { name: 'resolves', state: 'error', ok: false, detail: 'ENOTFOUND: getaddrinfo ENOTFOUND localhost' },
+    {
+      name: 'sessions',
+      state: 'error',
+      ok: false,
+      detail: 'expected that a stored session is read as it was; it is not so',
+    },
+    { name: 'cache', state: 'ok', ok: true, detail: 'set, read and deleted an entry' },
+    { name: 'metrics', state: 'warning', ok: true, detail: 'no platform metrics: 403', advice: 'ask for the role' },
+    { name: 'vault', state: 'skipped', ok: true, detail: 'none' },
   ]);
 });
 
@@ -107,7 +121,10 @@ test('a Redis that is away is a report too', async () => {
   const client = createClient({ settings, entities: [], logger: silentLogger });
   try {
     const sessions = new SessionCore({ redis: client.redis });
-    const { ok, checks } = await createSelfCheck({ host: '127.0.0.1', cache: client.cache, sessions }).run();
+    const { ok, checks } = await createSelfCheck({
+      ...{ host: '127.0.0.1', cache: client.cache, sessions },
+      examine: nothing,
+    }).run();
     expect(ok).toBe(false);
     expect(checks.filter((check) => !check.ok).map(({ name }) => name)).toEqual(['sessions', 'cache']);
   } finally {

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { VaultAccess } from '../doctor/azure';
-import { examine } from '../doctor/examine';
-import type { Finding } from '../doctor/finding';
+import type { Finding, VaultAccess } from '../../doctor';
+import { examine } from '../../doctor';
 import type { CliIo } from '../io';
 
 const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;

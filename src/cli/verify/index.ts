@@ -1,4 +1,4 @@
-import { type Finding, fault, skipped } from '../doctor/finding';
+import { type Finding, fault, skipped } from '../../doctor';
 import { checkApp } from './app-checks';
 import { checkCache, durabilityOf, skuOf } from './cache-checks';
 import { type Asked, api, type Context, property } from './context';

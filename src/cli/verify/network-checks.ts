@@ -1,4 +1,4 @@
-import { type Finding, fault, ok } from '../doctor/finding';
+import { type Finding, fault, ok } from '../../doctor';
 import { api, type Context, listOf, property, sameId } from './context';
 import type { ArmResource } from './resource-manager';
 

@@ -1,5 +1,5 @@
 import rulesFile from '../../../alerts/rules.json';
-import { type Finding, fault, ok } from '../doctor/finding';
+import { type Finding, fault, ok } from '../../doctor';
 import { api, type Context, listOf, property, sameId } from './context';
 
 /** That somebody watches: diagnostics flow, and the alerts are there, on, and told to somebody. */

@@ -1,4 +1,4 @@
-import { capabilitiesOf, parseInfo, type RedisHandle } from '../../redis';
+import { capabilitiesOf, parseInfo, type RedisHandle } from '../redis';
 import { type Finding, fault, ok, skipped, warning } from './finding';
 
 /** Memory used above this share of the limit is a warning, above the second an error. */

@@ -9,8 +9,6 @@ export interface Finding {
   readonly advice?: string;
 }
 
-export type Check = () => Promise<readonly Finding[]>;
-
 export const ok = (check: string, detail: string): Finding => ({ check, state: 'ok', detail });
 export const skipped = (check: string, detail: string): Finding => ({ check, state: 'skipped', detail });
 export const warning = (check: string, detail: string, advice: string): Finding => ({

@@ -1,5 +1,5 @@
-import type { RedisHandle } from '../../redis';
-import { KEY_PATTERNS, LIBRARY_COMMANDS, OBSERVATION_COMMANDS, SWEEP_COMMANDS } from '../../redis/auth/acl';
+import type { RedisHandle } from '../redis';
+import { KEY_PATTERNS, LIBRARY_COMMANDS, OBSERVATION_COMMANDS, SWEEP_COMMANDS } from '../redis/auth/acl';
 import { type Finding, fault, ok, warning } from './finding';
 
 /** A harmless call of each command on a scratch key. Those that making the connection has tried are left out. */

@@ -1,0 +1,29 @@
+import { coerceError, errorCode } from '../errors';
+import type { RedisHandle } from '../redis';
+import { checkPermissions } from './check-permissions';
+import { checkServer } from './check-server';
+import { type Finding, fault, ok } from './finding';
+import { limited } from './limited';
+
+/** Signs in, tries every right, and looks at the server. Never rejects. */
+export async function examineRedis(redis: RedisHandle, patienceMs: number): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  try {
+    await redis.ready(patienceMs);
+    findings.push(ok('redis.identity', `signed in, ${redis.mode}`));
+    for (const check of [checkPermissions, checkServer]) findings.push(...(await limited(check(redis))));
+  } catch (error) {
+    findings.push(redisFault(error));
+  }
+  return findings;
+}
+
+function redisFault(error: unknown): Finding {
+  const detail = `${errorCode(error)}: ${coerceError(error).message}`;
+  if (/WRONGPASS|NOAUTH|no credentials/.test(detail)) {
+    const advice =
+      'Check REDIS_AUTH: the password in REDIS_URL, or the identity’s access policy and REDIS_ENTRA_USER, or the key in the vault.';
+    return fault('redis.identity', detail, advice);
+  }
+  return fault('redis.connection', detail, 'Read the message; docs/redis.md has a table of them.');
+}
