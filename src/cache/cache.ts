@@ -1,5 +1,5 @@
 import { CircuitBreakers, guarded } from '../redis/circuit-breaker';
-import { ReadBatcher } from '../redis/read-batcher';
+import { ReadBatcher } from '../redis/reads/read-batcher';
 import { Codec, jsonSerializer } from './entry/codec';
 import { encodeTag } from './entry/entry-format';
 import { CacheInputError } from './errors';

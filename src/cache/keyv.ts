@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { logicalKey, physicalKey } from '../entities/key';
-import { escapeGlob } from '../redis/glob';
+import { escapeGlob } from '../redis/scripts/glob';
 import type { RedisHandle } from '../redis/types';
 import { CacheInputError } from './errors';
 import { physicalGlob } from './invalidate/drop-keys';

@@ -75,7 +75,7 @@ export { type Capabilities, capabilitiesOf, parseInfo } from './capabilities';
 export { type RedisSettings, redisHost } from './connection/target';
 export { type Counters, createCounters, readCounters } from './counters';
 export { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
-export { escapeGlob, type Glob, globArguments, globLua, parseGlob } from './glob';
+export { escapeGlob, type Glob, globArguments, globLua, parseGlob } from './scripts/glob';
 export { defineScript, type Script } from './scripts/script';
 export type {
   LogicalStore,

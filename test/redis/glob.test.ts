@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { type RunningRedis, startRedis } from '../../local/servers';
-import { globArguments, parseGlob } from '../../src/redis/glob';
+import { globArguments, parseGlob } from '../../src/redis/scripts/glob';
 import globLua from '../../src/redis/scripts/glob.lua';
 
 let server: RunningRedis;

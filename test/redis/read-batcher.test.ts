@@ -3,7 +3,7 @@ import { systemClock } from '../../src/clock';
 import { silentLogger } from '../../src/logger';
 import { createRedis, DeadlineError, parseInfo, type RedisHandle } from '../../src/redis';
 import { CircuitBreakers } from '../../src/redis/circuit-breaker';
-import { ReadBatcher } from '../../src/redis/read-batcher';
+import { ReadBatcher } from '../../src/redis/reads/read-batcher';
 import { redisSettings } from './recorder';
 
 let server: RunningRedis;

@@ -1,5 +1,5 @@
 import { KeyError } from '../../entities/key';
-import type { ReadBatcher } from '../../redis/read-batcher';
+import type { ReadBatcher } from '../../redis/reads/read-batcher';
 import { expiresOf, FLAG_DIRTY, flagsOf } from '../entry/entry-format';
 import type { TagGenerations } from '../invalidate/tag-generations';
 import type { KeyPolicies } from '../key-policy';

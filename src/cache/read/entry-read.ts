@@ -1,8 +1,8 @@
 import { encodeKey, physicalOf } from '../../entities/key';
 import type { Logger } from '../../logger';
-import type { BatchedRead } from '../../redis/cluster-reads';
 import { withDeadline } from '../../redis/deadline';
-import type { ReadBatcher } from '../../redis/read-batcher';
+import type { BatchedRead } from '../../redis/reads/cluster-reads';
+import type { ReadBatcher } from '../../redis/reads/read-batcher';
 import type { Codec } from '../entry/codec';
 import { createdAtOf, expiresOf } from '../entry/entry-format';
 import { generationsOf, judge } from '../entry/freshness';

@@ -1,5 +1,5 @@
 import { encodeKey, physicalOf } from '../../entities/key';
-import type { ReadBatcher } from '../../redis/read-batcher';
+import type { ReadBatcher } from '../../redis/reads/read-batcher';
 import { classify } from '../entry/entry-format';
 
 /** The text of a key's entry, valid or not; undefined if there is none of ours. Rejects if Redis is unavailable. */

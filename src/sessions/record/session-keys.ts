@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { escapeGlob } from '../../redis/glob';
+import { escapeGlob } from '../../redis/scripts/glob';
 
 /** The names of all keys of a session store. One ACL pattern, `<prefix>*`, covers them. */
 export interface SessionKeys {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { systemClock } from '../../clock';
-import { ReadBatcher } from '../../redis/read-batcher';
+import { ReadBatcher } from '../../redis/reads/read-batcher';
 import type { SessionRules } from '../options';
 import type { Revocations } from '../revocation/revocations';
 import type { SessionContent } from './merge-sessions';

@@ -1,4 +1,4 @@
-import globScript from './scripts/glob.lua';
+import globScript from './glob.lua';
 
 /**
  * Redis' glob as SCAN MATCH has it, byte by byte: `*`, `?`, `[abc]`, `[^a-z]`, `\` before a literal character. A sweep

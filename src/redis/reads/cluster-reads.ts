@@ -1,10 +1,10 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { Clock } from '../clock';
-import type { CircuitBreaker, CircuitBreakers } from './circuit-breaker';
-import { addressOf, slotAddress } from './connection/nodes';
-import { isWrongType } from './errors';
-import { slotOf } from './slot';
-import type { RedisHandle, RunOptions } from './types';
+import type { Clock } from '../../clock';
+import type { CircuitBreaker, CircuitBreakers } from '../circuit-breaker';
+import { addressOf, slotAddress } from '../connection/nodes';
+import { isWrongType } from '../errors';
+import { slotOf } from '../slot';
+import type { RedisHandle, RunOptions } from '../types';
 
 /** One key that is read. Exactly one of the three callbacks is called, once. */
 export interface BatchedRead {

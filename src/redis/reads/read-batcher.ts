@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { Clock } from '../clock';
-import type { CircuitBreakers } from './circuit-breaker';
+import type { Clock } from '../../clock';
+import type { CircuitBreakers } from '../circuit-breaker';
+import { isCluster } from '../connection/nodes';
+import { isWrongType } from '../errors';
+import type { LogicalStore, RedisClient, RedisHandle, RunOptions } from '../types';
 import { type BatchedRead, readEach } from './cluster-reads';
-import { isCluster } from './connection/nodes';
-import { isWrongType } from './errors';
-import type { LogicalStore, RedisClient, RedisHandle, RunOptions } from './types';
 
 /** More keys in one MGET than this delay each other. */
 const BATCH = 32;
