@@ -38,7 +38,7 @@ async function start(env: Record<string, string>) {
 test('with the sample of the settings copied unchanged the app starts, with every function', async () => {
   const { get, names } = await start({});
   expect(names).toEqual(expect.arrayContaining(['flushWrites', 'collectMetrics', 'dashboard', 'health']));
-  expect(names).toHaveLength(15);
+  expect(names).toHaveLength(16);
   // Nobody has started the Redis and the storage that the sample names: what needs neither answers.
   expect((await get('dashboard')).status).toBe(200);
 });
