@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from '../../local/servers/lock';
@@ -8,18 +8,7 @@ import { cacheDir, projectRoot } from '../../local/servers/paths';
 
 const project = join(projectRoot, 'tools/webjobs-host');
 const home = join(cacheDir, 'webjobs-host');
-const SOURCES = [
-  ...['webjobs-host.csproj', 'Directory.Build.props', 'packages.lock.json', 'Program.cs', 'AppHost.cs'],
-  ...[
-    'AdminEndpoint.cs',
-    'FunctionType.cs',
-    'Invocation.cs',
-    'LineLogger.cs',
-    'Lines.cs',
-    'Occurrences.cs',
-    'Worker.cs',
-  ],
-];
+const SOURCE = /\.(cs|csproj|props|json)$/;
 
 /** What .NET is run with: nothing is sent home, it writes below .cache/ even without a HOME, and timers are in UTC. */
 export const dotnetEnvironment = {
@@ -56,7 +45,8 @@ export function describeWithDotnet(title: string, suite: () => void): void {
 export async function buildWebJobsHost(): Promise<string> {
   await mkdir(home, { recursive: true });
   const program = join(home, 'build/bin/webjobs-host/release/webjobs-host.dll');
-  const texts = await Promise.all(SOURCES.map((name) => readFile(join(project, name), 'utf8')));
+  const sources = (await readdir(project)).filter((name) => SOURCE.test(name)).sort();
+  const texts = await Promise.all(sources.map((name) => readFile(join(project, name), 'utf8')));
   const stamp = createHash('sha256').update(texts.join('\n')).digest('hex');
   const stampFile = join(home, 'stamp');
   await withLock(join(home, 'lock'), async () => {
