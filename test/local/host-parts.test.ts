@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadLocalSettings, resolveSettings } from '../../local/host/app-settings';
@@ -15,8 +15,12 @@ const fail = (message: string) => {
   throw new Error(message);
 };
 
+const folders: string[] = [];
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
+
 const settingsFile = async (content: string | object) => {
   const dir = await mkdtemp(join(tmpdir(), 'host-parts-'));
+  folders.push(dir);
   await writeFile(join(dir, 'local.settings.json'), typeof content === 'string' ? content : JSON.stringify(content));
   return dir;
 };
