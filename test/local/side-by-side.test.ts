@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,10 @@ beforeAll(async () => {
   ensureBuilt();
   folder = await mkdtemp(join(tmpdir(), 'steward-lock-'));
   lock = join(folder, 'lock');
+});
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -41,8 +45,10 @@ test('install one after the other', async () => {
 
 test('say whom they wait for', async () => {
   const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  children.push(holder);
   await writeFile(lock, `${holder.pid}`);
   const waiting = spawn(process.execPath, ['--input-type=module', '-e', working('e')]);
+  children.push(waiting);
   const [said] = await once(waiting.stderr.setEncoding('utf8'), 'data');
   expect(said).toBe(`Process ${holder.pid} is working: waiting for it. If it isn't, delete ${lock}.\n`);
   // The holder dies without giving it back: the lock is taken over.

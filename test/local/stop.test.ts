@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { ensureBuilt } from '../built';
 import { allGone, descendants, endAll, type RunningProcess, type StackProcess, startStack } from './stack-process';
 
@@ -63,6 +64,27 @@ describe('a Ctrl-C ends all of it, and the last line says what is left, with', (
     interrupt(stack);
     expect(await stack.ended).toBe(0);
     expect(stack.lines.at(-1)).toMatch(last);
+    await allGone(processes);
+  });
+
+  test('requests that never end', async () => {
+    const { stack, processes } = await up();
+    const addresses = [/web app: http:\/\/([\d.]+):(\d+)/, /functions host \(local\): http:\/\/([\d.]+):(\d+)/];
+    const sockets = await Promise.all(
+      addresses.map(async (listening) => {
+        const [, host, port] = await stack.until(listening);
+        const socket = connect(Number(port), host);
+        socket.on('error', () => {});
+        // The body never comes.
+        socket.write(
+          'PUT /profiles/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+        );
+        return socket;
+      }),
+    );
+    interrupt(stack);
+    expect(await stack.ended).toBe(0);
+    for (const socket of sockets) socket.destroy();
     await allGone(processes);
   });
 
