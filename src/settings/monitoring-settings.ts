@@ -2,52 +2,44 @@ import { optionalWhole, section, text, textOr, webAddress, whole } from './setti
 
 export const monitoringSettings = section('Monitoring', {
   CACHE_NAME: {
-    schema: textOr('redis'),
+    schema: textOr('redis', 'a short name'),
     meaning: 'Name of this cache in samples, alerts and reports: the label `cache`.',
-    expected: 'a short name',
   },
   SAMPLES_MINUTE_DAYS: {
     schema: whole(7, 1, 90),
     meaning: 'How long the sample of each minute is kept.',
     unit: 'days',
-    expected: 'a whole number from 1 to 90',
     danger: 'A node makes about 10 KB a minute: 100 MB for 7 days.',
   },
   SAMPLES_HOUR_DAYS: {
     schema: whole(90, 2, 800),
     meaning: 'How long hours, rolled up from minutes, are kept.',
     unit: 'days',
-    expected: 'a whole number from 2 to 800',
   },
   SAMPLES_DAY_DAYS: {
     schema: whole(800, 7, 4_000),
     meaning: 'How long days, rolled up from hours, are kept.',
     unit: 'days',
-    expected: 'a whole number from 7 to 4000',
   },
   REDIS_MAX_CLIENTS: {
     schema: optionalWhole(1),
     meaning: 'Connections that the tier allows on a node, for servers that do not report it: Redis 6.0 (Premium).',
     unit: 'connections',
-    expected: 'a whole number of at least 1',
     danger: 'Without it there is no ConnectionsHigh alert on such a server.',
   },
   REDIS_MAX_MEMORY_BYTES: {
     schema: optionalWhole(1),
     meaning: 'Memory of a node, for servers that report no limit.',
     unit: 'bytes',
-    expected: 'a whole number of at least 1',
     danger: 'Without it there are no memory alerts on such a server.',
   },
   AZURE_REDIS_RESOURCE_ID: {
-    schema: text(),
+    schema: text('a resource id, /subscriptions/…'),
     meaning:
       'Resource id of the cache: turns on platform metrics from Azure Monitor. The identity needs Monitoring Reader.',
-    expected: 'a resource id, /subscriptions/…',
   },
   AZURE_MONITOR_ENDPOINT: {
     schema: webAddress(),
     meaning: 'Endpoint of Azure Monitor in other clouds than the public one.',
-    expected: 'an http or https URL',
   },
 });

@@ -27,7 +27,7 @@ function row(name: string, setting: Setting): string {
     setting.secret ? 'Secret.' : '',
     setting.danger ? `**Careful:** ${setting.danger}` : '',
   ].filter(Boolean);
-  return `| \`${name}\` | ${cell(notes.join(' '))} | ${cell(setting.expected)} | ${cell(shown(setting.schema.fallback))} |`;
+  return `| \`${name}\` | ${cell(notes.join(' '))} | ${cell(setting.schema.expected)} | ${cell(shown(setting.schema.fallback))} |`;
 }
 
 function shown(value: unknown): string {

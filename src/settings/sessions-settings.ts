@@ -5,17 +5,14 @@ export const sessionsSettings = section('Sessions', {
     schema: webAddress(),
     meaning:
       'Key Vault that holds the secret of session cookies, and the access keys of REDIS_AUTH=key-vault: `https://<name>.vault.azure.net`.',
-    expected: 'an http or https URL',
   },
   SESSION_SECRET_NAME: {
-    schema: textOr('session-secret'),
+    schema: textOr('session-secret', 'letters, digits and hyphens'),
     meaning: 'Name of the secret in the vault; each rotation is a version of it.',
-    expected: 'letters, digits and hyphens',
   },
   SESSION_SECRETS_KEPT: {
     schema: whole(3, 1, 25),
     meaning: 'Versions that stay in force at a rotation, the new one included.',
-    expected: 'a whole number from 1 to 25',
     danger:
       'A cookie signed with a version that is no longer kept is refused. Do not rotate more often than a cookie lives.',
   },

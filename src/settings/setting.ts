@@ -4,6 +4,8 @@ import { parseSchedule } from './ncrontab';
 export interface SettingSchema<T> {
   /** The value of an absent setting. */
   readonly fallback: T;
+  /** The expected value in words, for docs/settings.md and for the message about a wrong one. */
+  readonly expected: string;
   safeParse(given: string | undefined): { readonly success: true; readonly data: T } | { readonly success: false };
 }
 
@@ -14,8 +16,6 @@ export interface Setting<T = unknown> {
   readonly meaning: string;
   /** Of the value, if it has one: `ms`, `s`, `bytes`, `NCRONTAB`, ... */
   readonly unit?: string;
-  /** The expected value in words, for the message about a wrong one: `a whole number from 1 to 32`. */
-  readonly expected: string;
   /** The danger of a careless value. */
   readonly danger?: string;
   /** Masked in every message. */
@@ -40,9 +40,10 @@ const WRONG = Symbol('wrong');
 type Wrong = typeof WRONG;
 
 /** An empty value counts as absent. */
-function kind<T>(fallback: T, read: (given: string) => T | Wrong): SettingSchema<T> {
+function kind<T>(fallback: T, expected: string, read: (given: string) => T | Wrong): SettingSchema<T> {
   return {
     fallback,
+    expected,
     safeParse(given) {
       const data = given === undefined || given === '' ? fallback : read(given);
       return data === WRONG ? { success: false } : { success: true, data };
@@ -51,7 +52,8 @@ function kind<T>(fallback: T, read: (given: string) => T | Wrong): SettingSchema
 }
 
 /** A kind that may be absent. */
-const optional = <T>(read: (given: string) => T | Wrong) => kind<T | undefined>(undefined, read);
+const optional = <T>(expected: string, read: (given: string) => T | Wrong) =>
+  kind<T | undefined>(undefined, expected, read);
 
 const ifTrue = (test: (given: string) => boolean) => (given: string) => (test(given) ? given : WRONG);
 
@@ -63,16 +65,21 @@ const numberIn = (min: number, max: number) => (given: string) => {
 const wholeIn = (min: number, max: number) => (given: string) =>
   Number.isSafeInteger(Number(given)) ? numberIn(min, max)(given) : WRONG;
 
-export const text = () => optional((given) => given);
-export const textOr = (fallback: string) => kind(fallback, (given) => given);
+const range = (what: string, min: number, max: number) =>
+  `${what} from ${min}${max === Number.MAX_SAFE_INTEGER ? ' up' : ` to ${max}`}`;
+
+export const text = (expected: string) => optional(expected, (given) => given);
+export const textOr = (fallback: string, expected: string) => kind(fallback, expected, (given) => given);
 
 export const whole = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
-  kind(fallback, wholeIn(min, max));
-export const optionalWhole = (min: number, max = Number.MAX_SAFE_INTEGER) => optional(wholeIn(min, max));
-export const share = (fallback: number, min = 0, max = 1) => kind(fallback, numberIn(min, max));
+  kind(fallback, range('a whole number', min, max), wholeIn(min, max));
+export const optionalWhole = (min: number, max = Number.MAX_SAFE_INTEGER) =>
+  optional(range('a whole number', min, max), wholeIn(min, max));
+export const share = (fallback: number, min = 0, max = 1) =>
+  kind(fallback, range('a number', min, max), numberIn(min, max));
 
 export const flag = (fallback: boolean) =>
-  kind(fallback, (given) => {
+  kind(fallback, 'true or false', (given) => {
     if (given === 'true' || given === '1') return true;
     return given === 'false' || given === '0' ? false : WRONG;
   });
@@ -80,11 +87,13 @@ export const flag = (fallback: boolean) =>
 export const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
   kind<T[number]>(
     fallback,
+    `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,
     ifTrue((given) => values.includes(given)),
   );
 
-export const list = () =>
-  kind<string[]>([], (given) =>
+/** `items`: the items in words, for example `host:port`. */
+export const list = (items: string) =>
+  kind<string[]>([], `${items}, separated by commas`, (given) =>
     given
       .split(',')
       .map((item) => item.trim())
@@ -92,13 +101,17 @@ export const list = () =>
   );
 
 /** An address that a service answers at, such as `postgres://user:password@host/db`. */
-export const addressOf = (schemes: RegExp) =>
-  optional(ifTrue((given) => URL.canParse(given) && schemes.test(new URL(given).protocol)));
+export const addressOf = (expected: string, schemes: RegExp) =>
+  optional(
+    expected,
+    ifTrue((given) => URL.canParse(given) && schemes.test(new URL(given).protocol)),
+  );
 
-export const webAddress = () => addressOf(/^https?:$/);
+export const webAddress = () => addressOf('an http or https URL', /^https?:$/);
 
 /** Six NCRONTAB fields, of a time that comes. */
-export const schedule = (fallback: string) => kind(fallback, ifTrue(isSchedule));
+export const schedule = (fallback: string) =>
+  kind(fallback, 'six NCRONTAB fields: second minute hour day month weekday, UTC', ifTrue(isSchedule));
 
 function isSchedule(value: string): boolean {
   try {
@@ -108,17 +121,22 @@ function isSchedule(value: string): boolean {
   }
 }
 
+const QUEUE_NAME = '3 to 56 lower-case letters, digits and single hyphens';
 /** A valid name of a storage queue, with room for `-poison`, which the host appends. */
 const isQueueName = (given: string) => /^(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(given);
 
-export const queueName = (fallback: string) => kind(fallback, ifTrue(isQueueName));
-export const optionalQueueName = () => optional(ifTrue(isQueueName));
+export const queueName = (fallback: string) => kind(fallback, QUEUE_NAME, ifTrue(isQueueName));
+export const optionalQueueName = () => optional(QUEUE_NAME, ifTrue(isQueueName));
 
 /** Enough of a connection string to know it for one; the SDK reads the rest. */
 export const connectionString = () =>
-  optional(ifTrue((given) => /^UseDevelopmentStorage=true$|(^|;)(AccountName|\w+Endpoint)=/i.test(given)));
+  optional(
+    'a storage connection string, or UseDevelopmentStorage=true',
+    ifTrue((given) => /^UseDevelopmentStorage=true$|(^|;)(AccountName|\w+Endpoint)=/i.test(given)),
+  );
 
-export const timeZone = (fallback: string) => kind(fallback, ifTrue(isTimeZone));
+export const timeZone = (fallback: string) =>
+  kind(fallback, 'an IANA time zone such as Europe/Berlin', ifTrue(isTimeZone));
 
 function isTimeZone(value: string): boolean {
   try {

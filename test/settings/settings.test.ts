@@ -35,7 +35,7 @@ describe('settings', () => {
   test('every setting says what it means and what is expected, and has a valid sample', () => {
     for (const { settings } of sections) {
       for (const [name, setting] of Object.entries(settings)) {
-        expect([name, setting.meaning.length > 10, setting.expected.length > 2]).toEqual([name, true, true]);
+        expect([name, setting.meaning.length > 10, setting.schema.expected.length > 2]).toEqual([name, true, true]);
         if ('sample' in setting) expect([name, setting.schema.safeParse(setting.sample).success]).toEqual([name, true]);
       }
     }
