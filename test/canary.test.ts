@@ -194,7 +194,7 @@ test('nothing that is cached, written, signed in with or kept in a session is in
   expect(said).toEqual(
     expect.arrayContaining([
       'a write became a dead letter; list it with `cache-steward dead-letters list`',
-      'an entry that cannot be read counts as a miss',
+      'an entry cannot be read: it counts as a miss',
       'a session record is damaged, so its user must log in again',
     ]),
   );
