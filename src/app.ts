@@ -24,7 +24,7 @@ import { createSelfCheck } from './self-check';
 import { SessionCore } from './sessions';
 import { maskSecrets, type Settings } from './settings';
 import { namesStorage, StorageSettingsError } from './storage/clients';
-import { withTimeout } from './timeout';
+import { settledWithin, withTimeout } from './timeout';
 import { createPoisonDrain, type Delivery, readBacklog } from './write-behind';
 
 /** Everything the functions delegate to. A job's name is its function's name. */
@@ -50,6 +50,7 @@ export interface App extends HealthPages {
    * `failedWith` is the code of the error that ended it.
    */
   jobEnded(job: JobName, ms: number, failedWith?: string): Promise<void>;
+  /** Hands over what runs, then closes every connection: within 5 s, whatever does not answer. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -59,6 +60,10 @@ export interface AppOptions {
   readonly logger: Logger;
 }
 
+/** The platform gives the end of a process 5 s, whatever still runs. */
+const END_MS = 4.5 * SECOND;
+const SWEEPS_END_MS = 1.5 * SECOND;
+const FLUSHES_END_MS = SECOND;
 /** How long `health` waits for what is only good to know. */
 const HEALTH_MS = 3 * SECOND;
 
@@ -175,6 +180,12 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
       counters.add('job_ms', { job }, ms);
       await Promise.all([counters.flush(), runs.note(job, failedWith)]);
     },
-    close: async () => void (await client.close()),
+    async close() {
+      const until = performance.now() + END_MS;
+      // First what others wait for: the next work item of a sweep, then accepted writes.
+      await settledWithin(sweeps.close(), SWEEPS_END_MS);
+      const closing = client.close({ flushesEndMs: FLUSHES_END_MS });
+      await settledWithin(closing, until - performance.now());
+    },
   };
 }

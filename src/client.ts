@@ -20,6 +20,7 @@ import { createDemand, type RunningDemand } from './refresh-ahead';
 import { readSettings, type Settings } from './settings';
 import { type StorageClients, storageClients } from './storage/clients';
 import {
+  type CloseOptions,
   createWriteBehind,
   type FlushAllOptions,
   type FlushAllReport,
@@ -85,7 +86,7 @@ export interface Client {
    * Finishes running work, writes first, then closes every connection; for SIGTERM. No acknowledged write depends on it.
    * Returns what write-behind leaves in the journal for the jobs. Never rejects.
    */
-  close(): Promise<WriteBehindEnd>;
+  close(options?: CloseOptions): Promise<WriteBehindEnd>;
 }
 
 const COUNTERS_EVERY_MS = 10 * SECOND;
@@ -162,10 +163,10 @@ export function createClient(options: ClientOptions): Client {
     },
     flush: (key, flushOptions) => writeBehind.flush(key, flushOptions),
     flushAll: (flushOptions) => writeBehind.flushAll(flushOptions),
-    async close() {
+    async close(closeOptions) {
       clearInterval(flushing);
       // In this order: accepted writes first, counters last. If one fails to close, the others are closed all the same.
-      const end = await writeBehind.close();
+      const end = await writeBehind.close(closeOptions);
       const ends = [demand, cache, { close: () => counters.flush() }, redis, pool];
       for (const one of ends) {
         await one.close().catch((error: unknown) => {

@@ -39,6 +39,8 @@ export interface Sweeps {
   workItem(message: unknown): Promise<JobReport>;
   /** The progress of each sweep that has ever run. */
   progress(): Promise<readonly SweepProgress[]>;
+  /** Has running work items hand over to their successors. Resolves when they have, or failed to. */
+  close(): Promise<void>;
 }
 
 /** Blobs of the records: `<STORAGE_NAME_PREFIX>-sweeps`. */
@@ -66,7 +68,9 @@ export function createSweeps(options: SweepsOptions): Sweeps {
   const { storage, settings, prefixes = [], counters, logger, clock } = options;
   const records = openRecords(storage);
   const queue = storageSweepQueue(storage, settings.SWEEP_QUEUE);
-  const deps = sweepDeps({ ...options, prefixes, only: undefined, records, queue });
+  const ending = new AbortController();
+  const running = new Set<Promise<unknown>>();
+  const deps = sweepDeps({ ...options, prefixes, only: undefined, records, queue, ending: ending.signal });
   return {
     async plan(at) {
       const result = await plan(at, deps, planOptions(settings));
@@ -80,7 +84,9 @@ export function createSweeps(options: SweepsOptions): Sweeps {
         counters.add('sweep_messages_dropped');
         return { summary: 'dropped an invalid sweep message', figures: { keysExamined: 0 } };
       }
-      const result = await runWorkItem(message, deps);
+      const work = runWorkItem(message, deps).finally(() => running.delete(work));
+      running.add(work);
+      const result = await work;
       // A dropped message too: its work item may have ended the shard and crashed before it finished the sweep.
       const mayBeEnd = ['finished', 'gone', 'dropped'].includes(result.outcome);
       const finish = mayBeEnd ? await finishSweep(message.pass, deps) : undefined;
@@ -89,6 +95,10 @@ export function createSweeps(options: SweepsOptions): Sweeps {
       return reportWorkItem(message, result, finish, counters);
     },
     progress: () => readProgress(records, clock),
+    async close() {
+      ending.abort();
+      await Promise.allSettled(running);
+    },
   };
 }
 

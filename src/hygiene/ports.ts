@@ -86,4 +86,6 @@ export interface SweepDeps {
   readonly quiet: QuietHours;
   readonly clock: Clock;
   readonly options: WorkItemOptions;
+  /** Aborted when the process ends: a work item then hands over after its batch. Default: never. */
+  readonly ending?: AbortSignal | undefined;
 }

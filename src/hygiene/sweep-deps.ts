@@ -10,7 +10,9 @@ const CLAIM_MS = 30 * SECOND;
 /** A shard without news for this long has lost its message. */
 const STALLED_MS = 10 * MINUTE;
 
-interface SweepDepsOptions extends Omit<NodeSweepOptions, 'deadlineMs'>, Pick<SweepDeps, 'records' | 'queue'> {
+interface SweepDepsOptions
+  extends Omit<NodeSweepOptions, 'deadlineMs'>,
+    Pick<SweepDeps, 'records' | 'queue' | 'ending'> {
   /** How often records are saved, in ms. A crash repeats at most this much work. Default: 2 seconds. */
   readonly saveEveryMs?: number;
   /** How long one batch, or one reading of a server's load, may take, in ms. Default: 5 seconds, many times the longest. */
@@ -32,6 +34,7 @@ export function sweepDeps(options: SweepDepsOptions): SweepDeps {
     kinds: sweepKinds,
     quiet: quietHours(settings.SWEEP_QUIET_HOURS, settings.SWEEP_TIME_ZONE),
     clock,
+    ending: options.ending,
     options: {
       budgetMs: settings.SWEEP_SLICE_SECONDS * SECOND,
       saveEveryMs,

@@ -9,4 +9,10 @@ export { type JournalBacklog, readBacklog } from './journal/backlog';
 export type { JournalConsumer, ReceivedMessage } from './journal/journal';
 export { createLimitedJournal, type LimitedJournalOptions } from './journal/limited-journal';
 export { createStorageQueueJournal, type StorageQueueJournalOptions } from './journal/storage-queue-journal';
-export { createWriteBehind, type WriteBehind, type WriteBehindEnd, type WriteBehindOptions } from './write-behind';
+export {
+  type CloseOptions,
+  createWriteBehind,
+  type WriteBehind,
+  type WriteBehindEnd,
+  type WriteBehindOptions,
+} from './write-behind';

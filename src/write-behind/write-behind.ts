@@ -8,13 +8,15 @@ import type { Logger } from '../logger';
 import type { Counters } from '../redis/counters';
 import type { Settings } from '../settings';
 import type { StorageClients } from '../storage/clients';
+import { settledWithin } from '../timeout';
 import { createDeadLetters, type DeadLetters } from './dead-letters/dead-letter-store';
 import { type FlushAllOptions, type FlushAllReport, flushAll } from './flush/flush-all';
 import { type FlushKeyOptions, flushKey } from './flush/flush-key';
 import { createFlusher, type Flusher } from './flush/flusher';
 import { type JournalBacklog, readBacklog } from './journal/backlog';
 import { inTime } from './journal/in-time';
-import type { JournalConsumer } from './journal/journal';
+import { type JournalConsumer, putRows } from './journal/journal';
+import { decodeMessage } from './journal/journal-message';
 import { createLimitedJournal } from './journal/limited-journal';
 import { createStorageQueueJournal } from './journal/storage-queue-journal';
 
@@ -38,6 +40,11 @@ export interface WriteBehindEnd {
   readonly left: JournalBacklog | undefined;
 }
 
+export interface CloseOptions {
+  /** How long running flushes may take to end, in ms. Default: 10000. */
+  readonly flushesEndMs?: number;
+}
+
 /** Write-behind of one process, for writers and for jobs. */
 export interface WriteBehind {
   readonly journal: Journal & JournalConsumer;
@@ -46,19 +53,21 @@ export interface WriteBehind {
   flush(key: string, options?: FlushKeyOptions): Promise<Version | undefined>;
   flushAll(options?: FlushAllOptions): Promise<FlushAllReport>;
   /**
-   * Waits up to 10 s for running flushes, sends the appends that callers wait for, and reports what is left. Never
-   * rejects.
+   * Waits for running flushes, puts copies of the messages of those that do not end in time back into the journal,
+   * sends the appends that callers wait for, and reports what is left. Never rejects.
    */
-  close(): Promise<WriteBehindEnd>;
+  close(options?: CloseOptions): Promise<WriteBehindEnd>;
 }
 
 const FLUSHES_END_MS = 10 * SECOND;
+const GIVE_BACK_MS = SECOND;
 const LOOK_MS = 2 * SECOND;
 
 export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
   const { logger, clock } = options;
   let used = false;
-  const running = new Set<Promise<unknown>>();
+  /** The messages of running flushes. */
+  const running = new Map<Promise<unknown>, unknown>();
 
   const limited = createLimitedJournal({ ...options, journal: options.journal ?? createStorageQueueJournal(options) });
   const journal: Journal & JournalConsumer = {
@@ -74,7 +83,7 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
     flush(message, delivery) {
       used = true;
       const flushing = inner.flush(message, delivery).finally(() => running.delete(flushing));
-      running.add(flushing);
+      running.set(flushing, message);
       return flushing;
     },
   };
@@ -85,9 +94,10 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
     flusher,
     flush: (key, flushOptions) => flushKey(options, key, flushOptions),
     flushAll: (flushOptions) => flushAll({ journal, flusher, clock }, flushOptions),
-    async close() {
-      await inTime(Promise.allSettled(running), FLUSHES_END_MS).catch(() => {});
+    async close({ flushesEndMs = FLUSHES_END_MS } = {}) {
+      await settledWithin(Promise.allSettled(running.keys()), flushesEndMs);
       const flushesUnderWay = running.size;
+      await settledWithin(Promise.all([...running.values()].map(giveBack)), GIVE_BACK_MS);
       await journal.close();
       const left = used ? await look() : undefined;
       if (used) {
@@ -100,6 +110,22 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
       return { flushesUnderWay, left };
     },
   };
+
+  /**
+   * The message itself stays hidden for as long as its host has it, which may be minutes after the process ended. Saving
+   * a write twice changes nothing: the fence refuses the second.
+   */
+  async function giveBack(message: unknown): Promise<void> {
+    const decoded = decodeMessage(message);
+    if (decoded.kind !== 'rows') return;
+    const { rows, ...header } = decoded.message;
+    await putRows(journal, header, rows, 0).catch((error: unknown) => {
+      logger.warn(
+        { rows: rows.length, error: errorCode(error) },
+        'could not give back a message; it is delivered again',
+      );
+    });
+  }
 
   function look(): Promise<JournalBacklog | undefined> {
     return inTime(readBacklog(journal, clock), LOOK_MS).catch((error: unknown) => {

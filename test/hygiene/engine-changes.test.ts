@@ -148,3 +148,19 @@ test('quiet hours stop planning and work items, which continue when they end', a
   const { last } = await untilClosed(it);
   expect(last).toMatchObject({ examined: 300 });
 });
+
+test('at the end of the process a work item hands over after its batch, and its successor goes on there', async () => {
+  const ending = new AbortController();
+  let batches = 0;
+  const it = world({ a: server(3_000) }, async (name) => {
+    if (name === 'batch' && ++batches === 2) ending.abort();
+  });
+  await plan(new Date(it.now), it, planning);
+  const first = it.waiting.shift()!;
+  expect(await runWorkItem(first, { ...it, ending: ending.signal })).toMatchObject({ outcome: 'continued' });
+  expect(batches).toBe(2);
+  // The message of the work item that was cut comes back later: it adds nothing.
+  expect(it.waiting).toMatchObject([{ seq: first.seq + 1 }]);
+  const { last } = await untilClosed(it);
+  expect(last).toMatchObject({ examined: 3_000, restarts: 0, faults: [] });
+});

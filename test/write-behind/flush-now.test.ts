@@ -180,6 +180,27 @@ describe('closing', () => {
     expect(store.rows.size).toBe(1);
   });
 
+  it('gives back the messages of flushes that do not end in time: another process saves them at once', async () => {
+    const store = storeInMemory();
+    const { web, jobs, id } = await rig(1, {}, { entities: [defineEntity({ name: 'user:profile', store })] });
+    const version = await web.cache.writeBehind(`user:profile:${id}`, 1);
+    const [begun, gate] = [deferred(), deferred()];
+    store.before = () => {
+      begun.resolve();
+      return gate.promise;
+    };
+    const flushing = jobs.flushAll();
+    await begun.promise;
+    expect((await jobs.close({ flushesEndMs: 10 })).flushesUnderWay).toBe(1);
+    store.before = async () => {};
+    // The message itself is still hidden: what is saved here is its copy.
+    expect(await web.flushAll()).toMatchObject({ saved: 1 });
+    expect([...store.rows.values()]).toMatchObject([{ version }]);
+    gate.resolve();
+    await flushing.catch(() => {});
+    expect(store.rows.size).toBe(1);
+  });
+
   it('asks nothing of storage where write-behind was never used', async () => {
     const { web } = await rig();
     expect(await web.close()).toEqual({ flushesUnderWay: 0, left: undefined });

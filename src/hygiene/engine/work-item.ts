@@ -117,7 +117,7 @@ class WorkItem {
   }
 
   async #scan(scanner: Scanner): Promise<WorkItemResult> {
-    const { clock, options } = this.#deps;
+    const { clock, options, ending } = this.#deps;
     let load = await scanner.serverLoad();
     let savedAt = clock.now();
     let microsAtSave = this.#serverMicros;
@@ -161,8 +161,10 @@ class WorkItem {
         savedAt = now;
         microsAtSave = this.#serverMicros;
       }
+      // Its successor starts at once, elsewhere. Cut off, this message would stay hidden for minutes.
+      if (ending?.aborted) return this.#handOver('continued', 0);
       const rest = dutyCycle.restAfter(batch.micros);
-      if (rest > 0) await sleep(rest);
+      if (rest > 0) await sleep(rest, undefined, ending && { signal: ending }).catch(() => {});
     }
   }
 
