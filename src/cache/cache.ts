@@ -209,6 +209,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       pending.close();
       breakers.close();
       channel?.close();
+      await leases.close();
       await telemetry.close();
     },
   };

@@ -30,6 +30,8 @@ export interface LeasesOptions {
 
 /** If two processes miss the same key, one gets the key's lease and loads; the other one waits for its entry. */
 export class Leases {
+  readonly #held = new Set<Grant>();
+
   constructor(private readonly options: LeasesOptions) {}
 
   /**
@@ -62,11 +64,14 @@ export class Leases {
     }
     if (reply[0] !== 'lease') return reply;
     const [, lease, version] = reply;
-    return { request, inFlight: inFlightLoads.start(lease), lease, version, minCreatedAtMs };
+    const grant: Grant = { request, inFlight: inFlightLoads.start(lease), lease, version, minCreatedAtMs };
+    this.#held.add(grant);
+    return grant;
   }
 
   /** Stores a loaded value if the lease is still held. `gone`: the source has no value. Never throws. */
   async fill(grant: Grant, encoded: Encoded, costMs: number, gone: boolean, version: string): Promise<Stored> {
+    this.#held.delete(grant);
     const { request, lease, minCreatedAtMs } = grant;
     const lifeMs = lifeOf(request.options, gone);
     const reply = await this.#run(fillScript, request, [
@@ -86,7 +91,13 @@ export class Leases {
 
   /** Gives the lease back. For `shareMs` other processes learn that the load failed, with `code`. Never throws. */
   async release(grant: Grant, shareMs = 0, code = ''): Promise<void> {
+    this.#held.delete(grant);
     await this.#run(releaseScript, grant.request, [grant.lease, shareMs, code]);
+  }
+
+  /** Gives every lease back whose load still runs, so that other processes need not wait until it ends by itself. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#held].map((grant) => this.release(grant)));
   }
 
   /** A failure is only counted or logged: the caller has its value, and the lease ends by itself. */

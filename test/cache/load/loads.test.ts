@@ -45,6 +45,24 @@ describe.each(topologies)('loads on %s', (topology) => {
     expect(loads).toBe(1);
   });
 
+  test('a process that ends gives back the leases of its running loads, and another one loads at once', async () => {
+    const [ending, other] = [rig.cache(), rig.cache()];
+    const key = `user:${rig.name()}:1`;
+    const [begun, gate] = [deferred(), deferred()];
+    const slow = ending.get(key, async () => {
+      begun.resolve();
+      await gate.promise;
+      return 'slow';
+    });
+    await begun.promise;
+    await ending.close();
+    expect(await other.get(key, () => 'other')).toBe('other');
+    gate.resolve();
+    expect(await slow).toBe('slow');
+    // The load that went on without its lease stores nothing.
+    expect(await rig.cache().get(key, () => 'third')).toBe('other');
+  });
+
   test('batches and single reads of two processes load each key once', async () => {
     const [one, other] = [rig.cache(), rig.cache()];
     const name = rig.name();
