@@ -79,7 +79,7 @@ resource managed 'Microsoft.Cache/redisEnterprise@2026-09-01' existing = if (wor
 var storageRoles = [
   { id: roles.storageBlobDataOwner, why: 'The host’s locks and keys, the app’s package, passes, reports and claims.' }
   { id: roles.storageQueueDataContributor, why: 'The queues of the jobs and their poison queues.' }
-  { id: roles.storageTableDataContributor, why: 'Samples and dead letters.' }
+  { id: roles.storageTableDataContributor, why: 'Samples, dead letters and the record of job runs.' }
 ]
 
 resource app_storage 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
