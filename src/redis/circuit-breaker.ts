@@ -1,4 +1,3 @@
-import { CircuitState, CountBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { Logger } from '../logger';
 import { slotAddress } from './connection/nodes';
 import { isRedisUnavailable, RedisUnavailableError } from './errors';
@@ -18,32 +17,23 @@ const PROBE_EVERY_MS = 150;
  * server. A background PING tests the node; callers' commands are never used as probes.
  */
 export class CircuitBreaker {
-  readonly #policy = circuitBreaker(handleWhen(isRedisUnavailable), {
-    halfOpenAfter: PROBE_EVERY_MS,
-    breaker: new CountBreaker({ threshold: THRESHOLD, size: SIZE, minimumNumberOfCalls: LEAST }),
-  });
-  /** In a row. */
-  #successes = 0;
-  #probing: NodeJS.Timeout | undefined;
+  /** Whether each of the last outcomes was a failure, the newest last. */
+  #outcomes: boolean[] = [];
+  #failures = 0;
+  #isOpen = false;
+  #isProbing = false;
+  #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   /** `node`: its address, for the log; `probe` rejects while the node is unavailable. */
-  constructor(node: string, logger: Logger, probe: () => Promise<unknown>) {
-    const where = node === '' ? {} : { node };
-    this.#policy.onBreak(() => {
-      if (this.#isClosed || this.#probing !== undefined) return;
-      logger.warn(where, 'redis circuit breaker open: commands fail at once until a PING is answered');
-      this.#probing = setInterval(() => void this.#policy.execute(probe).catch(() => {}), PROBE_EVERY_MS);
-      this.#probing.unref();
-    });
-    this.#policy.onReset(() => {
-      logger.info(where, 'redis circuit breaker closed: commands are sent again');
-      this.#endProbing();
-    });
-  }
+  constructor(
+    private readonly node: string,
+    private readonly logger: Logger,
+    private readonly probe: () => Promise<unknown>,
+  ) {}
 
   get isOpen(): boolean {
-    return this.#policy.state !== CircuitState.Closed;
+    return this.#isOpen;
   }
 
   /** The error that callers get while the breaker is open. */
@@ -66,26 +56,53 @@ export class CircuitBreaker {
     }
   }
 
-  /** Counts an outcome without making the caller wait. A window full of successes needs no further ones. */
+  /** Counts an outcome. What was sent before the breaker opened, and ends after that, decides nothing. */
   count(error: unknown): void {
+    if (this.#isOpen) return;
     const failed = isRedisUnavailable(error);
-    if (!failed && this.#successes >= SIZE) return;
-    this.#successes = failed ? 0 : this.#successes + 1;
-    const outcome = () => {
-      if (failed) throw error;
-    };
-    this.#policy.execute(outcome).catch(() => {});
+    // Nothing is changed by one more success among successes.
+    if (!failed && this.#failures === 0 && this.#outcomes.length === SIZE) return;
+    this.#outcomes.push(failed);
+    if (failed) this.#failures += 1;
+    if (this.#outcomes.length > SIZE && this.#outcomes.shift()) this.#failures -= 1;
+    const count = this.#outcomes.length;
+    if (count >= LEAST && this.#failures > THRESHOLD * count) this.#open();
   }
 
   /** Ends the probing for good, even if commands fail from now on. */
   close(): void {
     this.#isClosed = true;
-    this.#endProbing();
+    clearInterval(this.#timer);
   }
 
-  #endProbing(): void {
-    clearInterval(this.#probing);
-    this.#probing = undefined;
+  #open(): void {
+    this.#isOpen = true;
+    if (this.#isClosed) return;
+    this.logger.warn(this.#where, 'redis circuit breaker open: commands fail at once until a PING is answered');
+    this.#timer = setInterval(() => void this.#test(), PROBE_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  /** Any answer of the node closes the breaker, also an error. */
+  async #test(): Promise<void> {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    try {
+      await this.probe();
+    } catch (error) {
+      if (isRedisUnavailable(error)) return;
+    } finally {
+      this.#isProbing = false;
+    }
+    this.#outcomes = [];
+    this.#failures = 0;
+    this.#isOpen = false;
+    clearInterval(this.#timer);
+    this.logger.info(this.#where, 'redis circuit breaker closed: commands are sent again');
+  }
+
+  get #where(): { readonly node?: string } {
+    return this.node === '' ? {} : { node: this.node };
   }
 }
 

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import type { ZlibOptions } from 'node:zlib';
 import type { Entity } from '../../entities/define-entity';
 import { SerializeError, ValueTooLargeError } from '../errors';
 import { FLAG_COMPRESSED, FLAG_NEGATIVE, flagsOf, payloadOf } from './entry-format';
@@ -15,8 +15,10 @@ export const jsonSerializer: Serializer = {
   deserialize: (text) => JSON.parse(text),
 };
 
-const zip = promisify(gzip);
-const unzip = promisify(gunzip);
+// Loaded at first use: most caches compress nothing.
+const zip = async (text: string) => promisify((await import('node:zlib')).gzip)(text);
+const unzip = async (packed: Buffer, maxOutputLength: number) =>
+  promisify<Buffer, ZlibOptions, Buffer>((await import('node:zlib')).gunzip)(packed, { maxOutputLength });
 
 /** A value in the form that the scripts store: the flags and the payload of its entry. */
 export interface Encoded {
@@ -65,7 +67,7 @@ export class Codec {
 
   async #unpack(raw: string, entity: Entity | undefined): Promise<unknown> {
     const packed = Buffer.from(payloadOf(raw), 'base64');
-    const text = (await unzip(packed, { maxOutputLength: this.options.maxValueBytes })).toString();
+    const text = (await unzip(packed, this.options.maxValueBytes)).toString();
     return this.#serializerOf(entity).deserialize(text);
   }
 
