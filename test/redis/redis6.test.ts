@@ -1,4 +1,4 @@
-import { findRedis6, type RunningRedis, startRedis } from '../../local/servers';
+import { findRedis6, type RunningRedis, startRedis, startRedisCluster } from '../../local/servers';
 import { capabilitiesOf, createCounters, createRedis, type RedisHandle, readCounters } from '../../src/redis';
 import { recordingLogger, redisSettings } from './recorder';
 import { bump, peek } from './scripts';
@@ -54,4 +54,23 @@ test('a subscriber and a blocking connection work there', async () => {
   await redis.client('work').publish('cache:news', 'hello');
   expect(await heard).toBe('hello');
   expect(await redis.dedicated('work', 'blocking').wait(1, 100)).toBe(0); // there is no replica to wait for
+});
+
+test('a subscriber of a cluster asks there for nothing that its rights lack', async () => {
+  const program = await findRedis6();
+  if (!program) return;
+  const cluster = await startRedisCluster({ masters: 3, program });
+  const settings = redisSettings({ ...cluster.environments.web });
+  const client = createRedis({ settings, logger, role: 'test' });
+  try {
+    const subscriber = client.dedicated('cache', 'subscriber');
+    await subscriber.subscribe('cache:news');
+    const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
+    await client.client('cache').publish('cache:news', 'hello');
+    expect(await heard).toBe('hello');
+  } finally {
+    await client.close();
+    // Rejects if Redis refused a command.
+    await cluster.stop();
+  }
 });

@@ -3,8 +3,8 @@ import type { Cluster, Command, Redis } from 'ioredis';
 
 /**
  * The private members of ioredis that this project needs, since ioredis has no public way to bound its offline queue,
- * to reject what a broken connection leaves unanswered, or to reach a cluster's subscriber. They are used here only,
- * and test/redis/ioredis-private.test.ts pins what each does in the pinned version.
+ * to reject what a broken connection leaves unanswered, or to reach a cluster's subscriber and set its options. They are
+ * used here only, and test/redis/ioredis-private.test.ts pins what each does in the pinned version.
  */
 
 /** Commands that wait for a connection, oldest first. */
@@ -27,3 +27,18 @@ export const rejectAll = (client: Redis | Cluster): void => (client as Redis)['f
 
 /** The connection that a cluster client subscribes on, if there is one at present. */
 export const subscriberOf = (cluster: Cluster): Redis | null => cluster['subscriber'].getInstance();
+
+/**
+ * A cluster's subscriber sends CLIENT SETINFO whatever `disableClientInfo` says: ioredis does not hand that option on.
+ * The published rights leave the command out, since only Redis 7.2 knows it, so Redis would note a refusal each time.
+ */
+export function disableSubscriberInfo(cluster: Cluster): void {
+  const subscriber = cluster['subscriber'];
+  const select = subscriber['selectSubscriber'].bind(subscriber);
+  subscriber['selectSubscriber'] = () => {
+    select();
+    const client = subscriber.getInstance();
+    // It has not connected yet, and reads the option when it has.
+    if (client) client.options.disableClientInfo = true;
+  };
+}

@@ -7,7 +7,7 @@ import {
   type Credentials,
   isRefusal,
 } from '../auth/credential-refresher';
-import { rejectAll, rejectUnanswered, subscriberOf } from './ioredis-private';
+import { disableSubscriberInfo, rejectAll, rejectUnanswered, subscriberOf } from './ioredis-private';
 import { OfflineQueueLimit } from './offline-queue-limit';
 
 type Stream = Parameters<Redis['sendCommand']>[1];
@@ -110,6 +110,7 @@ export class SharedCluster extends Cluster implements Authenticated {
     { refresher, queueMs }: SharedOptions,
   ): SharedCluster {
     const client = new SharedCluster(nodes, options);
+    disableSubscriberInfo(client);
     if (queueMs !== undefined) client.queueLimit = new OfflineQueueLimit(queueMs, client);
     if (refresher) {
       client.refresher = refresher;
