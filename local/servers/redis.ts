@@ -44,6 +44,8 @@ export interface RunningRedis {
 
 const HOST = '127.0.0.1';
 const ATTEMPTS = 5;
+// A node that has met no other doesn't know its own address, and a client that asks for the nodes then finds none.
+const CLUSTER_ARGS = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-announce-ip', HOST];
 
 /** A standalone server on a free port, saving nothing unless `args` say so; resolves when it answers. */
 export async function startRedis(options: RedisOptions = {}): Promise<RunningRedis> {
@@ -70,7 +72,7 @@ async function launchRedis(program: Program, port: number, dir: string, options:
       ...['--bind', HOST, '--dir', dir, '--save', '', '--appendonly', 'no'],
       ...['--daemonize', 'no', '--protected-mode', 'no'],
       ...userArgs(program, options.password ?? PASSWORDS.admin),
-      ...(options.cluster ? ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] : []),
+      ...(options.cluster ? CLUSTER_ARGS : []),
       ...(options.args ?? []),
     ],
     dir,

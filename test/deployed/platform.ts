@@ -52,6 +52,8 @@ const DATABASE_HOST = 'psql-oversight-prod.postgres.database.azure.com';
 const WEBHOOK_HOST = 'hooks.example.com';
 const PUBLIC = { 'management.azure.com': '203.0.113.10', [WEBHOOK_HOST]: '203.0.113.11', [DATABASE_HOST]: '10.20.7.4' };
 const SHARDS = 3;
+/** The eviction policy of every parameter file. */
+const MEMORY = ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'];
 
 /** Secrets of the test's own deployment: none of them may ever be printed. */
 export const SECRETS = { database: 'a-password-of-the-database', webhook: 'a-key-of-the-webhook', signing: 'a-secret' };
@@ -96,7 +98,7 @@ export async function startPlatform(
     const [azurite, database, redis, webhook] = await Promise.all([
       started(startAzurite({ account: account.name, tlsDir })),
       started(startPglite()),
-      started(startRedisCluster({ ...sizeOf(resources), tlsDir, ...(program && { program }) })),
+      started(startRedisCluster({ ...sizeOf(resources), tlsDir, args: MEMORY, ...(program && { program }) })),
       started(startWebhook(tlsDir)),
     ]);
 
@@ -220,10 +222,13 @@ function addressesOf(resources: readonly Resource[]) {
   };
 }
 
-/** A Premium cache says its shards and replicas; Azure Managed Redis makes as many as it likes. */
+/** A Premium cache says its shards and replicas; Azure Managed Redis makes as many as it likes, the smallest one. */
 function sizeOf(resources: readonly Resource[]) {
   const [premium] = ofType(resources, 'Microsoft.Cache/redis');
-  if (!premium) return { masters: SHARDS };
+  if (!premium) {
+    const [managed] = ofType(resources, 'Microsoft.Cache/redisEnterprise');
+    return { masters: /_B[01]$/.test(String(managed && at(managed, 'sku.name'))) ? 1 : SHARDS };
+  }
   const count = (name: string) => Number(at(premium, `properties.${name}`));
   return { masters: count('shardCount'), replicas: count('replicasPerPrimary') };
 }
