@@ -117,7 +117,7 @@ async function about(): Promise<string> {
   return [
     `Written by \`npm run bench -- readme\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores (${cpu?.model.trim()}) shared with Redis ${redis}, Node`,
     `${process.versions.node}, ${names.map((name) => `${name} ${versions[name]}`).join(', ')}.`,
-    'Medians of turns that alternate within one run, deadline and breaker on; where Redis is away the worst of three (of the',
+    'Medians of turns that alternate within one run, deadline and breaker on; while Redis is unavailable the worst of three (of the',
     `others one), with a deadline of ${DEADLINE_MS} ms for ours and a load of ${LOAD_MS} ms. No answer: an error, or nothing within ${LIMIT_MS / 1_000} s.`,
   ].join('\n');
 }

@@ -35,7 +35,7 @@ param alertWebhookSecret string = ''
 @description('Optional. Addresses that are mailed when an alert fires.')
 param alertEmails string[] = []
 
-@description('Optional. Resource id of a Log Analytics workspace of one’s own. One is made where left out.')
+@description('Optional. Resource id of a Log Analytics workspace of one’s own. One is made if it is left out.')
 param workspaceId string?
 
 @description('Optional. Replication of the app’s storage. `Standard_ZRS` keeps the journal of write-behind through the loss of a zone.')

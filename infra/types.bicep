@@ -1,4 +1,4 @@
-metadata description = 'What main.bicep may be asked for. A combination that the platform refuses cannot be written here; where a type cannot say it, guards.bicep refuses with the reason.'
+metadata description = 'What main.bicep may be asked for. A combination that the platform refuses cannot be written here; if a type cannot say it, guards.bicep refuses with the reason.'
 
 // Shared
 
@@ -65,7 +65,7 @@ type premiumPlainType = {
   @description('Required. The kind of durability.')
   kind: 'none'
 
-  @description('Optional. Availability zones of the nodes; none where left out.')
+  @description('Optional. Availability zones of the nodes; none if left out.')
   @minLength(1)
   zones: zoneType[]?
 
@@ -85,7 +85,7 @@ type premiumRdbType = {
   @description('Required. Minutes between snapshots.')
   everyMinutes: 15 | 30 | 60 | 360 | 720 | 1440
 
-  @description('Optional. Availability zones of the nodes; none where left out.')
+  @description('Optional. Availability zones of the nodes; none if left out.')
   @minLength(1)
   zones: zoneType[]?
 
@@ -102,7 +102,7 @@ type premiumAofType = {
   @description('Required. The kind of durability.')
   kind: 'aof'
 
-  @description('Optional. Availability zones of the nodes; none where left out.')
+  @description('Optional. Availability zones of the nodes; none if left out.')
   @minLength(1)
   zones: zoneType[]?
 }
@@ -445,7 +445,7 @@ type existingNetworkType = {
   @description('Required. Free addresses of that subnet, one for each private endpoint.')
   addresses: addressesType
 
-  @description('Optional. Private DNS zones of one’s own. Made here and linked where left out.')
+  @description('Optional. Private DNS zones of one’s own. Made here and linked if left out.')
   privateDnsZoneIds: zoneIdsType?
 
   @description('Conditional. Needed with geo-replication: where the second cache’s private endpoint goes, in a peered virtual network.')
@@ -481,7 +481,7 @@ type clientType = {
   @description('Required. Its subnet; the network lets it reach the cache, storage and Key Vault.')
   subnetPrefix: string
 
-  @description('Conditional. Object id of its managed identity. Left out while there is none: then only its subnet is let in.')
+  @description('Conditional. Object id of its managed identity. Leave it out while there is none: then only its subnet is let in.')
   principalId: string?
 }
 

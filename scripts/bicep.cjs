@@ -30,7 +30,7 @@ function findBicep() {
 }
 
 /**
- * Writes the types of the given resources (`Type@version`) as files and gives their folder; undefined where there is
+ * Writes the types of the given resources (`Type@version`) as files and gives their folder; undefined if there is
  * no .NET SDK to bring them.
  */
 function findTypes(resources) {

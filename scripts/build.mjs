@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 import { declarations } from './declarations.mjs';
 import { appManifest, packageManifest, peers } from './manifests.mjs';
 
-/** What a page embeds of a package is text, also where packages stay outside. */
+/** What a page embeds of a package is text, even if packages stay outside. */
 const embedded = {
   name: 'embedded',
   setup: ({ onResolve, onLoad }) => {
@@ -35,7 +35,7 @@ const lazy = [
 ];
 const lazyFile = (name) => `lazy/${name.replace('@', '').replace('/', '-')}`;
 
-/** Where a bundle holds its packages, those imported lazily go to files of their own. */
+/** If a bundle holds its packages, those imported lazily go to files of their own. */
 const lazyImports = {
   name: 'lazy-imports',
   setup({ onResolve, initialOptions: { packages, external = [] } }) {
@@ -215,7 +215,7 @@ export async function buildAll() {
   }
 }
 
-/** The declarations that the package ships. True where there was no fault. */
+/** The declarations that the package ships. True if there was no fault. */
 export function buildTypes() {
   const files = declarations();
   if (files) fill('dist/package/types', files);

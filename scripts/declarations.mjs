@@ -25,7 +25,7 @@ export function declarations() {
   }
 }
 
-/** What a file imports, by TypeScript's own reading: an example in a comment is none. */
+/** What a file imports, by TypeScript's own reading: an example in a comment does not count. */
 const importsOf = (text) => ts.preProcessFile(text).importedFiles;
 
 function reachable(files) {
@@ -42,7 +42,7 @@ function reachable(files) {
   return [...found];
 }
 
-/** A type of an optional package is `any` where that isn't installed, rather than an error in a strict project. */
+/** A type of an optional package is `any` if that isn't installed, rather than an error in a strict project. */
 function withoutOptional(text) {
   const lines = text.split('\n');
   const at = importsOf(text)

@@ -38,7 +38,7 @@ function take(file) {
   return false;
 }
 
-/** Takes a dead process' lock away; what another has just made its own goes back. */
+/** Removes a dead process' lock. A lock that another process has just taken is put back. */
 function removeDead(file, holder) {
   const aside = `${file}.${process.pid}.dead`;
   try {

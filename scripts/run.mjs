@@ -20,7 +20,7 @@ await installDependencies();
 const watchParent = process.env.npm_lifecycle_event !== undefined;
 process.exit(await runChild(node, [script, ...args], { cwd: root, env: environment, watchParent }));
 
-/** This Node where it will do; else one from the npm registry, kept in .cache/. `STEWARD_NODE=24` asks for a version. */
+/** This Node if it will do; else one from the npm registry, kept in .cache/. `STEWARD_NODE=24` asks for a version. */
 async function findNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const wanted = process.env.STEWARD_NODE;

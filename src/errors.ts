@@ -18,7 +18,7 @@ export function coerceError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** The stable code of an error of ours, of Node or of an SDK; `E_UNKNOWN` where it has none. */
+/** The stable code of an error of ours, of Node or of an SDK; `E_UNKNOWN` if it has none. */
 export function errorCode(thrown: unknown): string {
   const code = (thrown as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' && code !== '' ? code : 'E_UNKNOWN';

@@ -62,33 +62,33 @@ afterAll(() => Promise.all([redis?.stop(), azurite?.stop(), pglite?.stop()]));
 
 /** An SDK of OpenTelemetry that writes all it is given into one list. */
 function recordTelemetry() {
-  const told: unknown[] = [];
+  const recorded: unknown[] = [];
   const observers: ((result: unknown) => void)[] = [];
-  const tell = (...given: unknown[]) => void told.push(given);
-  const observable = { addCallback: (one: (result: unknown) => void) => observers.push(one), removeCallback: tell };
+  const record = (...given: unknown[]) => void recorded.push(given);
+  const observable = { addCallback: (one: (result: unknown) => void) => observers.push(one), removeCallback: record };
   const instrument = (name: string) => ({
-    add: (...given: unknown[]) => tell(name, ...given),
-    record: (...given: unknown[]) => tell(name, ...given),
+    add: (...given: unknown[]) => record(name, ...given),
+    record: (...given: unknown[]) => record(name, ...given),
   });
   const meter = { createObservableCounter: () => observable, createCounter: instrument, createGauge: instrument };
   metrics.setGlobalMeterProvider({ getMeter: () => meter as never });
   const span = {
-    setAttribute: tell,
-    setAttributes: tell,
-    setStatus: tell,
-    recordException: tell,
-    addEvent: tell,
-    end: tell,
+    setAttribute: record,
+    setAttributes: record,
+    setStatus: record,
+    recordException: record,
+    addEvent: record,
+    end: record,
   };
   const startActiveSpan = (name: string, options: unknown, work: (it: unknown) => unknown) => {
-    tell(name, options);
+    record(name, options);
     return work(span);
   };
   trace.setGlobalTracerProvider({ getTracer: () => ({ startActiveSpan }) as never });
   const collect = () => {
-    for (const observe of observers) observe({ observe: tell });
+    for (const observe of observers) observe({ observe: record });
   };
-  return { told, collect };
+  return { recorded, collect };
 }
 
 async function deadLetters(...args: string[]): Promise<string> {
@@ -171,7 +171,7 @@ test('nothing that is cached, written, signed in with or kept in a session is in
   list.push(await deadLetters('show', letter?.letterId as string));
   telemetry.collect();
 
-  // Redis and the database go away.
+  // Redis and the database stop.
   sessions.close();
   await web.close();
   await jobs.close();
@@ -189,7 +189,7 @@ test('nothing that is cached, written, signed in with or kept in a session is in
 
   // Nothing below would mean a thing if nothing had been written.
   expect(await deadLetters('show', letter?.letterId as string, '--payload')).toContain(planted.value);
-  for (const written of [lines, telemetry.told, [...counted], errors]) expect(written.length).toBeGreaterThan(5);
+  for (const written of [lines, telemetry.recorded, [...counted], errors]) expect(written.length).toBeGreaterThan(5);
   const said = lines.map(({ message }) => message);
   expect(said).toEqual(
     expect.arrayContaining([
@@ -198,7 +198,7 @@ test('nothing that is cached, written, signed in with or kept in a session is in
       'a session record is damaged, so its user must log in again',
     ]),
   );
-  const all = { lines, told: telemetry.told, pages, counted, errors };
+  const all = { lines, recorded: telemetry.recorded, pages, counted, errors };
   const text = inspect(all, { depth: null, showHidden: true, maxStringLength: null, maxArrayLength: null });
   for (const secret of Object.values(planted)) expect(text).not.toContain(secret);
   // Whoever looks after dead letters has to know which row it is: its key is there, and nothing else.

@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 
-/** A cache client, as the bench uses it: a value by its key, loaded where it is missing. */
+/** A cache client, as the bench uses it: a value by its key, loaded if it is missing. */
 export interface Peer {
   readonly name: string;
   get(key: string, load: () => Promise<unknown>): Promise<unknown>;

@@ -2,7 +2,7 @@ import type { Act, History, ReadDone, WriteDone } from './plan';
 
 export interface Bounds {
   /** How long another cache may serve what a tag or prefix invalidation has killed, in ms. */
-  readonly epochMs: number;
+  readonly generationMs: number;
   /** How long a copy may be served after its key was changed elsewhere, in ms. */
   readonly localMs: number;
 }
@@ -43,11 +43,15 @@ export function check({ reads, writes }: Pick<History, 'reads' | 'writes'>, boun
       const lagMs = read.began - write.ended;
       const kind = excuseOf(read, write);
       const boundMs =
-        kind === 'local' ? Math.max(bounds.localMs, bounds.epochMs) : kind === 'epoch' ? bounds.epochMs : 0;
+        kind === 'local'
+          ? Math.max(bounds.localMs, bounds.generationMs)
+          : kind === 'generation'
+            ? bounds.generationMs
+            : 0;
       if (lagMs > boundMs) {
         const { key, value: got, cache: to, began } = read;
         stale.push({ key, read: got, expected: value, by: write.act, from: write.cache, to, began, lagMs });
-      } else if (kind === 'epoch') {
+      } else if (kind === 'generation') {
         longestEpochLagMs = Math.max(longestEpochLagMs, lagMs);
       } else {
         longestLocalLagMs = Math.max(longestLocalLagMs, lagMs);
@@ -59,8 +63,8 @@ export function check({ reads, writes }: Pick<History, 'reads' | 'writes'>, boun
 }
 
 /** Why a read may be behind a write at all: in the cache that made it, and for strict reads, nothing excuses it. */
-function excuseOf(read: ReadDone, write: WriteDone): 'local' | 'epoch' | undefined {
+function excuseOf(read: ReadDone, write: WriteDone): 'local' | 'generation' | undefined {
   if (read.strict || read.cache === write.cache) return undefined;
   if (read.cache.endsWith('.local')) return 'local';
-  return write.act === 'tag' || write.act === 'prefix' ? 'epoch' : undefined;
+  return write.act === 'tag' || write.act === 'prefix' ? 'generation' : undefined;
 }

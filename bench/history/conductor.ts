@@ -55,10 +55,10 @@ export class Conductor {
     const operations = Math.ceil(options.operations / this.#children.length);
     const parts = await Promise.all(
       this.#children.map(async (child, index) => {
-        const told = historyOf(child);
+        const history = historyOf(child);
         const seed = options.seed + index * 7_919;
         send(child, { round: { acts, ...options, operations, seed } });
-        return told;
+        return history;
       }),
     );
     const errors: Record<string, number> = {};
@@ -137,13 +137,13 @@ const send = (child: ChildProcess, answer: Answer): void => void child.send(answ
 function historyOf(child: ChildProcess): Promise<History> {
   return new Promise((resolve, reject) => {
     const ended = () => reject(new Error('a process of the history ended in mid-round'));
-    const told = (question: Question) => {
+    const answer = (question: Question) => {
       if (!('history' in question)) return;
-      child.off('message', told);
+      child.off('message', answer);
       child.off('exit', ended);
       resolve(question.history);
     };
-    child.on('message', told);
+    child.on('message', answer);
     child.once('exit', ended);
   });
 }

@@ -8,7 +8,7 @@
 export const acts = ['delete', 'set', 'tag', 'prefix', 'pattern'] as const;
 export type Act = (typeof acts)[number];
 
-/** What one process is told at its start, as JSON in the environment variable HISTORY. */
+/** The instructions of one process at its start, as JSON in the environment variable HISTORY. */
 export interface WorkerConfig {
   /** Of Redis, as the settings have it. */
   readonly environment: Readonly<Record<string, string>>;
@@ -58,7 +58,7 @@ export interface WriteDone {
 
 export interface History {
   readonly reads: readonly ReadDone[];
-  /** Those that are complete; what failed is owed and promises nothing yet. */
+  /** Those that are complete; one that failed is pending and promises nothing yet. */
   readonly writes: readonly WriteDone[];
   readonly loads: number;
   /** Reads and writes that threw, by their code. */

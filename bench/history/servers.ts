@@ -13,7 +13,7 @@ export interface HistoryServers {
   readonly environment: Readonly<Record<string, string>>;
   /** Masters first, then replicas. */
   readonly nodes: readonly RunningRedis[];
-  /** How far the masters' clocks are apart, in ms; 0 where libfaketime could not be had. */
+  /** How far the masters' clocks are apart, in ms; 0 if libfaketime is not available. */
   readonly skewMs: number;
   stop(): Promise<void>;
 }

@@ -28,7 +28,7 @@ class Parent {
   readonly #waiting = new Map<number, (values: readonly number[]) => void>();
   #count = 0;
 
-  ask(of: { readonly load: string } | { readonly turn: Act; readonly keys: readonly string[] }) {
+  request(of: { readonly load: string } | { readonly turn: Act; readonly keys: readonly string[] }) {
     this.#count += 1;
     const id = this.#count;
     say({ id, ...of });
@@ -48,7 +48,7 @@ interface Named {
   readonly cache: Cache;
 }
 
-/** One process: plays the rounds that it is told, and tells what happened. */
+/** One process: plays its rounds and reports what happened. */
 export async function historyWorker(): Promise<void> {
   const config = JSON.parse(process.env.HISTORY as string) as WorkerConfig;
   const { environment, epochCacheMs, deadlineMs, ttlSeconds, localBoundMs } = config;
@@ -90,8 +90,8 @@ async function play(round: Round, caches: readonly Named[], parent: Parent): Pro
     const [before, after, fails, slow] = [random() * 3, random() * 6, random() < 0.02, random() < 0.05];
     if (random() < 0.5) await sleep(before);
     if (fails) throw new Error('the source fails at times');
-    const { values } = await parent.ask({ load: key });
-    // Some loads last longer than an epoch is believed.
+    const { values } = await parent.request({ load: key });
+    // Some loads last longer than a tag generation is cached.
     await sleep(slow ? 30 * after : after);
     return values[0] as number;
   }
@@ -115,7 +115,7 @@ async function play(round: Round, caches: readonly Named[], parent: Parent): Pro
   async function write(): Promise<void> {
     const [{ name, cache }, act, key] = [pick(caches), pick(round.acts), pick(names)];
     const keys = touchedBy(act, round, key);
-    const { id, values } = await parent.ask({ turn: act, keys });
+    const { id, values } = await parent.request({ turn: act, keys });
     try {
       if (act === 'delete') await cache.delete(key);
       else if (act === 'set') await cache.set(key, values[0]);
@@ -130,7 +130,7 @@ async function play(round: Round, caches: readonly Named[], parent: Parent): Pro
   }
 
   let started = 0;
-  async function lane(): Promise<void> {
+  async function runWorker(): Promise<void> {
     while (started < round.operations) {
       started += 1;
       // Mostly reads: a world that is always invalidated has nothing to be stale.
@@ -142,6 +142,6 @@ async function play(round: Round, caches: readonly Named[], parent: Parent): Pro
       if (random() < 0.2) await sleep(random() * 4);
     }
   }
-  await Promise.all(Array.from({ length: round.concurrency }, lane));
+  await Promise.all(Array.from({ length: round.concurrency }, runWorker));
   return { reads, writes, loads, errors };
 }

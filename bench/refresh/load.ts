@@ -54,7 +54,7 @@ export function slowSource(sourceMs: number, counted: Counted, span: () => Span 
 
 export const oldValue: Value = { text: TEXT, at: 0 };
 
-/** Reads at their own pace until `span.to`, whatever they wait for: a slow cache can't slow its load. */
+/** Reads at a fixed rate until `span.to`, however long answers take: a slow cache cannot slow its load. */
 export async function readThrough(
   load: RefreshLoad,
   keyOf: (rank: number) => string,

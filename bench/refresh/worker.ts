@@ -12,18 +12,18 @@ export interface WorkerTask {
 export async function refreshWorker({ load, role }: WorkerTask): Promise<void> {
   const counted: Counted = { reads: 0, waits: 0, loads: 0, calls: 0 };
   let span: Span | undefined;
-  const told = new Promise<Span>((resolve) => process.once('message', resolve));
+  const sent = new Promise<Span>((resolve) => process.once('message', resolve));
   if (role === 'jobs') {
     const client = clientOf(load, counted, () => span);
     process.send?.('ready');
-    span = await told;
+    span = await sent;
     await runJobs(client, span);
     await client.close();
   } else {
     const subject = await makers[role](load, counted, () => span);
     await fill(subject, load);
     process.send?.('ready');
-    span = await told;
+    span = await sent;
     await readThrough(load, subject.keyOf, subject.get, span, counted);
     await subject.close();
   }

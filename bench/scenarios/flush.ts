@@ -141,12 +141,12 @@ export async function measureFlush(database: string, redisUrl: string, storage: 
 }
 
 /** Works off a list, some at once. */
-async function atOnce<T>(lanes: number, items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+async function atOnce<T>(workers: number, items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   let next = 0;
-  const lane = async () => {
+  const worker = async () => {
     while (next < items.length) await work(items[next++] as T);
   };
-  await Promise.all(Array.from({ length: lanes }, lane));
+  await Promise.all(Array.from({ length: workers }, worker));
 }
 
 const UPDATE =

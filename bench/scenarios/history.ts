@@ -12,7 +12,7 @@ const ROUND = 5_000;
 const EPOCH_CACHE_MS = 100;
 const LOCAL_BOUND_MS = 250;
 /** The clocks that the client reads by have whole milliseconds. */
-const BOUNDS = { epochMs: EPOCH_CACHE_MS + 1, localMs: LOCAL_BOUND_MS + 1 };
+const BOUNDS = { generationMs: EPOCH_CACHE_MS + 1, localMs: LOCAL_BOUND_MS + 1 };
 /** Few keys are fought over, many are seldom touched. */
 const ENTITIES = [
   { entity: 'history:few', keys: 4 },
@@ -115,7 +115,7 @@ async function play(topology: Topology, operations: number, seed: number): Promi
   }
 }
 
-/** Fills the memory without end, so that entries, leases and epochs are evicted. */
+/** Fills the memory without end, so that entries, leases and tag generations are evicted. */
 function fillUp(environment: Readonly<Record<string, string>>) {
   const { cache, close } = ours(environment, { deadlineMs: 2_000 });
   let running = true;

@@ -52,7 +52,7 @@ export const scenario: Scenario = {
 
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
-/** What a cold read takes, in ms; the limit where it was not answered by then, or was rejected. */
+/** What a cold read takes, in ms; the limit if it was not answered by then, or was rejected. */
 async function suffer(make: (url: string) => Promise<Subject>, fault: Fault): Promise<number> {
   const redis = await benchRedis();
   const proxy = await slowProxy(redis.url);

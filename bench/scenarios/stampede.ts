@@ -11,7 +11,7 @@ const CALLERS = 250;
 const ROUNDS = 10;
 const FAILING = 40;
 
-interface Told {
+interface Report {
   readonly loads: number;
   readonly wrong: number;
   readonly ms: number;
@@ -28,12 +28,12 @@ export const scenario: Scenario = {
       const loads: number[] = [];
       const slowest: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
-        const answers = children.map((child) => once(child, 'message') as Promise<[Told]>);
+        const answers = children.map((child) => once(child, 'message') as Promise<[Report]>);
         for (const child of children) child.send({ key: `stampede:key:${round}` });
-        const told = (await Promise.all(answers)).map(([one]) => one);
-        if (told.some(({ wrong }) => wrong > 0)) throw new Error('a caller got another value than the loaded one');
-        loads.push(told.reduce((sum, one) => sum + one.loads, 0));
-        slowest.push(Math.max(...told.map(({ ms }) => ms)));
+        const reports = (await Promise.all(answers)).map(([one]) => one);
+        if (reports.some(({ wrong }) => wrong > 0)) throw new Error('a caller got another value than the loaded one');
+        loads.push(reports.reduce((sum, one) => sum + one.loads, 0));
+        slowest.push(Math.max(...reports.map(({ ms }) => ms)));
       }
       const own = ours(redis.environment, { deadlineMs: 5_000 });
       const failing = await failed((key, load) => own.cache.get(key, load));

@@ -24,13 +24,13 @@ const FILL = `
 /** The exact answer, by asking for every key: keys, keys without a TTL, bytes. */
 const EXACT = `
   local keys, without, bytes = 0, 0, 0
-  local page = redis.call('SCAN', ARGV[1], 'COUNT', 5000)
-  for _, key in ipairs(page[2]) do
+  local batch = redis.call('SCAN', ARGV[1], 'COUNT', 5000)
+  for _, key in ipairs(batch[2]) do
     keys = keys + 1
     if redis.call('TTL', key) == -1 then without = without + 1 end
     bytes = bytes + redis.call('MEMORY', 'USAGE', key)
   end
-  return { page[1], keys, without, bytes }`;
+  return { batch[1], keys, without, bytes }`;
 
 /** A census of `--keys` keys that nobody touches (1,000,000), beside the exact answer. */
 export const scenario: Scenario = {
@@ -49,7 +49,7 @@ export const scenario: Scenario = {
     const redis = createRedis({ settings, logger: silentLogger, role: 'bench' });
     try {
       for (let from = 0; from < keys; from += BATCH) await client.eval(FILL, 0, from, Math.min(keys, from + BATCH));
-      const exact = await ask(client);
+      const exact = await countExactly(client);
       await redis.nodes('masters', 'sessions');
       const began = performance.now();
       const summary = await runSweepHere({ redis, settings, sweep: 'census', dryRun: false });
@@ -83,15 +83,15 @@ export const scenario: Scenario = {
   },
 };
 
-async function ask(client: Redis): Promise<{ keys: number; without: number; bytes: number }> {
+async function countExactly(client: Redis): Promise<{ keys: number; without: number; bytes: number }> {
   const sum = { keys: 0, without: 0, bytes: 0 };
   let cursor = '0';
   do {
-    const page = (await client.eval(EXACT, 0, cursor)) as [string, number, number, number];
-    cursor = page[0];
-    sum.keys += page[1];
-    sum.without += page[2];
-    sum.bytes += page[3];
+    const batch = (await client.eval(EXACT, 0, cursor)) as [string, number, number, number];
+    cursor = batch[0];
+    sum.keys += batch[1];
+    sum.without += batch[2];
+    sum.bytes += batch[3];
   } while (cursor !== '0');
   return sum;
 }

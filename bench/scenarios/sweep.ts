@@ -24,7 +24,7 @@ const DEFAULT_DUTY = 0.1;
 if (process.argv[2] === FOREGROUND) void beForeground(process.argv[3] ?? '', process.argv[4] ?? '');
 
 /**
- * The sessions pass over `--keys` sessions (1,000,000), a tenth without a TTL, beside what else could be done.
+ * The sessions sweep over `--keys` sessions (1,000,000), a tenth without a TTL, beside what else could be done.
  * `--picture <file.svg>` draws it.
  */
 export const scenario: Scenario = {
@@ -91,7 +91,7 @@ async function measure(client: Redis, url: string, foreground: Foreground, keys:
   }
   const rssMb = memoryMb(); // before a peer reads a million names into this process
   await unfix(client, keys, 10);
-  const gentle = await foreground.during(() => sweep({ REDIS_URL: url }, DEFAULT_DUTY));
+  const throttled = await foreground.during(() => sweep({ REDIS_URL: url }, DEFAULT_DUTY));
   await unfix(client, keys, 10);
   const piped = await foreground.during(() => scanAndPipelines(client, 1_000));
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -111,8 +111,8 @@ async function measure(client: Redis, url: string, foreground: Foreground, keys:
     allToFixKeysPerSecond: median(all.map(({ result }) => result.rate)),
     allToFixForegroundP99Ms: median(all.map(({ waits }) => waits.p99)),
     allToFixWorstStallMs: median(all.map(({ waits }) => waits.worst)),
-    defaultDutyKeysPerSecond: gentle.result.rate,
-    foregroundOverIdleMs: gentle.waits.p99 - idle.p99,
+    defaultDutyKeysPerSecond: throttled.result.rate,
+    foregroundOverIdleMs: throttled.waits.p99 - idle.p99,
     sweeperMemoryMb: rssMb,
   };
   const peers = {
@@ -184,7 +184,7 @@ async function threeMasters(keys: number): Promise<number> {
   }
 }
 
-/** One pass by the engine, as the command line runs it. */
+/** One sweep by the engine, as the command line runs it. */
 async function sweep(target: Record<string, string>, duty: number) {
   const settings = readSettings({ SWEEP_DUTY: `${duty}`, ...target });
   const redis = createRedis({ settings, logger: silentLogger, role: 'bench' });
@@ -200,7 +200,7 @@ async function sweep(target: Record<string, string>, duty: number) {
 
 async function mustBeFixed(client: Redis, keys: number): Promise<void> {
   const unfixed = await countUnfixed(client, keys);
-  if (unfixed > 0) throw new Error(`Expected every session to have a TTL after the pass, ${unfixed} have none`);
+  if (unfixed > 0) throw new Error(`After the sweep ${unfixed} sessions still have no TTL`);
 }
 
 /** Of this process, which is the sweeper; what earlier phases left behind is collected first. */

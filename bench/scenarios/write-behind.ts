@@ -5,7 +5,7 @@ import { storageClients } from '../../src/storage/clients';
 import { atLeast, atMost, type BenchResult, quantile, type Scenario } from '../types';
 import { measureBurst } from '../write-behind/burst';
 import { benchJournal } from '../write-behind/journal';
-import { fullLoad, pacedLoad } from '../write-behind/loads';
+import { fullLoad, steadyLoad } from '../write-behind/loads';
 import { measureMemory } from '../write-behind/memory';
 import { measureFlush } from './flush';
 
@@ -106,7 +106,7 @@ async function atFullLoad(append: Append, ms: number): Promise<number[]> {
 }
 
 async function atSteadyLoad(append: Append, ms: number): Promise<number[]> {
-  return Promise.all(await pacedLoad(STEADY_PER_SECOND, ms, append));
+  return Promise.all(await steadyLoad(STEADY_PER_SECOND, ms, append));
 }
 
 /** The same queue with a message for each write. */

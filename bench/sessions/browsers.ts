@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-/** A kept-alive connection that asks and reads whole answers with as little work as can be. */
+/** A kept-alive connection that sends requests and reads whole answers with as little work as can be. */
 class Connection {
   readonly #socket: Socket;
   #text = '';
@@ -20,7 +20,7 @@ class Connection {
     });
   }
 
-  ask(method: string, path: string, cookie?: string): Promise<string> {
+  send(method: string, path: string, cookie?: string): Promise<string> {
     return new Promise((resolve) => {
       this.#answered = resolve;
       const length = method === 'POST' ? 'Content-Length: 0\r\n' : '';
@@ -45,11 +45,11 @@ export async function visitors(port: number, count: number): Promise<Visitors> {
   const connections = Array.from({ length: count }, () => new Connection(port));
   const cookies = await Promise.all(
     connections.map(async (connection, n) => {
-      const answer = await connection.ask('POST', `/login?user=u${n}`);
+      const answer = await connection.send('POST', `/login?user=u${n}`);
       return /set-cookie: ([^;]+)/i.exec(answer)?.[1] ?? '';
     }),
   );
-  const cpu = async () => Number(/"micros":(\d+)/.exec((await connections[0]?.ask('GET', '/cpu')) ?? '')?.[1]);
+  const cpu = async () => Number(/"micros":(\d+)/.exec((await connections[0]?.send('GET', '/cpu')) ?? '')?.[1]);
   return {
     browse: async (ms) => {
       const cpuBefore = await cpu();
@@ -59,7 +59,7 @@ export async function visitors(port: number, count: number): Promise<Visitors> {
         connections.map(async (connection, n) => {
           for (let each = n; performance.now() - begun < ms; each += 1) {
             const [method, path] = each % 10 === 0 ? ['POST', '/visit'] : ['GET', '/me'];
-            const answer = await connection.ask(method as string, path as string, cookies[n]);
+            const answer = await connection.send(method as string, path as string, cookies[n]);
             if (!answer.startsWith('HTTP/1.1 200') || (path === '/me' && !answer.includes(`"u${n}"`))) {
               throw new Error(`the session of visitor ${n} was lost: ${answer.slice(0, 60)}`);
             }

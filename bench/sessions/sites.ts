@@ -21,7 +21,7 @@ const stores: Record<Which, (url: string) => Promise<Store>> = {
   },
 };
 
-/** The same app on either store, in a process of its own; tells its port on standard output. */
+/** The same app on either store, in a process of its own; prints its port on standard output. */
 export async function serve(which: Which, redisUrl: string): Promise<void> {
   const app = express();
   app.get('/cpu', (_request, response) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ours } from '../cache/servers';
 
-/** One process of the stampede: told a key, it asks for it many times at once, and says how often it loaded. */
+/** One process of the stampede: reads the key it receives many times at once, and reports how often it loaded. */
 export async function stampedeWorker(): Promise<void> {
   const { url, callers } = JSON.parse(process.env.STAMPEDE as string) as { url: string; callers: number };
   const { cache, close } = ours({ REDIS_URL: url }, { deadlineMs: 5_000 });

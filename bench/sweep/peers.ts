@@ -31,21 +31,21 @@ export async function scanAndPipelines(client: Redis, count: number): Promise<nu
 }
 
 const BARE = `
-  local page = redis.call('SCAN', ARGV[1], 'COUNT', ARGV[2])
+  local batch = redis.call('SCAN', ARGV[1], 'COUNT', ARGV[2])
   local fixed = 0
-  for _, key in ipairs(page[2]) do fixed = fixed + redis.call('EXPIRE', key, 86400, 'NX') end
-  return { page[1], #page[2], fixed }`;
+  for _, key in ipairs(batch[2]) do fixed = fixed + redis.call('EXPIRE', key, 86400, 'NX') end
+  return { batch[1], #batch[2], fixed }`;
 
-/** The limit: SCAN and EXPIRE NX in one call a page, and nothing else. */
+/** The limit: SCAN and EXPIRE NX in one call a batch, and nothing else. */
 export async function bareLuaLoop(client: Redis, count: number): Promise<number> {
   const hash = String(await client.script('LOAD', BARE));
   const began = performance.now();
   let cursor = '0';
   let examined = 0;
   do {
-    const page = (await client.evalsha(hash, 0, cursor, count)) as [string, number, number];
-    cursor = page[0];
-    examined += page[1];
+    const batch = (await client.evalsha(hash, 0, cursor, count)) as [string, number, number];
+    cursor = batch[0];
+    examined += batch[1];
   } while (cursor !== '0');
   return (examined * 1_000) / (performance.now() - began);
 }

@@ -12,7 +12,7 @@ import type { Version } from '../../src/entities/version';
 import { silentLogger } from '../../src/logger';
 import { readSettings } from '../../src/settings';
 import { quantile } from '../types';
-import { pacedLoad } from './loads';
+import { steadyLoad } from './loads';
 import { row } from './row';
 
 const STEADY_PER_SECOND = 1_000;
@@ -56,7 +56,7 @@ export async function measureBurst({ database, redis, storage }: BurstAddresses)
   const load = async (part: Part, perSecond: number, ms: number) => {
     let n = 0;
     const write = () => client.cache.writeBehind(`bench:row:${part}-${n}`, row(n++));
-    accepted.push(...(await pacedLoad(perSecond, ms, write)));
+    accepted.push(...(await steadyLoad(perSecond, ms, write)));
   };
   try {
     await load('warm', STEADY_PER_SECOND, 3_000);

@@ -9,17 +9,17 @@ export async function fullLoad(callers: number, call: () => Promise<unknown>, do
 }
 
 /**
- * Calls at their own pace, whether or not the one before has been answered: what is slow can't slow its load. Resolves
+ * Calls at a fixed rate, whether or not the one before has been answered: a slow callee cannot slow its load. Resolves
  * with the calls when the last has begun.
  */
-export async function pacedLoad<T>(perSecond: number, ms: number, call: () => Promise<T>): Promise<Promise<T>[]> {
+export async function steadyLoad<T>(perSecond: number, ms: number, call: () => Promise<T>): Promise<Promise<T>[]> {
   const started = performance.now();
   const under: Promise<T>[] = [];
   for (let due = 0; due < ms; ) {
     const elapsed = performance.now() - started;
     for (; due <= elapsed && due < ms; due += 1_000 / perSecond) {
       const one = call();
-      // Whoever awaits it hears of it: until then a failure must not end the process, and leave its servers.
+      // The caller awaits it later. Until then a failure must not end the process and leave its servers running.
       one.catch(() => {});
       under.push(one);
     }

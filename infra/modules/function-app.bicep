@@ -27,7 +27,7 @@ param packageUri string
 @description('Required. What its settings are made from.')
 param sources sourcesType
 
-@description('Required. PostgreSQL of the app’s entities; empty where there is none, which the app takes for absent.')
+@description('Required. PostgreSQL of the app’s entities; empty if there is none, which the app reads as absent.')
 @secure()
 param databaseUrl string
 

@@ -1,4 +1,4 @@
-metadata description = 'The vault of the session secrets and, where access keys are kept on, of the cache’s key.'
+metadata description = 'The vault of the session secrets and, if access keys are on, of the cache’s key.'
 
 import { tagsType } from '../types.bicep'
 

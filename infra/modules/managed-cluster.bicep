@@ -20,7 +20,7 @@ param diagnosticsName string
 @description('Required. Log Analytics workspace.')
 param workspaceId string
 
-// No `zones`: with high availability the service spreads over them by itself, and refuses to be told.
+// No `zones`: with high availability the service spreads over them by itself, and accepts none.
 resource cluster 'Microsoft.Cache/redisEnterprise@2026-09-01' = {
   name: name
   location: location

@@ -36,7 +36,7 @@ param linkedDatabaseIds string[] = []
 @description('Required. Who uses its data.')
 param users cacheUserType[]
 
-@description('Conditional. Needed where access keys are kept: the vault, in this resource group, that holds the key.')
+@description('Conditional. Needed if access keys are on: the vault, in this resource group, that holds the key.')
 param vaultName string?
 
 @description('Required. Name of the diagnostic settings.')

@@ -1,4 +1,4 @@
-metadata description = 'Founds an active geo-replication group: the first database, linked with itself, only where it is not there yet.'
+metadata description = 'Founds an active geo-replication group: the first database, linked with itself, only if it does not exist yet.'
 
 import { managedType } from '../types.bicep'
 import { databaseProperties } from 'managed-database.bicep'

@@ -20,7 +20,7 @@ param cache managedType
 @description('Required. Who uses its data.')
 param users cacheUserType[]
 
-@description('Required. The vault that holds the access key, where one is kept.')
+@description('Required. The vault that holds the access key, if there is one.')
 param vaultName string
 
 @description('Required. The private endpoint of the cache.')

@@ -1,4 +1,4 @@
-metadata description = 'Where logs, metrics and telemetry go, and who is told.'
+metadata description = 'Where logs, metrics and telemetry go, and who is notified.'
 
 import { tagsType } from '../types.bicep'
 
@@ -14,7 +14,7 @@ param location string
 @description('Required. Tags.')
 param tags tagsType
 
-@description('Optional. Log Analytics workspace of one’s own. One with 30 days’ retention is made where left out.')
+@description('Optional. Log Analytics workspace of one’s own. One with 30 days’ retention is made if it is left out.')
 param existingWorkspaceId string?
 
 @description('Required. Addresses that are mailed when an alert fires.')

@@ -20,7 +20,7 @@ param users cacheUserType[]
 @description('Conditional. Needed with persistence: the identity that writes snapshots, and the blob endpoint they go to.')
 param backup backupType?
 
-@description('Conditional. Needed where access keys are kept: the vault, in this resource group, that holds the key.')
+@description('Conditional. Needed if access keys are on: the vault, in this resource group, that holds the key.')
 param vaultName string?
 
 @description('Required. Name of the diagnostic settings.')

@@ -23,7 +23,7 @@ param users cacheUserType[]
 @description('Conditional. Needed with persistence: the identity that writes snapshots, and the blob endpoint they go to.')
 param backup backupType?
 
-@description('Required. The vault that holds the access key, where one is kept.')
+@description('Required. The vault that holds the access key, if there is one.')
 param vaultName string
 
 @description('Required. The private endpoint of the cache.')

@@ -29,7 +29,7 @@ param targetId string
 @description('Required. Sub-resource of the target: `redisCache`, `redisEnterprise`, `blob`, `queue`, `table` or `vault`.')
 param groupId string
 
-@description('Optional. Name of the target’s address within the sub-resource, where it is not the sub-resource’s own.')
+@description('Optional. Name of the target’s address within the sub-resource, if it is not the sub-resource’s own.')
 param memberName string = groupId
 
 @description('Required. Private DNS zone.')

@@ -17,7 +17,7 @@ param addressPrefix string
 @description('Required. Subnet of the private endpoints.')
 param endpointsSubnetPrefix string
 
-@description('Optional. Subnet of the function app; none where left out.')
+@description('Optional. Subnet of the function app; none if left out.')
 param functionsSubnetPrefix string?
 
 @description('Required. Prefixes that may reach the private endpoints: the functions subnet and those of the clients.')

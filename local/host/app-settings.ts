@@ -37,7 +37,7 @@ export async function loadLocalSettings(
 /** .NET writes booleans with a capital, and so does `func` when a setting is one. */
 const booleanText = (value: boolean) => (value ? 'True' : 'False');
 
-/** The setting of that name, in whatever case; empty where it is set to nothing. */
+/** The setting of that name, in whatever case; empty if it is set to nothing. */
 export function findSetting(name: string, environment: Environment): string | undefined {
   const exact = environment[name];
   if (exact !== undefined) return exact;

@@ -24,7 +24,7 @@ export interface HttpListenerOptions {
   readonly listed: readonly ListedFunction[];
   /** For `GET /admin/host/status`. */
   readonly status: () => object;
-  /** Starts a function by hand; false where there is none of that name. */
+  /** Starts a function by hand; false if there is none of that name. */
   readonly fire: (name: string, input: string) => boolean;
   readonly warn: (message: string) => void;
 }

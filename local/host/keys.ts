@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What a function or an admin endpoint asks of its caller. */
+/** What a function or an admin endpoint requires of its caller. */
 export type AuthLevel = 'anonymous' | 'function' | 'admin';
 
 /** The keys of the app: one for its functions, and the master key that opens everything. */
@@ -11,7 +11,7 @@ export interface HostKeys {
 
 const NAMES = { master: 'LOCAL_HOST_MASTER_KEY', function: 'LOCAL_HOST_FUNCTION_KEY' } as const;
 
-/** Takes the keys out of the environment, where the app would see them. Throws where one is missing. */
+/** Takes the keys out of the environment, where the app would see them. Throws if one is missing. */
 export function takeKeys(environment: Record<string, string | undefined>): HostKeys {
   const take = (name: string): string => {
     const value = environment[name];

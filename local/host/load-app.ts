@@ -6,7 +6,7 @@ import { coerceError } from '../../src/errors';
 
 /**
  * Loads the entry points by the worker's rules: `main` of package.json is a glob, its files load one after the other,
- * as ES modules where their name or package.json says so. Throws what an entry point throws, with its name: that
+ * as ES modules if their name or package.json says so. Throws what an entry point throws, with its name: that
  * blocks the app.
  */
 export async function loadApp(appDir: string): Promise<void> {

@@ -1,7 +1,7 @@
 export interface Route {
   /** Fewer parameters and optional parts go first, so that `a/b` wins over `a/{x}`. */
   readonly rank: number;
-  /** The parameters, or undefined where the path is another's. */
+  /** The parameters, or undefined if the path is another's. */
   match(path: string): Readonly<Record<string, string>> | undefined;
 }
 

@@ -3,7 +3,7 @@ import type { StorageWatch } from './storage-watch';
 
 /** What is kept of a timer between runs of the host. */
 export interface TimerStatus {
-  /** When it last ran; the year 1 where it hasn't yet. */
+  /** When it last ran; the year 1 if it hasn't yet. */
   readonly Last: string;
   readonly Next: string;
   readonly LastUpdated: string;

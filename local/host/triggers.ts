@@ -34,7 +34,7 @@ export interface Trigger {
   readonly fire?: (input: string) => void;
 }
 
-/** The app asks for what this host doesn't have: it is refused, not run differently. */
+/** The app needs a feature that this host does not have. It is refused, not run differently. */
 export class UnsupportedError extends Error {}
 
 /** Name and data of a function's trigger among its bindings. */

@@ -9,18 +9,18 @@ import type { Webhook } from './webhook';
 const RULE = 'OnceTestAlert';
 const CONNECTION_NAME = 'once-test-alert';
 const CONNECTIONS = 12;
-const TOLD_MS = 30_000;
+const ARRIVES_MS = 30_000;
 
-/** Makes the condition of the test alert come and go, and reports what the webhook was told of it. */
+/** Makes the condition of the test alert come and go, and reports what the webhook received. */
 export async function drillAlert(redis: RedisHandle, jobs: Jobs, webhook: Webhook): Promise<AlertEvidence> {
-  const told = () => webhook.posts.flatMap(toldOf);
+  const received = () => webhook.posts.flatMap(statesOf);
   const until = async (state: 'firing' | 'resolved') => {
-    const end = Date.now() + TOLD_MS;
-    while (told().at(-1) !== state && Date.now() < end) {
-      // Each tick posts again what is still owed, and a sample is no older than the rule's window.
+    const end = Date.now() + ARRIVES_MS;
+    while (received().at(-1) !== state && Date.now() < end) {
+      // Each tick posts pending notifications again, and a sample is no older than the rule's window.
       await jobs.run('collectMetrics');
       await jobs.run('evaluateAlerts');
-      for (let look = 0; look < 20 && told().at(-1) !== state; look += 1) await sleep(100);
+      for (let look = 0; look < 20 && received().at(-1) !== state; look += 1) await sleep(100);
     }
   };
   const connections = await openConnections(redis);
@@ -30,7 +30,7 @@ export async function drillAlert(redis: RedisHandle, jobs: Jobs, webhook: Webhoo
     for (const connection of connections) connection.disconnect();
   }
   await until('resolved');
-  return { told: told() };
+  return { received: received() };
 }
 
 async function openConnections(redis: RedisHandle): Promise<Redis[]> {
@@ -45,7 +45,7 @@ async function openConnections(redis: RedisHandle): Promise<Redis[]> {
 }
 
 /** States of the test alert in one post, whatever its layout: the rule's name and a status stand in it. */
-function toldOf(body: string): ('firing' | 'resolved')[] {
+function statesOf(body: string): ('firing' | 'resolved')[] {
   if (!body.includes(RULE)) return [];
   const { alerts = [] } = JSON.parse(body) as {
     alerts?: { status?: string; labels?: Record<string, string> }[];

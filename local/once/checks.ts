@@ -90,11 +90,11 @@ export async function checkSamples(client: Client, since: number): Promise<Check
   };
 }
 
-/** The test alert fired and resolved, as its webhook was told. */
-export function checkAlert({ told }: AlertEvidence): Check {
+/** The test alert fired and resolved, as its webhook received it. */
+export function checkAlert({ received }: AlertEvidence): Check {
   return {
     what: 'the test alert fired and resolved',
-    ok: told[0] === 'firing' && told.at(-1) === 'resolved',
-    found: told.length === 0 ? 'the webhook was told nothing' : `the webhook was told: ${told.join(', ')}`,
+    ok: received[0] === 'firing' && received.at(-1) === 'resolved',
+    found: received.length === 0 ? 'the webhook received nothing' : `the webhook received: ${received.join(', ')}`,
   };
 }

@@ -26,15 +26,15 @@ export interface HotEvidence {
   readonly entries: number;
   /** Times that an entry was looked at in Redis itself. */
   readonly looks: number;
-  /** Looks that found it absent, past its life, or begun anew only after that. */
+  /** Looks that found it absent, past its life, or renewed only after that. */
   readonly expired: number;
   /** Least life left that was seen, in ms. */
   readonly leastLeftMs: number;
-  /** Entries whose life was seen to begin anew at least once. */
+  /** Entries that were seen to be renewed at least once. */
   readonly renewed: number;
 }
 
 export interface AlertEvidence {
-  /** What the webhook was told of the test alert, in order. */
-  readonly told: readonly ('firing' | 'resolved')[];
+  /** What the webhook received of the test alert, in order. */
+  readonly received: readonly ('firing' | 'resolved')[];
 }

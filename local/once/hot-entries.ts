@@ -3,7 +3,7 @@ import { physicalKey } from '../../src/entities/key';
 import type { RedisHandle } from '../../src/index';
 import type { Visitors } from '../web/visitors';
 import type { HotEvidence } from './evidence';
-import { paced, retried } from './pace';
+import { evenly, retried } from './steady-load';
 
 const AT_ONCE = 16;
 const A_REQUEST = 50;
@@ -17,13 +17,13 @@ const TOLERANCE_MS = 50;
 /** Sets the prices that are to be hot; answers their names. */
 export async function makeHotEntries(visitors: Visitors, run: string, entries: number): Promise<readonly string[]> {
   const skus = Array.from({ length: entries }, (_, n) => `once-${run}-${n}`);
-  await paced(entries, 0, AT_ONCE, (n) => retried(() => visitors.setPrice(skus[n] ?? '', 1 + n)));
+  await evenly(entries, 0, AT_ONCE, (n) => retried(() => visitors.setPrice(skus[n] ?? '', 1 + n)));
   return skus;
 }
 
 /**
  * Reads prices, whose entries live 15 seconds, for `durationMs`; once a second each is also looked at in Redis itself.
- * What is left of a life tells when it began: one that began after the life before it had ended was a reader's miss.
+ * The rest of a life shows when it began: one that began after the life before it had ended was a reader's miss.
  */
 export async function readHotEntries(
   visitors: Visitors,

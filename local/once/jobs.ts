@@ -12,7 +12,7 @@ const QUIET_LOOKS = 3;
 
 /** Fires jobs through the host, as its schedule would, and waits for what comes of it. */
 export interface Jobs {
-  /** Fires a timer's job and resolves with its run; rejects where it failed or was not heard of. */
+  /** Fires a timer's job and resolves with its run; rejects if it failed or left no trace. */
   run(job: string): Promise<JobRun>;
   /** Fires every timer's job that is not among `done`, one after the other. */
   runOthers(done: readonly string[]): Promise<void>;
@@ -80,8 +80,10 @@ export function jobsOf(
         const left = counts.reduce((sum, count) => sum + count, 0);
         quiet = left === 0 ? quiet + 1 : 0;
         if (Date.now() > end) {
-          const where = names.map((name, index) => `${name} ${counts[index]}`).filter((text) => !text.endsWith(' 0'));
-          throw new Error(`After ${timeoutMs / 1000} s there is still work in the queues: ${where.join(', ')}`);
+          const remaining = names
+            .map((name, index) => `${name} ${counts[index]}`)
+            .filter((text) => !text.endsWith(' 0'));
+          throw new Error(`After ${timeoutMs / 1000} s there is still work in the queues: ${remaining.join(', ')}`);
         }
         await sleep(200);
       }

@@ -50,7 +50,7 @@ export async function runOnce({ client, jobs, webhook, address, say }: OnceOptio
   const stopPlanning = jobs.keepRunning('planRefreshes', REFRESH_EACH_MS);
   const skus = await makeHotEntries(visitors, run, HOT_ENTRIES);
   const hot = readHotEntries(visitors, redis, { skus, durationMs: READING_MS });
-  // Awaited further down; should something else fail before, its failure is the one to tell.
+  // Awaited further down; should something else fail before, its failure is the one to report.
   hot.catch(() => {});
   const [writes, sessions] = await Promise.all([
     makeWrites(visitors, { run, writes: WRITES, keys: WRITTEN_KEYS, durationMs: WRITING_MS }),

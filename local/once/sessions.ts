@@ -2,7 +2,7 @@ import type { RedisHandle } from '../../src/index';
 import { writeSessionsWithoutTtl } from '../web/legacy-script';
 import type { Visitors } from '../web/visitors';
 import type { SessionEvidence } from './evidence';
-import { paced, retried } from './pace';
+import { evenly, retried } from './steady-load';
 
 const AT_ONCE = 16;
 const INDEXES = 'sess:user:{';
@@ -16,7 +16,7 @@ export async function makeSessions(
   const before = new Set((await sessionTtls(redis)).keys());
   let created = 0;
   const legacy = await writeSessionsWithoutTtl(redis, withoutTtl);
-  await paced(sessions - withoutTtl, durationMs, AT_ONCE, async (index) => {
+  await evenly(sessions - withoutTtl, durationMs, AT_ONCE, async (index) => {
     const cookie = await retried(() => visitors.login(`once-${run}-${index}`));
     await retried(() => visitors.visit(cookie));
     created += 1;
@@ -24,7 +24,7 @@ export async function makeSessions(
   return { before, created: created + legacy.length, withoutTtl: legacy };
 }
 
-/** The TTL in ms of every session record in Redis, by key; -1 where it has none. By SCAN of every master. */
+/** The TTL in ms of every session record in Redis, by key; -1 if it has none. By SCAN of every master. */
 export async function sessionTtls(redis: RedisHandle, prefix = 'sess:'): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const { client } of await redis.nodes('masters', 'sessions')) {

@@ -1,6 +1,6 @@
 import type { Visitors } from '../web/visitors';
 import type { AcknowledgedWrite, WriteEvidence } from './evidence';
-import { paced, retried } from './pace';
+import { evenly, retried } from './steady-load';
 
 const AT_ONCE = 48;
 
@@ -12,7 +12,7 @@ export async function makeWrites(
   const newest = new Map<string, AcknowledgedWrite>();
   let acknowledged = 0;
   let failed = 0;
-  await paced(writes, durationMs, AT_ONCE, async (sequence) => {
+  await evenly(writes, durationMs, AT_ONCE, async (sequence) => {
     const id = `once-${run}-${sequence % keys}`;
     const profile = { name: `User ${id}`, plan: 'team', sequence };
     const version = await retried(

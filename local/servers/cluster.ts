@@ -97,7 +97,7 @@ async function join(clients: readonly Redis[], nodes: readonly RunningRedis[], m
   if (clients.length > masters) await showReplicas(clients, masters);
 }
 
-/** CLUSTER SLOTS leaves out a replica until it has copied something and the node asked has heard of that. */
+/** CLUSTER SLOTS leaves out a replica until it has copied something and the queried node knows of that. */
 async function showReplicas(clients: readonly Redis[], masters: number): Promise<void> {
   // Goes to the replicas from an empty master too.
   await Promise.all(clients.slice(0, masters).map((client) => client.flushall()));

@@ -10,15 +10,15 @@ let guardian: ChildProcess | undefined;
  * process holds the list; it notices by its standard input.
  */
 export function guard(pid: number, folder = ''): void {
-  tell(`+ ${pid} ${folder}`);
+  say(`+ ${pid} ${folder}`);
 }
 
 /** The server is gone, or is left to run on purpose. */
 export function unguard(pid: number): void {
-  tell(`- ${pid}`);
+  say(`- ${pid}`);
 }
 
-function tell(line: string): void {
+function say(line: string): void {
   if (guardian === undefined) {
     guardian = spawn('sh', [join(projectRoot, 'local/servers/guardian.sh')], {
       stdio: ['pipe', 'ignore', 'ignore'],

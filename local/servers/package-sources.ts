@@ -15,7 +15,7 @@ export const BACKPORTS = 'backports';
 /**
  * Lines of a sources.list for another release, such as `bullseye`: the servers that give this system its own release
  * give that one as well. `BACKPORTS` gives the system's own release and what was ported back to it, which leans on it.
- * Throws where the system's sources can't be made out.
+ * Throws if the system's sources cannot be read.
  */
 export async function sourcesOf(release: string): Promise<string[]> {
   const codename = /^VERSION_CODENAME=(.*)$/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];

@@ -60,7 +60,7 @@ async function isProgram(path: string): Promise<boolean> {
 /**
  * Downloads packages with what they lack on this system, and unpacks them into one folder under `.cache/packages/`.
  * apt is given lists and a cache of its own there, so neither root nor a fresh `apt-get update` is needed. Gives the
- * folder, or undefined where there is no apt, no such package or no network; a second call is instant.
+ * folder, or undefined if there is no apt, no such package or no network; a second call is instant.
  */
 export async function unpackPackages(names: readonly string[], release?: string): Promise<string | undefined> {
   const packages = join(cacheDir, 'packages');

@@ -24,7 +24,7 @@ const run = promisify(execFile);
 const NOBODY = 65_534;
 const ATTEMPTS = 5;
 
-/** A real server with data of its own, trusting local connections; undefined where none can be found or unpacked. */
+/** A real server with data of its own, trusting local connections; undefined if none can be found or unpacked. */
 export async function startPostgres(): Promise<RunningPostgres | undefined> {
   const program = await findPostgres();
   if (program === undefined) return undefined;

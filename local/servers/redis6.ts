@@ -3,7 +3,7 @@ import { findProgram, type Program } from './packages';
 
 /**
  * Redis 6.0, which is Premium's version, from the release of Debian that has it, unpacked into `.cache/`. Undefined
- * where that can't be had: no Debian, no network. Goes into `program` of the servers' options.
+ * if it is not available: no Debian, no network. Goes into `program` of the servers' options.
  */
 export async function findRedis6(): Promise<Program | undefined> {
   const program = await findProgram({

@@ -4,7 +4,7 @@ import { type Program, unpackPackages } from './packages';
 
 /**
  * A server's program whose wall clock is off by so many ms, from one that is not: libfaketime from the distribution's
- * package. Undefined where that can't be had: no Debian or Ubuntu, no network.
+ * package. Undefined if it is not available: no Debian or Ubuntu, no network.
  */
 export async function skewedBy(program: Program, offsetMs: number): Promise<Program | undefined> {
   const root = await unpackPackages(['libfaketime']);

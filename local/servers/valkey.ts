@@ -3,7 +3,7 @@ import { findProgram, type Program } from './packages';
 
 /**
  * Valkey from PATH, else from the distribution's packages, those ported back to it included, unpacked into `.cache/`.
- * Undefined where that can't be had. Goes into `program` of the servers' options.
+ * Undefined if it is not available. Goes into `program` of the servers' options.
  */
 export function findValkey(): Promise<Program | undefined> {
   return findProgram({

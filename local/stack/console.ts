@@ -45,7 +45,7 @@ export function consoleLogger(say: (line: string) => void, quiet: () => boolean)
 }
 
 /** What a person wants to know of a run beside what it did: how much is still to do, or how late it was. */
-const BEHIND = /^(shed|left|waiting|pending|owed|lag)|behind/i;
+const BEHIND = /^(shed|left|waiting|pending|lag)|behind/i;
 
 /** `flushWrites        12 ms  saved 40 writes  (lagMs 120)` */
 export function renderRun({ job, ok, ms, summary, figures }: JobRun): string {

@@ -130,7 +130,7 @@ async function isRunning(address: string, headers: Record<string, string>): Prom
 }
 
 /**
- * Microsoft's host, where its binary is really there: the npm package alone is a shim that would try to download it.
+ * Microsoft's host, if its binary is really there: the npm package alone is a shim that would try to download it.
  * `STEWARD_HOST=local` or `func` insists on one of the two.
  */
 export async function findFunc(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
@@ -148,7 +148,7 @@ export async function findFunc(env: Readonly<Record<string, string | undefined>>
   return undefined;
 }
 
-/** The binary that a `func` is or, for a shim of the npm package, stands for; undefined where there is none. */
+/** The binary that a `func` is or, for a shim of the npm package, stands for; undefined if there is none. */
 export async function binaryOf(func: string): Promise<string | undefined> {
   try {
     const real = await realpath(func);

@@ -16,7 +16,7 @@ export interface HostProcessOptions {
 /** A functions host as a child: out of our process group, so that a Ctrl-C reaches it only when we say so. */
 export class HostProcess {
   readonly #child: ChildProcess;
-  /** Resolves with the exit code; null where a signal ended it. */
+  /** Resolves with the exit code; null if a signal ended it. */
   readonly exited: Promise<number | null>;
 
   constructor({ command, args, cwd, env, onLine }: HostProcessOptions) {

@@ -8,8 +8,8 @@ export interface JobRun {
 }
 
 /**
- * The run of a job that a line of the host's output tells of. Microsoft's host prints the app's own line after a time
- * stamp; the local one wraps it in a log event.
+ * The run of a job that a line of the host's output reports. Microsoft's host prints the app's own line after a
+ * timestamp; the local one wraps it in a log event.
  */
 export function jobRunOf(line: string): JobRun | undefined {
   const event = line.startsWith('{') ? parsed(line) : undefined;

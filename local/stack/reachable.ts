@@ -5,7 +5,7 @@ export type ServiceName = 'Redis' | 'storage' | 'database';
 
 const WAIT_MS = 4_000;
 
-/** One line for each of these services that can't be used; none where all is well. `named`: the setting that names it. */
+/** One line for each of these services that can't be used; none if all is well. `named`: the setting that names it. */
 export async function unreachable(
   client: Client,
   named: ReadonlyMap<ServiceName, string | undefined>,
@@ -21,7 +21,7 @@ export async function unreachable(
   return (await Promise.all(lines)).flat();
 }
 
-/** What keeps a service from answering, in one line; undefined where it answers. The SDKs would try for a minute or more. */
+/** What keeps a service from answering, in one line; undefined if it answers. The SDKs would try for a minute or more. */
 async function faultOf(client: Client, service: ServiceName, ms: number): Promise<string | undefined> {
   try {
     const answered = await within(

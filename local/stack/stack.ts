@@ -19,7 +19,7 @@ export interface StackOptions {
   readonly more?: Readonly<Record<string, string>>;
   readonly mode: 'watched' | 'once';
   readonly sentinel: boolean;
-  /** Default: the host asks nobody for a key. */
+  /** Default: the host needs no key. */
   readonly keys?: HostKeys;
   readonly console: StackConsole;
 }

@@ -86,7 +86,7 @@ function checkTls({ host, port }: Address, where: string, tls: NonNullable<Targe
       socket.destroy();
       resolve(finding);
     };
-    const advice = 'Connect to a TLS port, and set REDIS_TLS_CA_FILE where the authority is your own.';
+    const advice = 'Connect to a TLS port, and set REDIS_TLS_CA_FILE if the authority is your own.';
     socket.once('timeout', () => end(fault('redis.tls', `${where} says nothing in TLS`, advice)));
     socket.once('error', (error) => end(fault('redis.tls', `${where} speaks no TLS: ${error.message}`, advice)));
     socket.once('secureConnect', () => {

@@ -76,7 +76,7 @@ export async function checkPermissions(redis: RedisHandle): Promise<Finding[]> {
       : warning(
           'redis.observation',
           `refused: ${unseen.join(', ')}`,
-          'The jobs go on without; what these would tell is not measured.',
+          'The jobs go on without; what they would measure is left out.',
         ),
   ];
 }

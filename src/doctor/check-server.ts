@@ -30,7 +30,7 @@ function checkVersion(version: string, product: string, enterprise: boolean): Fi
 }
 
 function checkPolicy(policy: string | undefined): Finding {
-  if (policy === undefined) return skipped('redis.policy', 'the server does not tell its maxmemory-policy');
+  if (policy === undefined) return skipped('redis.policy', 'the server does not show its maxmemory-policy');
   if (policy === 'noeviction') {
     return warning('redis.policy', policy, 'When memory is full, writes are refused. For a cache use allkeys-lru.');
   }
@@ -44,7 +44,7 @@ function checkMemory(address: string, info: ReadonlyMap<string, string>): Findin
   const used = Number(info.get('used_memory') ?? Number.NaN);
   const limit = Number(info.get('maxmemory') ?? 0);
   const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
-  if (Number.isNaN(used)) return skipped('redis.memory', `${address} does not tell`);
+  if (Number.isNaN(used)) return skipped('redis.memory', `${address} does not show it`);
   if (limit === 0) {
     return warning('redis.memory', `${address} uses ${mib(used)}, and has no limit`, 'Set maxmemory, or it takes all.');
   }
@@ -59,7 +59,7 @@ function checkMemory(address: string, info: ReadonlyMap<string, string>): Findin
 function checkPersistence(address: string, info: ReadonlyMap<string, string>): Finding {
   const saved = info.get('rdb_last_bgsave_status');
   const appended = info.get('aof_enabled') === '1';
-  if (saved === undefined) return skipped('redis.persistence', `${address} does not tell`);
+  if (saved === undefined) return skipped('redis.persistence', `${address} does not show it`);
   if (saved !== 'ok' || (appended && info.get('aof_last_write_status') !== 'ok')) {
     return fault(
       'redis.persistence',

@@ -8,7 +8,7 @@ import { firstLine, limited } from './limited';
 /** How to speak to Key Vault; tests sign in to a double. */
 export type VaultAccess = Pick<KeyVaultOptions, 'credential' | 'client'>;
 
-/** The secrets that are read from the vault: that of cookies, and the access keys where Redis is signed in to by one. */
+/** The secrets that are read from the vault: that of cookies, and the access key if Redis is signed in to with one. */
 export async function checkVault(settings: Settings, { credential, client }: VaultAccess): Promise<Finding[]> {
   const { KEY_VAULT_URL: vaultUrl, AzureWebJobsStorage__clientId: clientId, SESSION_SECRET_NAME: name } = settings;
   if (vaultUrl === undefined) return [skipped('vault', 'KEY_VAULT_URL is not set')];

@@ -5,7 +5,7 @@ export interface Finding {
   readonly state: 'ok' | 'warning' | 'error' | 'skipped';
   /** What was seen. Never a secret. */
   readonly detail: string;
-  /** What to do about it; only where there is something to do. */
+  /** What to do about it; only if there is something to do. */
   readonly advice?: string;
 }
 

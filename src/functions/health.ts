@@ -2,10 +2,10 @@ import { app } from '@azure/functions';
 import type { HealthPages } from '../pages';
 import { answer } from './run-job';
 
-/** What answers even where the app can't start. */
+/** What answers even if the app can't start. */
 export type HealthSource = () => HealthPages;
 
-/** Readiness, for anybody: one word, with 200 where the app can do its work and 503 where it can't. */
+/** Readiness, for anybody: one word, with 200 if the app can do its work and 503 if it can't. */
 export function registerHealth(source: HealthSource): void {
   app.http('health', {
     methods: ['GET'],

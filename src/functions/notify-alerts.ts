@@ -2,7 +2,7 @@ import { app } from '@azure/functions';
 import type { Triggers } from '../job';
 import { type AppSource, runJob } from './run-job';
 
-/** Reads the state, decides what is still owed to a group of alerts, delivers it. */
+/** Reads the alert state and sends the pending notification of a group of alerts, if there is one. */
 export function registerNotifyAlerts(source: AppSource, { notifyAlerts }: Triggers): void {
   app.storageQueue('notifyAlerts', {
     ...notifyAlerts,

@@ -2,7 +2,7 @@ import { app } from '@azure/functions';
 import type { Triggers } from '../job';
 import { type AppSource, runJob, tickOf } from './run-job';
 
-/** One message a shard for each hygiene pass that is due, hourly. */
+/** Queues one work item a shard for each sweep that is due, hourly. */
 export function registerPlanSweep(source: AppSource, { planSweep }: Triggers): void {
   app.timer('planSweep', {
     ...planSweep,

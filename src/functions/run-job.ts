@@ -58,7 +58,7 @@ export async function answer<T>(
 }
 
 /**
- * The tick a timer was meant for, as far as the host tells: what it says is next, once that has come; without a
+ * The tick a timer was meant for, as far as the host knows it: what it says is next, once that has come; without a
  * schedule status (the host keeps none for frequent timers) the present second.
  */
 export function tickOf(timer: Timer, now = new Date()): Date {

@@ -26,7 +26,7 @@ export interface StartedApp {
 }
 
 /**
- * Reads the settings and makes the app; nothing connects. Never throws: where the entry point throws, the host runs on
+ * Reads the settings and makes the app; nothing connects. Never throws: if the entry point throws, the host runs on
  * without a function, and nobody learns why.
  */
 export function startApp(entities: EntitiesSource, logger: Logger): StartedApp {

@@ -2,7 +2,7 @@ import { app } from '@azure/functions';
 import type { Triggers } from '../job';
 import { type AppSource, runJob } from './run-job';
 
-/** One budgeted slice of a hygiene pass; queues its own continuation. */
+/** Runs one work item of a sweep and queues the next. */
 export function registerSweepShard(source: AppSource, { sweepShard }: Triggers): void {
   app.storageQueue('sweepShard', {
     ...sweepShard,

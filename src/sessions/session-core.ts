@@ -118,7 +118,7 @@ export class SessionCore {
     return idleMs === undefined || this.#isDue(handle, idleMs);
   }
 
-  /** Notes that the session is in use, not more often than `touchAfter`. False where it is gone. */
+  /** Notes that the session is in use, not more often than `touchAfter`. False if it is gone. */
   async touch(handle: SessionHandle, data: SessionValues): Promise<boolean> {
     if (!this.isTouchDue(handle, data)) return true;
     const idleMs = this.rules.idleMsOf(data);

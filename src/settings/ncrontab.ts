@@ -27,7 +27,7 @@ const DAY = 86_400 * SECOND;
 
 /** When a timer is due. Whole seconds, UTC. */
 export interface Schedule {
-  /** The first occurrence strictly after `base`; undefined where there is none, as for 30 February. */
+  /** The first occurrence strictly after `base`; undefined if there is none, as for 30 February. */
   next(base: Date): Date | undefined;
 }
 

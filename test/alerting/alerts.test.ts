@@ -148,7 +148,7 @@ test('ticks that were missed are made up for, so `for` is counted over the sampl
   expect(state?.episodes).toHaveLength(1);
 });
 
-test('after an outage beyond the tolerance what was pending begins to count anew, and what fires goes on', async () => {
+test('after an outage beyond the tolerance a pending alert counts from the start again, and a firing one stays', async () => {
   const { make, clients, tick } = await alerting();
   await clients(0, 50);
   await make().evaluate(tick(0));
@@ -174,7 +174,7 @@ test('a clock that was hours ahead does not stop evaluation when it is put right
   expect((await make().evaluate(tick(1))).figures).toMatchObject({ ticks: 1, pending: 1 });
 });
 
-test('a store of samples that is away leaves the state as it is: nothing resolves, nothing advances', async () => {
+test('an unavailable store of samples leaves the state as it is: nothing resolves, nothing advances', async () => {
   const { make, clients, tick, samples, store } = await alerting();
   for (let minute = 0; minute <= 2; minute += 1) {
     await clients(minute, 50);
@@ -227,7 +227,7 @@ test('a receiver that fails for an hour is retried with growing pauses, and then
   expect(notified.map(({ status }) => status)).toEqual(['firing', 'resolved']);
 });
 
-test('a message that is none of ours is refused by name', async () => {
+test('a message of another kind is refused by name', async () => {
   const { make } = await alerting();
   await expect(make().notify({ nothing: true })).rejects.toMatchObject({ code: 'E_ALERT_MESSAGE' });
   expect((await make().notify({ group: 'unknown' })).summary).toBe('nothing is pending any more');
@@ -274,7 +274,7 @@ describe('a crash between any two steps neither loses a message nor invents one'
       }
       const statuses = notified.map(({ status }) => status).filter((status, index, all) => status !== all[index - 1]);
       expect(statuses).toEqual(['firing', 'resolved']);
-      // Told twice only where the crash came between delivering and writing it down: then under the same id.
+      // Sent twice only if the crash came between sending it and writing that down: then under the same id.
       const ids = new Set(notified.map(({ deliveryId }) => deliveryId));
       expect(ids.size).toBe(2);
     }

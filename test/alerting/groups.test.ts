@@ -59,7 +59,7 @@ test.each([
   ],
   ['and tried after it', group(['a']), last({ at: 0, notBefore: 9 * MINUTE }), 9, true],
   [
-    'a group of which nothing is left is still owed its end',
+    'the end of a group without alerts is still pending',
     endedGroup('k', last({ firing: ['a'] })),
     last({ firing: ['a'] }),
     60,

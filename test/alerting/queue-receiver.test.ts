@@ -29,7 +29,7 @@ async function take<T>(storage: StorageClients, name: string): Promise<T[]> {
   return items.map(({ messageText }) => JSON.parse(Buffer.from(messageText, 'base64').toString()) as T);
 }
 
-test('the queue that the settings name is told of every group as it fires and as it resolves', async () => {
+test('the queue that the settings name gets every group as it fires and as it resolves', async () => {
   const file = join(folder, 'rules.json');
   const rule = {
     ...{ name: 'TooManyClients', evaluatedBy: ['app'], metric: 'redis_clients', aggregation: 'last', window: '1m' },
@@ -40,7 +40,7 @@ test('the queue that the settings name is told of every group as it fires and as
   const storage = azurite.fresh();
   const samples = createMemorySampleStore();
   const settings = settingsFor({
-    ...{ ALERT_RULES_FILE: file, ALERT_QUEUE: 'owed', ALERT_RECEIVER_QUEUE: 'told' },
+    ...{ ALERT_RULES_FILE: file, ALERT_QUEUE: 'pending', ALERT_RECEIVER_QUEUE: 'sent' },
     ALERT_GROUP_INTERVAL_SECONDS: '0',
   });
   const alerts = createAlerts({ samples, storage, settings, clock: { now: () => T0 }, logger: silentLogger });
@@ -48,21 +48,21 @@ test('the queue that the settings name is told of every group as it fires and as
     const at = T0 + minute * MINUTE;
     await samples.write([batchOf(at, 'a:1', { redis_clients: minute < 3 ? 50 : 1 })], []);
     await alerts.evaluate(new Date(at + 20_000));
-    for (const owed of await take(storage, 'owed')) await alerts.notify(owed);
+    for (const pending of await take(storage, 'pending')) await alerts.notify(pending);
   }
-  const told = await take<GroupMessage>(storage, 'told');
-  expect(told.map(({ status, receiver }) => [status, receiver])).toEqual([
+  const sent = await take<GroupMessage>(storage, 'sent');
+  expect(sent.map(({ status, receiver }) => [status, receiver])).toEqual([
     ['firing', 'queue'],
     ['resolved', 'queue'],
   ]);
-  expect(told[0]?.alerts).toEqual([
+  expect(sent[0]?.alerts).toEqual([
     expect.objectContaining({
       status: 'firing',
       labels: expect.objectContaining({ alertname: 'TooManyClients', node: 'a:1', severity: 'warning' }),
       annotations: { summary: '50 clients on a:1', runbook_url: 'docs/runbooks/connections-high.md' },
     }),
   ]);
-  expect(told[0]?.deliveryId).not.toBe(told[1]?.deliveryId);
+  expect(sent[0]?.deliveryId).not.toBe(sent[1]?.deliveryId);
 });
 
 test('a message that is larger than a queue takes names fewer of its alerts, and says how many it leaves out', async () => {
@@ -75,9 +75,9 @@ test('a message that is larger than a queue takes names fewer of its alerts, and
     ...{ version: '4', groupKey: 'g', deliveryId: 'd', status: 'firing', receiver: 'queue', groupLabels: {} },
     ...{ truncatedAlerts: 7, alerts: Array.from({ length: 50 }, (_, index) => alert(index)) },
   };
-  await createQueueReceiver({ storage, queue: 'told' }).deliver(message);
-  const [told] = await take<GroupMessage>(storage, 'told');
-  expect(told?.alerts.length).toBeGreaterThan(20);
-  expect(told?.alerts).toEqual(message.alerts.slice(0, told?.alerts.length));
-  expect((told?.alerts.length ?? 0) + (told?.truncatedAlerts ?? 0)).toBe(57);
+  await createQueueReceiver({ storage, queue: 'sent' }).deliver(message);
+  const [sent] = await take<GroupMessage>(storage, 'sent');
+  expect(sent?.alerts.length).toBeGreaterThan(20);
+  expect(sent?.alerts).toEqual(message.alerts.slice(0, sent?.alerts.length));
+  expect((sent?.alerts.length ?? 0) + (sent?.truncatedAlerts ?? 0)).toBe(57);
 });

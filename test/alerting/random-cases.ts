@@ -3,7 +3,7 @@ import type { Rule } from '../../src/alerting/rules/rule-schema';
 import { MINUTE } from '../../src/clock';
 import { ruleOf } from './rule';
 
-/** A rule and the series it looks at: as this app keeps them, and as Prometheus is told them. */
+/** A rule and the series it looks at: as this app keeps them, and as Prometheus gets them. */
 export interface RandomCase {
   readonly rule: Rule;
   readonly series: SeriesSet;
@@ -156,7 +156,7 @@ function counterCase(
 
 /**
  * A counter that stands still until the window is full, since Prometheus extrapolates over what it hasn't seen; then it
- * grows, and sometimes begins anew. Ours is kept as what it grew by.
+ * grows, and sometimes restarts. Ours is kept as what it grew by.
  */
 function counting(metric: string, labels: Record<string, string>, windowMinutes: number, dice: Random) {
   const times: number[] = [];

@@ -49,7 +49,7 @@ test.each(['https://git.example/redis/blob/main', 'https://git.example/redis/blo
   },
 );
 
-test('what Azure Monitor is told in percent is the same share', () => {
+test('the percentage given to Azure Monitor is the same share', () => {
   for (const rule of shipped.rules as {
     threshold?: number;
     metric: string;

@@ -9,7 +9,7 @@ import { buildHistoryWorker } from './history-worker';
 const EPOCH_CACHE_MS = 100;
 const LOCAL_BOUND_MS = 250;
 /** The clocks that the client reads by have whole milliseconds. */
-const BOUNDS = { epochMs: EPOCH_CACHE_MS + 1, localMs: LOCAL_BOUND_MS + 1 };
+const BOUNDS = { generationMs: EPOCH_CACHE_MS + 1, localMs: LOCAL_BOUND_MS + 1 };
 const ROUND = { operations: 1_500, concurrency: 8 };
 
 /** The scripts without the lease's check. */
@@ -85,7 +85,7 @@ test('what a bound excuses, and what nothing does', () => {
   const write = { act: 'tag', values: { 'a:b:0': 2 }, ended: 1_000, cache: '0.plain' } as const;
   const read = { key: 'a:b:0', value: 1, began: 1_050, cache: '1.plain', strict: false };
   const judged = (of: object, by: object = {}) =>
-    check({ reads: [{ ...read, ...of }], writes: [{ ...write, ...by }] }, { epochMs: 101, localMs: 251 });
+    check({ reads: [{ ...read, ...of }], writes: [{ ...write, ...by }] }, { generationMs: 101, localMs: 251 });
   expect(judged({})).toEqual({ stale: [], longestEpochLagMs: 50, longestLocalLagMs: 0 });
   expect(judged({ value: 2 }).longestEpochLagMs).toBe(0);
   expect(judged({ began: 999 }).longestEpochLagMs).toBe(0);

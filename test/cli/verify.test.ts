@@ -200,7 +200,13 @@ test.each<[string, ParameterFile, Spoil, string, RegExp]>([
   ],
   ['no dead-man rule', 'managed', remove(/scheduledqueryrules/), 'watch.alerts', /missing: NoSamples/],
   ['alerts that are off', 'managed', set(metricAlerts, 'properties.enabled', false), 'watch.alerts', /turned off/],
-  ['alerts that tell nobody', 'managed', set(metricAlerts, 'properties.actions', []), 'watch.alerts', /tell nobody/],
+  [
+    'alerts that notify nobody',
+    'managed',
+    set(metricAlerts, 'properties.actions', []),
+    'watch.alerts',
+    /notify nobody/,
+  ],
   ['no app', 'managed', remove(/microsoft\.web\/sites/), 'app.selfCheck', /no function app/],
 ])('finds %s', async (_, name, spoil, check, detail) => {
   const double = await deployed(name);
@@ -264,7 +270,7 @@ test('an app with a wrong setting says so by its health, and what it cannot chec
   expect(wrong.map(({ check }) => check)).toEqual(['app.health', 'app.selfCheck']);
 });
 
-test('an address that the app does not let in is told how to get in', async () => {
+test('an address that the app does not let in is shown how to get in', async () => {
   const double = await deployed('managed');
   double.appStatus = 403;
   const wrong = (await findings(double)).filter(({ state }) => state === 'error');

@@ -12,7 +12,7 @@ import { startWeb, type Web } from './web';
 
 /**
  * What an operator gives besides the parameter file, by `app.settings`: the test alert is a rule of one's own, and is
- * told at once. A database and a webhook are given to every deployment here.
+ * seen at once. A database and a webhook are given to every deployment here.
  */
 const OPERATOR = {
   settings: {

@@ -145,20 +145,20 @@ export function describeDeployed(name: ParameterFile): void {
       expect(answered).toContainEqual(expect.stringMatching(/^web GET \/secrets\/session-secret\//));
     });
 
-    deployed('sweeps every shard once a pass was planned', async () => {
+    deployed('sweeps every shard once a sweep was planned', async () => {
       // The first planSweep of this app queued them.
       await ran('sweepShard');
       await untilEmpty(admin.client.settings.SWEEP_QUEUE);
     });
 
-    deployed('tells the webhook of an alert, signed, over TLS, at a public address', async ({ webhook }) => {
+    deployed('sends an alert to the webhook, signed, over TLS, at a public address', async ({ webhook }) => {
       // What nobody can decode becomes a dead letter, and a dead letter an alert.
       const journal = await admin.client.storage.queue(admin.client.settings.WRITE_BEHIND_QUEUE);
       await journal.sendMessage(Buffer.from('not a message').toString('base64'));
       await untilEmpty(admin.client.settings.WRITE_BEHIND_QUEUE);
-      const told = () => webhook.posts.some((post) => post.includes('DeadLetters'));
+      const sent = () => webhook.posts.some((post) => post.includes('DeadLetters'));
       await firedUntil('collectMetrics', 'collectMetrics');
-      await firedUntil('evaluateAlerts', 'notifyAlerts', told);
+      await firedUntil('evaluateAlerts', 'notifyAlerts', sent);
       await untilEmpty(admin.client.settings.ALERT_QUEUE);
       const [post = ''] = webhook.posts;
       const [, seconds, signature] =

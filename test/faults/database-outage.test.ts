@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([redis.stop(), postgres?.stop()]));
 
-it('a database that is away for longer than ten minutes of retries loses nothing and makes no dead letter', async () => {
+it('a database that is down for longer than ten minutes of retries loses nothing and makes no dead letter', async () => {
   if (!postgres) {
     console.warn('skipped: this machine has no PostgreSQL that could be killed, and none could be unpacked');
     return;

@@ -62,7 +62,7 @@ const flushWrites = () =>
   deliver(settings.WRITE_BEHIND_QUEUE, (message) => app.flushWrites(message, { dequeueCount: 1 }));
 const sweepShard = () => deliver(settings.SWEEP_QUEUE, (message) => app.sweepShard(message));
 
-/** Of each pass that has begun: running or finished. */
+/** Of each sweep that has begun: running or finished. */
 const sweeps = async (): Promise<string[]> => {
   const { body } = await app.healthDetail();
   return (JSON.parse(String(body)) as { sweeps: { status: string }[] }).sweeps.map(({ status }) => status);
@@ -87,8 +87,8 @@ const noticeAfter = (ms: number) =>
     ),
   );
 
-/** What RedisDown has been told of, in order. */
-const told = () =>
+/** The states that were sent of RedisDown, in order. */
+const sent = () =>
   webhook.posts.flatMap((body) => {
     const { alerts = [] } = JSON.parse(body) as { alerts?: { status: string; labels: Record<string, string> }[] };
     return alerts.filter(({ labels }) => labels.alertname === 'RedisDown').map(({ status }) => status);
@@ -104,7 +104,7 @@ async function watch(): Promise<void> {
   await deliver(settings.ALERT_QUEUE, (message) => app.notifyAlerts(message));
 }
 
-test('over a failover jobs pause and resume, the alert fires and resolves, and what is owed is paid', async () => {
+test('over a failover jobs pause and resume, the alert fires and resolves, and a pending delete is sent', async () => {
   await sentinelsAtRest(set);
   await web.cache.set('user:profile:doomed', { name: 'old' });
   await web.cache.writeBehind('user:profile:before', { name: 'before' });
@@ -112,7 +112,7 @@ test('over a failover jobs pause and resume, the alert fires and resolves, and w
   await app.planRefreshes(new Date());
   await app.planSweep(new Date(minute * MINUTE));
   await watch();
-  expect(told()).toEqual([]);
+  expect(sent()).toEqual([]);
   await until(
     'every server has the entry that will be deleted',
     async () => (await copies('user:profile:doomed')) === 3,
@@ -132,14 +132,14 @@ test('over a failover jobs pause and resume, the alert fires and resolves, and w
   await web.cache.writeBehind('user:profile:during', { name: 'during' });
   await flushWrites();
   for (let ticks = 0; ticks < 4; ticks += 1) await watch();
-  expect(told()).toContain('firing');
-  expect(told()).not.toContain('resolved');
+  expect(sent()).toContain('firing');
+  expect(sent()).not.toContain('resolved');
 
   await noticeAfter(5_000);
   await until('another primary is named', async () => (await set.primary()) !== dead);
   await web.redis.ready(20_000);
   await app.planRefreshes(new Date());
-  await until('the passes go on to their end', async () => {
+  await until('the sweeps go on to their end', async () => {
     await sweepShard();
     return !(await sweeps()).includes('running');
   });
@@ -148,8 +148,8 @@ test('over a failover jobs pause and resume, the alert fires and resolves, and w
     return store.rows.has('user:profile:during');
   });
   expect([...store.rows.keys()].sort()).toEqual(['user:profile:before', 'user:profile:during']);
-  for (let ticks = 0; ticks < 10 && !told().includes('resolved'); ticks += 1) await watch();
-  expect(told().at(-1)).toBe('resolved');
+  for (let ticks = 0; ticks < 10 && !sent().includes('resolved'); ticks += 1) await watch();
+  expect(sent().at(-1)).toBe('resolved');
 
-  await until('the owed delete is paid', async () => (await copies('user:profile:doomed')) === 0);
+  await until('the pending delete is sent', async () => (await copies('user:profile:doomed')) === 0);
 }, 120_000);

@@ -41,7 +41,7 @@ describe('a job’s run', () => {
   test('that fails says so in one line, is counted, and throws on so that the host retries', async () => {
     const lines: string[] = [];
     const ended: string[] = [];
-    const failure = Object.assign(new Error('Redis is away'), { code: 'E_REDIS_UNAVAILABLE' });
+    const failure = Object.assign(new Error('Redis is unavailable'), { code: 'E_REDIS_UNAVAILABLE' });
     const run = runJob(
       () => appWith(ended),
       'sweepShard',
@@ -50,7 +50,7 @@ describe('a job’s run', () => {
     );
     await expect(run).rejects.toBe(failure);
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('"code":"E_REDIS_UNAVAILABLE","summary":"Redis is away"');
+    expect(lines[0]).toContain('"code":"E_REDIS_UNAVAILABLE","summary":"Redis is unavailable"');
     expect(ended).toEqual(['sweepShard E_REDIS_UNAVAILABLE']);
   });
 

@@ -24,11 +24,11 @@ describe('an app that cannot work registers its timers and endpoints, not its qu
       /no storage account: set AzureWebJobsStorage or AzureWebJobsStorage__accountName/,
     ],
     [
-      'a storage that is none',
+      'an invalid storage account',
       { ...wellSet, AzureWebJobsStorage: 'canary' },
       /AzureWebJobsStorage: expected a storage/,
     ],
-    ['a database that is none', { ...wellSet, DATABASE_URL: 'canary' }, /DATABASE_URL: expected a postgres/],
+    ['an invalid database', { ...wellSet, DATABASE_URL: 'canary' }, /DATABASE_URL: expected a postgres/],
     [
       'a vault that is needed',
       { ...wellSet, REDIS_AUTH: 'key-vault' },
@@ -57,7 +57,7 @@ describe('an app that cannot work registers its timers and endpoints, not its qu
     expect(registration.printed).toContain('no way to (masked)');
   });
 
-  test('a schedule that is none, registered with its default, as are those that the host would not read', () => {
+  test('an invalid schedule, registered with its default, as are those that the host would not read', () => {
     for (const schedule of ['hourly', '%SWEEP_SCHEDULE%', '0 0 25 * * *', '0 0 0 30 2 *', '* * * * *']) {
       const registration = registered({ ...wellSet, SWEEP_SCHEDULE: schedule });
       expect(triggerOf(registration, 'planSweep')).toMatchObject({ schedule: '0 0 * * * *' });

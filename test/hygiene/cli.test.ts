@@ -128,8 +128,8 @@ test.each([['script'], ['commands']])(
 );
 
 test('reclaim finds the prefixes that were invalidated by itself', async () => {
-  const stamp = String(Date.now() - 5_000).padStart(13, '0');
-  const entry = `A0${'1'.repeat(19)}${stamp}${stamp}000000${'0000'}{}`;
+  const createdAt = String(Date.now() - 5_000).padStart(13, '0');
+  const entry = `A0${'1'.repeat(19)}${createdAt}${createdAt}000000${'0000'}{}`;
   await client.mset({ 'cache:{user:profile:1}': entry, 'cache:{product:x:1}': entry, 'app:1': 'x' });
   await client.set('cache:epoch:{p:user:profile:}', String(Date.now()));
   const none = await run(['reclaim', '--url', server.appUrl, '--match', '*{product:*', '--json', ...fast]);

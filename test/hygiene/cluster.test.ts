@@ -64,7 +64,7 @@ test.each(['script', 'commands'])(
   },
 );
 
-/** Moves a slot with its keys, as a resharding does: MIGRATE key by key, then the slot's new owner is told to all. */
+/** Moves a slot with its keys, as a resharding does: MIGRATE key by key, then the slot's new owner is announced to all. */
 async function moveSlot(slot: number, from: number, to: number, { finish = true } = {}): Promise<void> {
   const [source, target] = [nodes[from]!, nodes[to]!];
   const ids = await Promise.all(nodes.map((node) => node.call('CLUSTER', 'MYID') as Promise<string>));

@@ -29,7 +29,7 @@ test('a batch that another server answered is not counted, and the scan restarts
   expect(unfixed(it)).toBe(0);
 });
 
-test('a connection made anew to the same server goes on where it was', async () => {
+test('a new connection to the same server goes on where it was', async () => {
   let batches = 0;
   const it = world({ a: server(3_000) }, async (name) => {
     if (name === 'batch' && ++batches % 3 === 0) it.servers.get('a')!.connects += 1;

@@ -21,7 +21,7 @@ interface ProxyTime {
   readonly delayMs: number;
   /** What the server works on each command. */
   readonly commandMs: number;
-  /** Is told what passes: delays are on a clock of the test's own, so that they are exact on any machine. */
+  /** Sees what passes: delays are on a clock of the test's own, so that they are exact on any machine. */
   spend(ms: number): void;
 }
 

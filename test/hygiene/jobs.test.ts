@@ -95,7 +95,7 @@ test('a sweep is planned, worked on and finished, with counters and progress', a
   }
 });
 
-test('the command line tells how far the scheduled passes are', async () => {
+test('the command line shows how far the scheduled sweeps are', async () => {
   const out: string[] = [];
   const io: CliIo = {
     out: (line) => void out.push(line),
@@ -113,7 +113,7 @@ test('the command line tells how far the scheduled passes are', async () => {
   expect(JSON.parse(out.join())).toMatchObject([{ pass: 'sessions', percent: 100, last: { faults: [] } }]);
 });
 
-test('a message that is none is dropped and counted; one of an old run is dropped', async () => {
+test('an invalid message is dropped and counted; one of an old run is dropped', async () => {
   const redis = redisFor({ REDIS_URL: server.appUrl });
   const counters = createCounters({ redis, logger: silentLogger });
   const common = { redis, storage, settings: settings(), entities: entityRegistry([]), logger: silentLogger };

@@ -119,7 +119,7 @@ describe('COUNT', () => {
   const sweeps: SweepName[] = ['sessions', 'census', 'reclaim'];
   const falling = [100, 50, 50, 50, 50, 50, 50, 50];
 
-  test.each(sweeps)('of %s grows where the server is fast and 2 ms away', async (pass) => {
+  test.each(sweeps)('of %s grows if the server is fast and the way to it takes 2 ms', async (pass) => {
     const asked = await counts(pass, 2, 0);
     expect(asked.slice(0, 8)).toEqual([100, 125, 150, 175, 200, 225, 250, 275]);
   });
@@ -129,12 +129,12 @@ describe('COUNT', () => {
     ['sessions', 2],
     ['census', 0],
     ['census', 2],
-  ] as const)('of %s falls where the server is slow and %d ms away', async (pass, delayMs) => {
+  ] as const)('of %s falls if the server is slow and the way to it takes %d ms', async (pass, delayMs) => {
     const asked = await counts(pass, delayMs, 0.1);
     expect(asked.slice(0, 8)).toEqual(falling);
   });
 
-  test.each(sweeps)('of %s falls where no answer is fast: the server counts as slow, not as far', async (pass) => {
+  test.each(sweeps)('of %s falls if no answer is fast: the server counts as slow, not as far', async (pass) => {
     const asked = await counts(pass, 50, 0);
     expect(asked.slice(0, 8)).toEqual(falling);
   });

@@ -36,7 +36,7 @@ async function taking<T>(ms: number, answer: Promise<T>): Promise<T> {
   return reply;
 }
 
-test('the way to the server is learnt anew after a reconnect, be it longer or shorter', async () => {
+test('the time to the server is measured again after a reconnect, be it longer or shorter', async () => {
   const time = new ServerWorkTime(redis, client, 1_000);
   const batches = time.timed(async () => {
     await time.of(taking(8, client.get('cache:{a}')));

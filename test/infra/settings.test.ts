@@ -14,7 +14,7 @@ const ofTheHost = [
 const leftOut: Readonly<Record<string, string>> = {
   ALERT_RULES_FILE: 'the package’s own file is the default, and Bicep reads the same',
   ALERT_RUNBOOKS_URL: 'where a team reads its runbooks only the team knows; without it a rule names the file',
-  ALERT_RECEIVER_QUEUE: 'the other way to be told; the template sets up the webhook',
+  ALERT_RECEIVER_QUEUE: 'the other way to be notified; the template sets up the webhook',
   AzureWebJobsStorage: 'a connection string: storage is reached by identity',
   AzureWebJobsStorage__accountName: 'the three endpoints are given instead, which hold in every cloud',
   AZURE_MONITOR_ENDPOINT: 'the public cloud’s is the default',

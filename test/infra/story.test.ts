@@ -369,7 +369,7 @@ describe('8: monitoring and alerts', () => {
     ]);
   });
 
-  test('an action group is told', () => {
+  test('an action group is notified', () => {
     const group = only(managed, 'Microsoft.Insights/actionGroups');
     for (const alert of ofType(managed, 'Microsoft.Insights/metricAlerts')) {
       expect(at(alert, 'properties.actions')).toEqual([{ actionGroupId: group.id }]);

@@ -22,7 +22,7 @@ describeWithBicep('the provider’s types', () => {
   });
 
   test.each<[string, Resource, RegExp]>([
-    ['a property that is none', changed({ zoneCount: 2 }), /zoneCount: there is no such property/],
+    ['an unknown property', changed({ zoneCount: 2 }), /zoneCount: there is no such property/],
     ['a property that is read only', changed({ hostName: 'x' }), /hostName: cannot be written/],
     [
       'a value outside an enum',
@@ -31,7 +31,7 @@ describeWithBicep('the provider’s types', () => {
     ],
     ['a required property that is missing', changed({ publicNetworkAccess: null }), /publicNetworkAccess: is required/],
     ['a wrong kind of value', changed({ maintenanceConfiguration: 'Sunday' }), /expected an object/],
-    ['a version that is none', { ...cache, apiVersion: '2019-01-01' }, /there is no such type/],
+    ['an unknown version', { ...cache, apiVersion: '2019-01-01' }, /there is no such type/],
   ])('find %s', (_, resource, reason) => {
     expect(faultsOf(resource).join('\n')).toMatch(reason);
   });

@@ -28,8 +28,8 @@ test('warnings and errors that are no runs are shown, the rest is not', () => {
   const log = (level: string, message: string) => JSON.stringify({ event: 'log', level, category: 'user', message });
   expect(troubleOf(log('information', 'fine'))).toBeUndefined();
   expect(troubleOf(log('warning', 'hm'))).toBe('hm');
-  expect(troubleOf(log('error', JSON.stringify({ level: 'error', message: 'redis away', node: 'a' })))).toBe(
-    'redis away node=a',
+  expect(troubleOf(log('error', JSON.stringify({ level: 'error', message: 'redis unavailable', node: 'a' })))).toBe(
+    'redis unavailable node=a',
   );
   expect(troubleOf('{"level":"warn","message":"redis reconnecting","attempt":2}')).toBe('redis reconnecting attempt=2');
   expect(troubleOf(log('error', JSON.stringify({ ...RUN, ok: false })))).toBeUndefined();

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { checkAgreement, checkAlert, checkHotEntries, checkSessions, checkWrites } from '../../local/once/checks';
 import { checkEndpoints } from '../../local/once/endpoints';
 import type { HotEvidence, WriteEvidence } from '../../local/once/evidence';
-import { paced, retried } from '../../local/once/pace';
+import { evenly, retried } from '../../local/once/steady-load';
 import { renderTable } from '../../local/once/table';
 import { type RunningRedis, startRedis } from '../../local/servers';
 import { type Client, createClient, readSettings, type SqlPool } from '../../src/index';
@@ -60,8 +60,8 @@ test.each([
   [['firing'] as const, false],
   [['resolved'] as const, false],
   [[] as const, false],
-])('the test alert: told %j', (told, ok) => {
-  expect(checkAlert({ told }).ok).toBe(ok);
+])('the test alert: received %j', (received, ok) => {
+  expect(checkAlert({ received }).ok).toBe(ok);
 });
 
 describe('sessions, in Redis itself', () => {
@@ -187,7 +187,7 @@ test('traffic is made once each, no more than the limit at a time', async () => 
   const seen: number[] = [];
   let running = 0;
   let most = 0;
-  await paced(20, 0, 3, async (index) => {
+  await evenly(20, 0, 3, async (index) => {
     running += 1;
     most = Math.max(most, running);
     await Promise.resolve();

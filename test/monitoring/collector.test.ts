@@ -147,7 +147,7 @@ describe('one server', () => {
     expect(ok ? '' : said).toBe('');
   }, 240_000);
 
-  test('a server that is restarted is a new baseline; while it is away its sample says down', async () => {
+  test('a server that is restarted is a new baseline; while it is down its sample says so', async () => {
     const store = createMemorySampleStore();
     const { at, last } = collecting(redis, store, { deadlineMs: 700 });
     await at(0);
@@ -214,7 +214,7 @@ test('Redis 6.0 with the commands away that Azure hides is sampled whole; what i
       ...{ redis_memory_max_bytes: 64 * 2 ** 20, redis_clients_max: 1_000, 'redis_keys|db=1': 1 },
     });
     expect(values.redis_memory_used_share).toBeGreaterThan(0);
-    // Of the whole process: this version does not tell the main thread's.
+    // Of the whole process: this version does not show the main thread's.
     expect(values).toHaveProperty('redis_engine_cpu_seconds');
     expect(Object.keys(values).filter((key) => /latency_calls|acl_denied|error_replies/.test(key))).toEqual([]);
     expect(said.filter((probe) => probe !== undefined)).toEqual([]);

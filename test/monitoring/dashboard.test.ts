@@ -169,7 +169,7 @@ test.each(['1h', '6h', '24h', '7d', '30d', '90d'])(
   },
 );
 
-test('a part that is away leaves the rest on the page, and is named', async () => {
+test('an unavailable part leaves the rest on the page, and is named', async () => {
   const broken = createDashboard({
     ...{ cache: 'redis', store, clock: { now: () => NOW } },
     alerts: () => Promise.reject(new Error('503')),
@@ -280,7 +280,7 @@ describe('in a browser', () => {
     expect(faults).toEqual([]);
   });
 
-  test('a part that could not be read is not called empty, and a new installation is told what to expect', async () => {
+  test('a part that could not be read is not called empty, and a new installation is shown what to expect', async () => {
     if (!browser) return;
     const whole = dashboard;
     const away = () => Promise.reject(new Error('503'));

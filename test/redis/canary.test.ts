@@ -25,18 +25,18 @@ async function thrownBy(work: Promise<unknown>): Promise<unknown> {
 
 test('no value, key or password is in an error, its causes, or the log, however deeply they are printed', async () => {
   const { logger, lines } = recordingLogger();
-  const told: unknown[] = [];
+  const shown: unknown[] = [];
   const settings = redisSettings({ REDIS_URL: server.appUrl });
   const redis = createRedis({ settings, logger, role: 'test' });
   await redis.client('cache').zadd(KEY, 1, CANARY);
-  told.push(await thrownBy(redis.run('cache', bump, [KEY], [CANARY])));
-  told.push(await thrownBy(redis.within(redis.client('cache').get(KEY))));
-  told.push(await thrownBy(redis.within(redis.client('cache').getrange(KEY, 0, 1))));
+  shown.push(await thrownBy(redis.run('cache', bump, [KEY], [CANARY])));
+  shown.push(await thrownBy(redis.within(redis.client('cache').get(KEY))));
+  shown.push(await thrownBy(redis.within(redis.client('cache').getrange(KEY, 0, 1))));
   const admin = new Redis(server.adminUrl);
   await admin.call('CLIENT', 'PAUSE', 5_000, 'WRITE');
   const underWay = Array.from({ length: 20 }, () => redis.within(redis.client('cache').set('cache:k', CANARY)));
   await admin.call('CLIENT', 'KILL', 'USER', 'app');
-  told.push(...(await Promise.allSettled(underWay)));
+  shown.push(...(await Promise.allSettled(underWay)));
   await admin.call('CLIENT', 'UNPAUSE');
   admin.disconnect();
   await redis.close();
@@ -47,10 +47,10 @@ test('no value, key or password is in an error, its causes, or the log, however 
     logger,
     role: 'test',
   });
-  told.push(await thrownBy(refused.run('cache', bump, ['cache:x'], [1])));
-  told.push(await thrownBy(refused.within(refused.client('cache').get('cache:x'))));
+  shown.push(await thrownBy(refused.run('cache', bump, ['cache:x'], [1])));
+  shown.push(await thrownBy(refused.within(refused.client('cache').get('cache:x'))));
   await refused.close();
 
-  expect(told.length).toBeGreaterThan(6);
-  expect(inspect({ told, lines }, { depth: null, showHidden: true })).not.toContain(CANARY);
+  expect(shown.length).toBeGreaterThan(6);
+  expect(inspect({ shown, lines }, { depth: null, showHidden: true })).not.toContain(CANARY);
 });

@@ -7,7 +7,7 @@ import { bump } from './scripts';
 
 let cluster: RunningCluster;
 const handles: RedisHandle[] = [];
-// ioredis prints what no listener heard.
+// ioredis prints what no listener took.
 const unheard = jest.spyOn(console, 'error');
 
 beforeAll(async () => {
@@ -126,7 +126,7 @@ test('a frozen master is E_DEADLINE for its keys alone, and nothing is applied w
   expect(await redis.within(redis.client('cache').get(frozen), { deadlineMs: 5_000 })).toBe('1');
 });
 
-test('connections closed under load are made anew, and no write is sent twice', async () => {
+test('connections closed under load are made again, and no write is sent twice', async () => {
   const { redis } = open();
   const key = keyOf(0, 'closed');
   await redis.run('cache', bump, [key], [0]);
@@ -160,7 +160,7 @@ test('a master killed and restarted is found again, while the others go on', asy
   await expect(redis.run('cache', bump, [dead], [1])).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
   expect(await redis.run('cache', bump, [other], [1])).toBe(2);
   await node(2).restart();
-  // Its peers must hear of it first; until then they answer CLUSTERDOWN for its slots.
+  // Its peers must learn of it first; until then they answer CLUSTERDOWN for its slots.
   const end = Date.now() + 20_000;
   let value: number | undefined;
   while (value === undefined && Date.now() < end) {

@@ -69,9 +69,9 @@ describe('one server', () => {
     expect(await load(redis, rotated)).toBeGreaterThan(0);
     // At least three renewals are through, on the connections of two stores and the subscriber's.
     expect((await directory.signIns()) - signedIn).toBeGreaterThanOrEqual(3 * 3);
-    const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
+    const received = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
     await redis.client('work').publish('cache:news', 'still here');
-    expect(await heard).toBe('still here');
+    expect(await received).toBe('still here');
     expect(redis.events).toMatchObject({ error: 0, end: 0, reconnecting: 0 });
   });
 
@@ -130,7 +130,7 @@ describe('one server', () => {
     expect(await redis.run('cache', bump, ['cache:rotated'], [1])).toBe(1);
   });
 
-  test('a key made anew without a word: WRONGPASS reads the vault again, and then the secondary serves', async () => {
+  test('a key that is renewed without notice: WRONGPASS reads the vault again, and then the secondary serves', async () => {
     const vault = new Map([
       ['primary', 'first'],
       ['secondary', 'second'],
@@ -141,13 +141,13 @@ describe('one server', () => {
       REDIS_URL: server.appUrl,
     });
     expect(await redis.run('cache', bump, ['cache:secondary'], [1])).toBe(1);
-    await directory.passwords('first-anew', 'second');
+    await directory.passwords('first-renewed', 'second');
     await directory.closeConnections();
     // Callers whose script may be repeated see nothing of it, neither of the closed connection nor of the refused key.
     expect(await redis.run('cache', peek, ['cache:secondary'], [])).toBe('1');
     expect(await redis.run('cache', bump, ['cache:secondary'], [1])).toBe(2);
-    vault.set('primary', 'first-anew');
-    await directory.passwords('first-anew');
+    vault.set('primary', 'first-renewed');
+    await directory.passwords('first-renewed');
     await directory.closeConnections();
     expect(await redis.run('cache', peek, ['cache:secondary'], [])).toBe('2');
     expect(await redis.run('cache', bump, ['cache:secondary'], [1])).toBe(3);
@@ -166,12 +166,12 @@ describe('one server', () => {
     expect(JSON.stringify(lines)).not.toContain('hunter2-canary');
   });
 
-  test('with the vault away, the line says so; when it is back, so is Redis', async () => {
-    let away = true;
+  test('with the vault unavailable, the line says so; when it is back, so is Redis', async () => {
+    let unavailable = true;
     await directory.passwords('vault-key');
     const store = {
       getSecret: async () => {
-        if (away) throw new Error('the vault is away');
+        if (unavailable) throw new Error('the vault is down');
         return 'vault-key';
       },
     };
@@ -181,10 +181,10 @@ describe('one server', () => {
     });
     await expect(redis.within(redis.client('cache').get('cache:x'))).rejects.toMatchObject({
       code: 'E_REDIS_UNAVAILABLE',
-      message: 'no credentials for Redis: the vault is away',
+      message: 'no credentials for Redis: the vault is down',
     });
     await expect(redis.run('cache', bump, ['cache:x'], [1])).rejects.toMatchObject({ code: 'E_REDIS_UNAVAILABLE' });
-    away = false;
+    unavailable = false;
     expect(await redis.run('cache', bump, ['cache:vault-back'], [1])).toBe(1);
   });
 });

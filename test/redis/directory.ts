@@ -15,7 +15,7 @@ export class Directory {
   constructor(servers: readonly Pick<RunningRedis, 'adminUrl'>[]) {
     this.#admins = servers.map(({ adminUrl: url }) => {
       const tls = url.startsWith('rediss:') && { tls: { rejectUnauthorized: false } };
-      // A server may be away: what it misses it gets with the next token.
+      // A server may be down: what it misses it gets with the next token.
       const admin = new Redis(url, { ...tls, maxRetriesPerRequest: 0, commandTimeout: 2_000, disconnectTimeout: 100 });
       admin.on('error', () => {});
       return admin;

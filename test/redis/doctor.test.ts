@@ -110,14 +110,14 @@ test('wrong settings are listed, each with what was expected', async () => {
   expect(none.of('redis.settings')[0]?.detail).toContain('No Redis to connect to');
 });
 
-test('a host without an address and a port where nobody listens are told apart', async () => {
+test('a host without an address and a port where nobody listens differ in what is reported', async () => {
   const nobody = await examined({ REDIS_URL: 'redis://127.0.0.1:1' });
   expect(nobody.wrong).toEqual(['redis.network']);
   const nowhere = await examined({ REDIS_URL: 'redis://no-such-host.invalid:6379' });
   expect(nowhere.wrong).toEqual(['redis.name']);
 });
 
-test('a cluster that isn’t said to be one is told which setting to change', async () => {
+test('a cluster that isn’t said to be one is reported with the setting to change', async () => {
   const cluster = await startRedisCluster({ masters: 3, refusals: 'expected' });
   try {
     const report = await examined({ REDIS_URL: cluster.nodes[0]?.appUrl ?? '' });

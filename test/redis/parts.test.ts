@@ -170,7 +170,7 @@ describe('dialects', () => {
     expect(abilities.maxmemoryPolicy).toBeUndefined();
   });
 
-  test('Azure Managed Redis is Redis Enterprise, told by the fields its INFO hasn’t got', () => {
+  test('Azure Managed Redis is Redis Enterprise, known by the fields its INFO hasn’t got', () => {
     expect(readCapabilities([parseInfo(managed)], new Set())).toMatchObject({ expireNx: true, enterprise: true });
   });
 });

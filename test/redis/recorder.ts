@@ -2,7 +2,7 @@ import type { LogFields, Logger } from '../../src/logger';
 import { type RedisSettings, toTarget } from '../../src/redis/connection/target';
 import { readSettings } from '../../src/settings';
 
-/** A logger that remembers, so that a test can say what was told and how often. */
+/** A logger that remembers, so that a test can say what was logged and how often. */
 export function recordingLogger() {
   const lines: { level: keyof Logger; fields: LogFields; message: string }[] = [];
   const at = (level: keyof Logger) => (fields: LogFields, message: string) =>

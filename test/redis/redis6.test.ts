@@ -50,9 +50,9 @@ test('a subscriber and a blocking connection work there', async () => {
   if (!server) return;
   const subscriber = redis.dedicated('work', 'subscriber');
   await subscriber.subscribe('cache:news');
-  const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
+  const received = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
   await redis.client('work').publish('cache:news', 'hello');
-  expect(await heard).toBe('hello');
+  expect(await received).toBe('hello');
   expect(await redis.dedicated('work', 'blocking').wait(1, 100)).toBe(0); // there is no replica to wait for
 });
 

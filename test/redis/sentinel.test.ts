@@ -41,7 +41,7 @@ test('all nodes are the primary and its replicas, each reached by itself', async
   }
 });
 
-test('a sentinel’s end disturbs nobody: its connection is made anew, and nothing is printed', async () => {
+test('a sentinel’s end disturbs nobody: its connection is made again, and nothing is printed', async () => {
   const [sentinel] = set.sentinels;
   await sentinel?.kill('SIGKILL');
   expect(await redis.run('cache', bump, ['cache:disturbed'], [1])).toBe(1);

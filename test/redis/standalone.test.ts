@@ -6,7 +6,7 @@ import { bump, peek } from './scripts';
 
 let server: RunningRedis;
 const handles: RedisHandle[] = [];
-// ioredis prints what no listener heard.
+// ioredis prints what no listener took.
 const unheard = jest.spyOn(console, 'error');
 
 beforeAll(async () => {
@@ -132,7 +132,7 @@ test('a frozen server is an E_DEADLINE, and nothing is applied when it thaws', a
   expect(await redis.within(redis.client('cache').get('cache:frozen'), { deadlineMs: 5_000 })).toBe('1');
 });
 
-test('a connection that stays silent is made anew, without a command sent twice', async () => {
+test('a connection that stays silent is made again, without a command sent twice', async () => {
   const { redis } = open({ REDIS_DEADLINE_MS: '200', REDIS_SOCKET_TIMEOUT_MS: '300' });
   await redis.ready(5_000);
   const client = redis.client('cache');
@@ -148,7 +148,7 @@ test('a connection that stays silent is made anew, without a command sent twice'
   expect(Number(await redis.within(client.hget('cache:silent', 'n'), { deadlineMs: 5_000 }))).toBeLessThanOrEqual(10);
 });
 
-test('killed and restarted, it is found again, and each change is told once', async () => {
+test('killed and restarted, it is found again, and each change is logged once', async () => {
   const own = await startRedis();
   const { redis, lines, count } = open({
     REDIS_URL: own.appUrl,

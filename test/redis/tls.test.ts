@@ -63,9 +63,9 @@ test('a cluster whose nodes are announced by address is verified by the host’s
 
     const subscriber = redis.dedicated('work', 'subscriber');
     await subscriber.subscribe('cache:news');
-    const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
+    const received = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
     await redis.client('work').publish('cache:news', 'hello');
-    expect(await heard).toBe('hello');
+    expect(await received).toBe('hello');
     await redis.close();
 
     const unnamed = open({ ...cluster.environments.app, REDIS_URL: `${node?.appUrl}` });

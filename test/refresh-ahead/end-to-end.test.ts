@@ -18,7 +18,7 @@ beforeAll(async () => {
   [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
   admin = new Redis(redis.adminUrl);
 });
-// What a client has not told yet it would tell in the next test.
+// What a client has not reported yet it would report in the next test.
 afterEach(async () => {
   await Promise.all(open.splice(0).map((client) => client.close()));
 });
@@ -52,7 +52,7 @@ async function rig(sources: readonly ReturnType<typeof source>[], queueLatencySe
     readSettings({
       ...{ REDIS_URL, AzureWebJobsStorage: azurite.connectionString },
       ...{ REFRESH_QUEUE_LATENCY_SECONDS: String(queueLatencySeconds), REDIS_DEADLINE_MS: '20000' },
-      // A stamp is then the time of the load itself, and an entry's life is all of its TTL.
+      // `createdAt` is then the time of the load itself, and an entry's life is all of its TTL.
       CACHE_SKEW_MARGIN_MS: '0',
     });
   const entities = sources.map(({ entity }) => entity);
@@ -152,7 +152,7 @@ it('is not refreshed again for readers who have not seen the new entry, until th
 });
 
 describe('a short-lived entry', () => {
-  /** Two web apps, and a source that answers its second load when it is told to. */
+  /** Two web apps, and a source that answers its second load on demand. */
   async function gated(name: string) {
     const slow = source(name, 60, { fraction: 0.02 });
     const app = await rig([slow], 90);

@@ -514,7 +514,7 @@ describe('the refresher', () => {
   });
 });
 
-it('never throws where Redis is away', async () => {
+it('never throws if Redis is unavailable', async () => {
   const settings = readSettings({ REDIS_URL: 'redis://127.0.0.1:1' });
   const redis = createRedis({ settings, logger: silentLogger, role: 'test' });
   open.push(redis);

@@ -116,7 +116,7 @@ test('what fails is in the report, and the rest is tried all the same', async ()
   ]);
 });
 
-test('a Redis that is away is a report too', async () => {
+test('an unavailable Redis is a report too', async () => {
   const settings = readSettings({ REDIS_URL: 'redis://127.0.0.1:1', REDIS_DEADLINE_MS: '100' });
   const client = createClient({ settings, entities: [], logger: silentLogger });
   try {

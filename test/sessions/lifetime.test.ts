@@ -40,10 +40,10 @@ test('the idle time is the cookie’s, else the ttl; a function of the session g
 
 test('a ttl of 0 or less ends the session, new or loaded, saved or touched', async () => {
   const store = rig.store({ ttl: ({ n }) => Number(n) });
-  for (const end of ['set', 'touch', 'anew'] as const) {
+  for (const end of ['set', 'touch', 'again'] as const) {
     const sid = randomUUID();
     await store.set(sid, plain({ n: 5 }));
-    const session = end === 'anew' ? plain({ n: 0 }) : Object.assign((await store.get(sid)) ?? {}, { n: 0 });
+    const session = end === 'again' ? plain({ n: 0 }) : Object.assign((await store.get(sid)) ?? {}, { n: 0 });
     await store[end === 'touch' ? 'touch' : 'set'](sid, session as never);
     expect(await client().exists(keyOf(store, sid))).toBe(0);
   }

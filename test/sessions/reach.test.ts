@@ -71,7 +71,7 @@ describe('one server', () => {
     await store.destroy(sid);
     await store.users.revokeAll('eve');
     const revoked = await client.get(generation);
-    // As a replica has it that was promoted before it heard of either.
+    // As a replica has it that was promoted before it had either.
     await client.set(record, before[0] ?? '', 'EX', 60);
     await client.set(generation, before[1] ?? '', 'EX', 60);
     expect(await store.get(sid)).toBeNull(); // this process knows

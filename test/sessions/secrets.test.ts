@@ -95,7 +95,7 @@ describe('rotation over HTTP', () => {
     const source: SecretSource = {
       read: async () => {
         reads.count += 1;
-        if (reads.count === 4) throw new Error('the vault is away');
+        if (reads.count === 4) throw new Error('the vault is down');
         return versions.now;
       },
     };

@@ -15,8 +15,8 @@ describe.each<Kind>(['standalone', 'cluster'])('the store on %s', (kind) => {
     await store.set(sid, plain({ n: 1 }));
     expect(await store.get(sid)).toMatchObject({ n: 1, cookie: { originalMaxAge: 60_000 } });
     await store.touch(sid, plain({ n: 1 }));
-    const heard = await new Promise((resolve) => void store.get(sid, (error, session) => resolve({ error, session })));
-    expect(heard).toMatchObject({ error: null, session: { n: 1 } });
+    const found = await new Promise((resolve) => void store.get(sid, (error, session) => resolve({ error, session })));
+    expect(found).toMatchObject({ error: null, session: { n: 1 } });
     await store.destroy(sid);
     expect(await store.get(sid)).toBeNull();
     await store.destroy(sid);

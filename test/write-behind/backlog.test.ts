@@ -120,11 +120,11 @@ describe('with write-through', () => {
   });
 });
 
-it('storage that does not tell its depth stops nobody', async () => {
+it('storage without a depth stops nobody', async () => {
   const { journal, write, seen } = rig();
   Object.defineProperty(seen, 'depth', {
     get: () => {
-      throw new Error('away');
+      throw new Error('down');
     },
   });
   await journal.append(write(1));

@@ -20,7 +20,7 @@ async function enumerate(death: Death, scenario: (mortal: Mortal) => Promise<voi
     } catch (error) {
       throw new Error(`${death} at request ${fatal}, ${mortal.requests[fatal - 1]}`, { cause: error });
     } finally {
-      mortal.bury();
+      mortal.end();
     }
     if (mortal.requests.length < fatal) return mortal.requests;
   }
@@ -32,7 +32,7 @@ const counted = (names: readonly string[]) => {
   return counts;
 };
 
-/** One epoch of the write's tag, one of its entity. */
+/** One generation of the write's tag, one of its entity. */
 const shown = ['redis ensure-generation-1', 'redis ensure-generation-1', 'redis put-2'];
 
 describe.each(['lost', 'done'] as const)('a crash at a request that is %s', (death) => {
@@ -51,8 +51,8 @@ describe.each(['lost', 'done'] as const)('a crash at a request that is %s', (dea
       await world.drain();
 
       const writer = world.processOf(mortal);
-      const told = writer.cache.writeBehind(key, value, { tags: ['team:1'] }).then(() => true);
-      const acknowledged = await Promise.race([told, mortal.died.then(() => false)]);
+      const resolved = writer.cache.writeBehind(key, value, { tags: ['team:1'] }).then(() => true);
+      const acknowledged = await Promise.race([resolved, mortal.died.then(() => false)]);
       await world.drain();
 
       const sent = mortal.requests.slice(0, death === 'lost' && !acknowledged ? -1 : undefined);

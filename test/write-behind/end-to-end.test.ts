@@ -160,7 +160,7 @@ it('an outage of Redis after the commit is made good by the next delivery', asyn
   let failures = 1;
   Object.assign(jobs.fence, {
     settle: (...args: Parameters<typeof settle>) =>
-      failures-- > 0 ? Promise.reject(new Error('away')) : settle(...args),
+      failures-- > 0 ? Promise.reject(new Error('down')) : settle(...args),
   });
   await drain();
   expect(await stored(key)).toMatchObject({ value: { name: 'Ada' } });

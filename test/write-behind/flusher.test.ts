@@ -68,10 +68,10 @@ describe('a flush', () => {
     expect(rig.counters.sum('write_behind_fenced')).toBe(1);
   });
 
-  it('is not done before the cache was told: a failing fence puts the rows back, and settles them later', async () => {
+  it('is not done before the cache was settled: a failing fence puts the rows back, and settles them later', async () => {
     const rig = flushRig();
     rig.fence.before = () => {
-      throw new Error('redis is away');
+      throw new Error('redis is down');
     };
     const [newest, older] = [rig.row('a', 1), rig.row('a', 0)];
     const version = newest[1];
@@ -118,9 +118,9 @@ describe('a transient failure', () => {
     rig.store.before = () => {
       throw new TransientStoreError('down');
     };
-    const away = { ...rig.journal, put: () => Promise.reject(new Error('storage is away')) };
-    Object.assign(rig.journal, away);
-    await expect(rig.flush([rig.row('a', 1)])).rejects.toThrow('storage is away');
+    const broken = { ...rig.journal, put: () => Promise.reject(new Error('storage is down')) };
+    Object.assign(rig.journal, broken);
+    await expect(rig.flush([rig.row('a', 1)])).rejects.toThrow('storage is down');
   });
 
   it('of an unknown kind counts as transient: nothing is dropped because its error has no name', async () => {
@@ -165,7 +165,7 @@ describe('a row that can never be saved', () => {
     ]);
   });
 
-  it('is not halved for ever when the store goes away meanwhile', async () => {
+  it('is not halved for ever if the store fails meanwhile', async () => {
     const rig = flushRig();
     let calls = 0;
     rig.store.before = () => {
@@ -180,7 +180,7 @@ describe('a row that can never be saved', () => {
     const rig = flushRig();
     rig.store.before = refusing(() => true);
     rig.fence.before = () => {
-      throw new Error('redis is away');
+      throw new Error('redis is down');
     };
     expect((await rig.flush([rig.row('a', 1)])).figures).toMatchObject({ putBack: 1, saved: 0 });
   });

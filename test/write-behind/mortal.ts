@@ -4,7 +4,7 @@ import type { StorageClients } from '../../src/storage/clients';
 
 /**
  * How a process dies at a request: `lost`, the request is not carried out, those beside it are; `done`, it is carried
- * out and its answer is never heard.
+ * out and its answer is never read.
  */
 export type Death = 'lost' | 'done';
 
@@ -23,7 +23,7 @@ export class Mortal {
   /** Of those that wait for an answer which does not come. */
   readonly #waiting: ((error: Error) => void)[] = [];
   #dead = false;
-  #buried = false;
+  #ended = false;
   #die: () => void = () => {};
 
   constructor(
@@ -41,9 +41,9 @@ export class Mortal {
   }
 
   /** Ends what still waits, so that no timer of the dead goes on. */
-  bury(): void {
+  end(): void {
     this.#dead = true;
-    this.#buried = true;
+    this.#ended = true;
     for (const reject of this.#waiting.splice(0)) reject(new DeadError('dead'));
   }
 
@@ -109,7 +109,7 @@ export class Mortal {
   }
 
   #unanswered(): Promise<never> {
-    if (this.#buried) return Promise.reject(new DeadError('dead'));
+    if (this.#ended) return Promise.reject(new DeadError('dead'));
     return new Promise((_, reject) => this.#waiting.push(reject));
   }
 }

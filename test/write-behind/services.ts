@@ -47,7 +47,7 @@ export function startServices() {
       readSettings({
         ...{ REDIS_URL, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
         ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
-        // A machine that is busy is no Redis that is away.
+        // A busy machine is not an unavailable Redis.
         ...{ WRITE_BEHIND_RETRY_CAP_SECONDS: '1', REDIS_DEADLINE_MS: '20000' },
         ...environment,
       });

@@ -211,11 +211,11 @@ describe('the poison drain', () => {
   it('leaves a message there when the journal does not take it', async () => {
     const { storage, send, queues, deadLetters, fence, counters, journal } = rig();
     await send(`${queues.writeBehind}-poison`, { format: 1, attempts: 0, rows: [row(1)] });
-    const broken = { ...journal, put: () => Promise.reject(new Error('storage is away')) };
+    const broken = { ...journal, put: () => Promise.reject(new Error('storage is down')) };
     const drain = createPoisonDrain({
       ...{ storage, queues, deadLetters, fence, counters, journal: broken, logger: silentLogger },
     });
-    await expect(drain.drain()).rejects.toThrow('storage is away');
+    await expect(drain.drain()).rejects.toThrow('storage is down');
     const queue = await storage.queue(`${queues.writeBehind}-poison`);
     expect((await queue.getProperties()).approximateMessagesCount).toBe(1);
   });

@@ -13,7 +13,7 @@ import { createFlusher } from '../../src/write-behind/flush/flusher';
 import type { JournalConsumer } from '../../src/write-behind/journal/journal';
 import { type Claim, isJson } from '../../src/write-behind/journal/journal-message';
 
-/** A clock that moves when it is told to. */
+/** A clock that moves on demand. */
 export function fakeClock(start = Date.parse('2026-11-23T12:00:00Z')) {
   let at = start;
   return {
@@ -120,7 +120,7 @@ export function journalInMemory(clock: Clock) {
   };
 }
 
-/** A fence that remembers what it was told; `before` may throw. */
+/** A fence that remembers its calls; `before` may throw. */
 export function fenceOfNotes() {
   const settled: StoredVersion[] = [];
   const discarded: string[] = [];

@@ -130,7 +130,7 @@ test('a server whose clock is beyond the bound makes dead letters, and what was 
   expect(await web.cache.get(key)).toEqual({ name: 'good' });
 });
 
-test('with Redis away a process goes by the time it has learnt, and one that never learnt it refuses', async () => {
+test('without Redis a process goes by the time it has learnt, and one that never learnt it refuses', async () => {
   const { start, jobs, key, stored } = processes(500);
   const [web, late] = [start(), start()];
   const before = await web.cache.takeVersion(key);

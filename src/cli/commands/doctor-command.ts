@@ -5,7 +5,7 @@ import type { CliIo } from '../io';
 
 const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
 
-/** `cache-steward doctor [--json]`: looks at everything the app needs; exits 1 where something is wrong. */
+/** `cache-steward doctor [--json]`: looks at everything the app needs; exits 1 if something is wrong. */
 export function registerDoctor(program: Command, io: CliIo, vault?: VaultAccess): void {
   program
     .command('doctor')

@@ -24,16 +24,16 @@ export interface VerifyPorts {
 
 const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
 
-/** `cache-steward verify`: holds a live deployment against what it should be; exits 1 where something is wrong. */
+/** `cache-steward verify`: holds a live deployment against what it should be; exits 1 if something is wrong. */
 export function registerVerify(program: Command, io: CliIo, ports: VerifyPorts = azure): void {
   program
     .command('verify')
     .description('Check a deployment on Azure: the cache, its network, who watches it, and the app from inside.')
     .requiredOption('--resource-group <name>', 'the resource group that was deployed to')
     .option('--subscription <id>', 'its subscription (default: AZURE_SUBSCRIPTION_ID)')
-    .option('--cache <name>', 'the cache, where the group has several')
+    .option('--cache <name>', 'the cache, if the group has several')
     .option('--expect <file>', 'a snapshot (infra/params/*.snapshot.json): compare tier, shards and durability with it')
-    .option('--no-self-check', 'do not ask the app to check itself')
+    .option('--no-self-check', 'do not make the app check itself')
     .option('--endpoint <url>', 'Resource Manager of another cloud', 'https://management.azure.com')
     .option('--json', 'print one object instead of lines')
     .action(async (flags: Flags) => {

@@ -109,7 +109,7 @@ export function durabilityOf({
   return property(database, 'persistence.aofEnabled') === true ? 'aof' : 'none';
 }
 
-/** What is wrong with the link to the other region; undefined where nothing is. */
+/** What is wrong with the link to the other region; undefined if nothing is. */
 async function brokenLink({ arm, offering, cache, database }: Context): Promise<string | undefined> {
   if (offering === 'premium') {
     const links = await arm.list(`${cache.id}/linkedServers`, api.premium);

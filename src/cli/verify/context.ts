@@ -24,7 +24,7 @@ export interface Context {
   readonly cache: ArmResource;
   /** The database of a managed cache; the cache itself when premium. */
   readonly database: ArmResource;
-  /** The resource a parameter file asked for, where its snapshot is given. */
+  /** The resource a parameter file asked for, if its snapshot is given. */
   readonly asked: Asked | undefined;
 }
 
@@ -37,14 +37,14 @@ export interface Asked {
 
 export type Durability = 'none' | 'rdb' | 'aof' | 'geo';
 
-/** The value at a dotted path of a resource's properties; undefined where the way ends early. */
+/** The value at a dotted path of a resource's properties; undefined if the path ends early. */
 export function property(resource: { readonly properties?: unknown }, path: string): unknown {
   return path
     .split('.')
     .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], resource.properties);
 }
 
-/** A property that is a list; empty where there is none. */
+/** A property that is a list; empty if there is none. */
 export function listOf<T = Record<string, unknown>>(
   resource: { readonly properties?: unknown },
   path: string,

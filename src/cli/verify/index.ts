@@ -10,7 +10,7 @@ export interface VerifyOptions {
   readonly arm: ResourceManager;
   readonly subscriptionId: string;
   readonly resourceGroup: string;
-  /** Name of the cache, where the resource group has several. */
+  /** Name of the cache, if the resource group has several. */
   readonly cacheName?: string | undefined;
   /** The resources of a snapshot: what was asked for. */
   readonly snapshot?: readonly ArmResource[] | undefined;
@@ -19,7 +19,7 @@ export interface VerifyOptions {
   readonly fetch: typeof fetch;
 }
 
-/** Holds a deployment against what it should be. Rejects with `E_RESOURCE_MANAGER` where it may not look. */
+/** Holds a deployment against what it should be. Rejects with `E_RESOURCE_MANAGER` if it may not look. */
 export async function verify(options: VerifyOptions): Promise<readonly Finding[]> {
   const group = `/subscriptions/${options.subscriptionId}/resourceGroups/${options.resourceGroup}`;
   const caches = await findCaches(options, group);

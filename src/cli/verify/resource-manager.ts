@@ -26,16 +26,16 @@ export interface ArmResource {
 }
 
 export interface ResourceManager {
-  /** Undefined where there is no such resource. Throws `E_RESOURCE_MANAGER`. */
+  /** Undefined if there is no such resource. Throws `E_RESOURCE_MANAGER`. */
   get(id: string, apiVersion: string): Promise<ArmResource | undefined>;
-  /** All pages; empty where there is no such collection. */
+  /** All pages; empty if there is no such collection. */
   list(id: string, apiVersion: string): Promise<readonly ArmResource[]>;
   post<T>(id: string, apiVersion: string): Promise<T>;
 }
 
 const TRIES = 3;
 
-/** Azure Resource Manager over REST: the few calls that verifying needs. Waits as long as it is told to, twice. */
+/** Azure Resource Manager over REST: the few calls that verifying needs. Waits as long as `Retry-After` says, twice. */
 export function createResourceManager(options: {
   /** `https://management.azure.com` in the public cloud. */
   readonly endpoint: string;

@@ -2,7 +2,7 @@ import rulesFile from '../../../alerts/rules.json';
 import { type Finding, fault, ok } from '../../doctor';
 import { api, type Context, listOf, property, sameId } from './context';
 
-/** That somebody watches: diagnostics flow, and the alerts are there, on, and told to somebody. */
+/** That somebody watches: diagnostics flow, and the alerts exist, are enabled, and notify somebody. */
 export async function checkWatch(context: Context): Promise<Finding[]> {
   return [...(await checkDiagnostics(context)), ...(await checkAlerts(context))];
 }
@@ -47,7 +47,11 @@ async function checkAlerts({ arm, group, offering, cache }: Context): Promise<Fi
   const faults = [
     ...(missing.length > 0 ? [fault('watch.alerts', `missing: ${missing.join(', ')}`, 'deploy again')] : []),
     ...(off.length > 0 ? [fault('watch.alerts', `turned off: ${off.join(', ')}`, 'turn them on')] : []),
-    ...(mute.length > 0 ? [fault('watch.alerts', `tell nobody: ${mute.join(', ')}`, 'give them an action group')] : []),
+    ...(mute.length > 0
+      ? [fault('watch.alerts', `notify nobody: ${mute.join(', ')}`, 'give them an action group')]
+      : []),
   ];
-  return faults.length > 0 ? faults : [ok('watch.alerts', `${present.size} present, on, and told to an action group`)];
+  return faults.length > 0
+    ? faults
+    : [ok('watch.alerts', `${present.size} exist, are enabled and have an action group`)];
 }

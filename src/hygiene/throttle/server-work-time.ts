@@ -13,7 +13,7 @@ export type UntimedBatchReader<P> = (...batch: Parameters<BatchReader<P>>) => Pr
 /**
  * Estimates the time that a server works on a batch: how long each answer took since its commands were sent, less the
  * network round trip. The round trip is the fastest PING of the same connection, since a PING is no work. It is capped
- * at 5 ms, so that a server which answers everything later counts as slow, not as far away. The time that grows with
+ * at 5 ms, so that a server which answers everything later counts as slow, not as distant. The time that grows with
  * the batch, for work or for waiting, is never subtracted.
  */
 export class ServerWorkTime {

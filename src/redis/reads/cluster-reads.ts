@@ -15,7 +15,7 @@ export interface BatchedRead {
   readonly hashTag: string;
   /** When it was sent, by performance.now(); set by the batcher. */
   sentAt: number;
-  /** Set by the batcher, on a cluster, where each key has an answer of its own. */
+  /** Set by the batcher, on a cluster: each key has an answer of its own there. */
   settled: boolean;
   /** `at`: local time of the answer, in ms; reads that were answered together share it. */
   answered(raw: string | null, at: number): void;

@@ -28,7 +28,7 @@ interface ReadBatcherOptions {
 
 /**
  * Reads that begin together travel together, so that deadline and circuit breaker cost once a batch: as MGETs on one
- * server; on a cluster, where slots differ, as one pipeline a node.
+ * server; on a cluster, whose slots differ, as one pipeline a node.
  */
 export class ReadBatcher {
   #waiting: BatchedRead[] = [];

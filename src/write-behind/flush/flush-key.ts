@@ -51,7 +51,7 @@ export async function flushKey(ports: FlushKeyPorts, key: string, options: Flush
 
   if (version === undefined) return timely(saveShown(ports, entity, key, false));
   for (;;) {
-    // The store first: where it has the version, nobody need wait for a Redis that is away.
+    // The store first: if it has the version, no caller waits for an unavailable Redis.
     const stored = (await timely(store.loadMany([key]))).get(key)?.version;
     if (stored !== undefined && !isNewer(version, stored)) return stored;
     const saved = await timely(saveShown(ports, entity, key, true));
@@ -60,16 +60,16 @@ export async function flushKey(ports: FlushKeyPorts, key: string, options: Flush
   }
 }
 
-/** What the store has after it; undefined where the cache shows no such write, or is away and `mayBeAway`. */
+/** What the store has after it; undefined if the cache shows no such write, or is unavailable and `mayBeUnavailable`. */
 async function saveShown(
   ports: FlushKeyPorts,
   entity: StoredEntity<unknown>,
   key: string,
-  mayBeAway: boolean,
+  mayBeUnavailable: boolean,
 ): Promise<Version | undefined> {
   const { fence, settings, clock, logger } = ports;
   const row = await fence.unsaved(key).catch((error: unknown) => {
-    if (mayBeAway && isRedisUnavailable(error)) return undefined;
+    if (mayBeUnavailable && isRedisUnavailable(error)) return undefined;
     throw error;
   });
   if (row === undefined) return undefined;

@@ -8,7 +8,7 @@ import { slotOf } from '../../../src/redis/slot';
 import { buildHistoryWorker } from '../history-worker';
 import { until } from '../rig';
 
-const BOUNDS: Bounds = { epochMs: 101, localMs: 251 };
+const BOUNDS: Bounds = { generationMs: 101, localMs: 251 };
 
 const offsetIn = (info: string, name: string) => Number(new RegExp(`${name}:(\\d+)`).exec(info)?.[1]);
 /** Whether the first of three masters has it. */
@@ -19,7 +19,7 @@ const ENTITY = Array.from({ length: 100 }, (_, index) => `history:failover${inde
 ) as string;
 const ROUND = { entity: ENTITY, keys: 24, operations: 600, concurrency: 8 };
 
-test('a replica that never heard of the last invalidations is promoted in mid-traffic: they are issued again', async () => {
+test('a replica without the last invalidations is promoted in mid-traffic: they are issued again', async () => {
   const seed = Math.floor(Math.random() * 2 ** 32);
   const worker = await buildHistoryWorker();
   const servers = await startHistoryServers('cluster', {

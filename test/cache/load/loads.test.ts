@@ -252,8 +252,8 @@ describe.each(topologies)('loads on %s', (topology) => {
     await expect(add(new (class Odd {})() as never)).rejects.toMatchObject({ code: 'E_SERIALIZE' });
     const anonymous = [1, 2].map((result) => cache.memoize((_: unknown) => result, { name: `${name}-${result}` }));
     expect(await Promise.all(anonymous.map((each) => each(1)))).toEqual([1, 2]);
-    const told = cache.memoize(async (of: unknown) => typeof of, { name: `${name}-typed` });
-    expect(await Promise.all([told(1), told('1'), told([1])])).toEqual(['number', 'string', 'object']);
+    const typed = cache.memoize(async (of: unknown) => typeof of, { name: `${name}-typed` });
+    expect(await Promise.all([typed(1), typed('1'), typed([1])])).toEqual(['number', 'string', 'object']);
     const options = { name: `${name}-keyed`, key: (id: number) => String(id) };
     const keyed = cache.memoize(async (id: number, trace: string) => `${id} ${trace}`, options);
     expect([await keyed(1, 'a'), await keyed(1, 'b')]).toEqual(['1 a', '1 a']);

@@ -181,7 +181,7 @@ describe('an outage', () => {
     await cache.delete(key);
     await server.kill('SIGKILL');
     await server.restart();
-    // The one that took over never heard of the delete.
+    // The new primary does not have the delete.
     const fresh = rig.connect().client('cache');
     await fresh.set(physicalKey(key), old!);
     await until(async () => (await fresh.exists(physicalKey(key))) === 0);
@@ -254,7 +254,7 @@ describe('one master of three', () => {
     const [, ...others] = keysOf(name);
     const cache = rig.cache();
     const client = rig.connect().client('cache');
-    // Owed is paid in this order: with the last one there again, nothing is left to come.
+    // Pending invalidations are sent in this order: with the last one there again, nothing is left to come.
     for (const key of others) await cache.set(key, 'set');
     await cache.invalidateTag(kept);
     await cache.invalidateTag(lost);

@@ -74,7 +74,7 @@ export async function clusterAtRest(cluster: RunningCluster): Promise<void> {
 export async function primaryOf(set: RunningSentinels): Promise<SentinelMember> {
   const [, port] = (await set.primary()).split(':');
   const found = set.servers.find((server) => `${server.port}` === port);
-  if (!found) throw new Error('the sentinels name a primary that is none of the set');
+  if (!found) throw new Error('the sentinels name a primary that is not of the set');
   return found;
 }
 

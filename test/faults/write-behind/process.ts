@@ -17,7 +17,7 @@ export interface ProcessOptions {
 
 const LINES_KEPT = 10;
 /** Ample for a process that drains; one that hangs must not hang the run. */
-const PATIENCE_MS = 60_000;
+const KILL_MS = 60_000;
 
 /** A child that is started again whenever it was killed. */
 export class Process {
@@ -55,15 +55,15 @@ export class Process {
     this.#child?.kill(signal);
   }
 
-  /** Ends it; resolves when it is gone and everything it said was heard. */
+  /** Ends it; resolves when it is gone and everything it said was read. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#child;
     if (!child) return;
     this.#child = undefined;
     child.kill('SIGCONT');
     child.kill(signal);
-    const patience = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), KILL_MS);
     await this.#gone;
-    clearTimeout(patience);
+    clearTimeout(timer);
   }
 }

@@ -16,11 +16,11 @@ export type Said =
       readonly mark: Mark | null;
       readonly code?: string;
     }
-  /** An error that is none of this library's. */
+  /** An error that is not this library's. */
   | { readonly what: 'odd'; readonly error: string };
 
 /** Writers and readers at once. */
-const LANES = 8;
+const WORKERS = 8;
 /** Few hot keys, so that writes meet; many cold ones, so that a lost write is not hidden by the next. */
 const HOT_KEYS = 20;
 
@@ -66,14 +66,14 @@ async function write(key: string): Promise<void> {
   }
 }
 
-async function lane(): Promise<void> {
+async function runWorker(): Promise<void> {
   while (!ending) {
     const key = `fault:row:${Math.floor(next() * (next() < 0.4 ? HOT_KEYS : Number(keys)))}`;
     try {
       if (next() < 0.15) await client.cache.get(key);
       else await write(key);
     } catch (thrown) {
-      // Redis, storage or the database is away: nothing was attempted, or a read failed.
+      // Redis, storage or the database is unavailable: nothing was attempted, or a read failed.
       const odd = oddity(thrown);
       if (odd) await say({ what: 'odd', error: odd });
     }
@@ -81,6 +81,6 @@ async function lane(): Promise<void> {
   }
 }
 
-void Promise.all(Array.from({ length: LANES }, lane))
+void Promise.all(Array.from({ length: WORKERS }, runWorker))
   .then(() => client.close())
   .then(() => process.exit(0));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Calls `work` for 0 to count - 1, evenly over `durationMs`, at most `limit` at once. Rejects with its first failure. */
-export async function paced(
+export async function evenly(
   count: number,
   durationMs: number,
   limit: number,

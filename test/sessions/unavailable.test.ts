@@ -4,7 +4,7 @@ import { createRedis, type RedisHandle } from '../../src/redis';
 import { readSettings } from '../../src/settings';
 import { Browser, browserWith, type Site, sidOf, startSite } from './site';
 
-/** Far beyond the deadline of 200 ms, far below ioredis' own patience. */
+/** Far beyond the deadline of 200 ms, far below ioredis' own limits. */
 const PATIENCE_MS = 5_000;
 
 let server: RunningRedis;
