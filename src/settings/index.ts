@@ -92,15 +92,6 @@ function shown(setting: Setting, given: string | undefined): string {
 /** Faults in combinations of settings, which no single setting can see. */
 function crossFaults(settings: Settings): string[] {
   const faults: string[] = [];
-  const { REDIS_URL: url, STORAGE_NAME_PREFIX: prefix } = settings;
-  if (url !== undefined && !/^rediss?:\/\//.test(url)) {
-    faults.push('REDIS_URL: expected a redis:// or rediss:// URL, got another scheme (masked)');
-  }
-  if (!/^[a-z][a-z0-9]{2,19}$/.test(prefix)) {
-    faults.push(
-      `STORAGE_NAME_PREFIX: expected 3 to 20 lower-case letters and digits, beginning with a letter, got ${JSON.stringify(prefix)}`,
-    );
-  }
   const queues = [
     'WRITE_BEHIND_QUEUE',
     'REFRESH_AHEAD_QUEUE',

@@ -1,4 +1,4 @@
-import { optionalWhole, section, text, textOr, webAddress, whole } from './setting';
+import { optionalWhole, section, textLike, textOr, webAddress, whole } from './setting';
 
 export const monitoringSettings = section('Monitoring', {
   CACHE_NAME: {
@@ -34,7 +34,7 @@ export const monitoringSettings = section('Monitoring', {
     danger: 'Without it there are no memory alerts on such a server.',
   },
   AZURE_REDIS_RESOURCE_ID: {
-    schema: text('a resource id, /subscriptions/…'),
+    schema: textLike(/^\/subscriptions\//, 'a resource id, /subscriptions/…'),
     meaning:
       'Resource id of the cache: turns on platform metrics from Azure Monitor. The identity needs Monitoring Reader.',
   },

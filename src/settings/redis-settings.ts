@@ -1,8 +1,8 @@
-import { list, oneOf, section, text, textOr, whole } from './setting';
+import { addressOf, list, oneOf, section, text, textOr, whole } from './setting';
 
 export const redisSettings = section('Redis', {
   REDIS_URL: {
-    schema: text('a redis:// or rediss:// URL'),
+    schema: addressOf('a redis:// or rediss:// URL', /^rediss?:$/),
     meaning:
       'One server, or any node of a cluster: `redis://[user:password@]host:port`, `rediss://` for TLS. Beside REDIS_NODES or REDIS_SENTINELS only its user, password, TLS and, as the name on the certificate, its host are used.',
     secret: true,

@@ -71,6 +71,19 @@ const range = (what: string, min: number, max: number) =>
 export const text = (expected: string) => optional(expected, (given) => given);
 export const textOr = (fallback: string, expected: string) => kind(fallback, expected, (given) => given);
 
+/** Text of this form. */
+export const textLike = (form: RegExp, expected: string) =>
+  optional(
+    expected,
+    ifTrue((given) => form.test(given)),
+  );
+export const textLikeOr = (fallback: string, form: RegExp, expected: string) =>
+  kind(
+    fallback,
+    expected,
+    ifTrue((given) => form.test(given)),
+  );
+
 export const whole = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   kind(fallback, range('a whole number', min, max), wholeIn(min, max));
 export const optionalWhole = (min: number, max = Number.MAX_SAFE_INTEGER) =>

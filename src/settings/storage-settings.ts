@@ -1,4 +1,4 @@
-import { addressOf, connectionString, queueName, section, text, textOr, webAddress, whole } from './setting';
+import { addressOf, connectionString, queueName, section, text, textLikeOr, webAddress, whole } from './setting';
 
 export const storageSettings = section('Storage', {
   AzureWebJobsStorage: {
@@ -29,7 +29,11 @@ export const storageSettings = section('Storage', {
     meaning: 'Client id of the user-assigned identity that storage, Redis and Key Vault are reached with.',
   },
   STORAGE_NAME_PREFIX: {
-    schema: textOr('steward', '3 to 20 lower-case letters and digits, beginning with a letter'),
+    schema: textLikeOr(
+      'steward',
+      /^[a-z][a-z0-9]{2,19}$/,
+      '3 to 20 lower-case letters and digits, beginning with a letter',
+    ),
     meaning: 'Begins the names of the tables and blob containers this app makes.',
   },
   WRITE_BEHIND_QUEUE: {

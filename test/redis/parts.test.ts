@@ -65,7 +65,7 @@ describe('where to connect', () => {
 
   test('a URL that can’t be read is never shown', () => {
     const broken = () => targetOf({ REDIS_URL: 'redis://user:hunter2@:x' });
-    expect(broken).toThrow(/expected redis:\/\//);
+    expect(broken).toThrow(/REDIS_URL: expected a redis:\/\//);
     expect(broken).not.toThrow(/hunter2/);
   });
 });

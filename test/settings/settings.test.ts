@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { readSettings, SettingsError, sections } from '../../src/settings';
+import { inspectSettings, readSettings, SettingsError, sections } from '../../src/settings';
 import { renderSampleSettings, renderSettingsDoc } from '../../src/settings/render-settings';
+import type { Setting } from '../../src/settings/setting';
 
 describe('settings', () => {
   test('an empty environment gives the documented defaults', () => {
@@ -53,5 +54,46 @@ describe('settings', () => {
 
   test('local.settings.sample.json is what the settings say', () => {
     expect(readFileSync('local.settings.sample.json', 'utf8')).toBe(renderSampleSettings(sections));
+  });
+});
+
+/** Any text is a value of these: a name, a path, a secret, a list. What is wrong with one shows where it is used. */
+const takeAnyText = [
+  ...['ALERT_GROUP_BY', 'ALERT_RULES_FILE', 'ALERT_WEBHOOK_SECRET'],
+  ...['AzureWebJobsStorage__accountName', 'AzureWebJobsStorage__clientId', 'CACHE_NAME', 'CACHE_PREFIXES'],
+  ...['REDIS_ENTRA_USER', 'REDIS_KEY_SECRETS', 'REDIS_NODES', 'REDIS_SENTINELS', 'REDIS_SENTINEL_NAME'],
+  ...['REDIS_SENTINEL_PASSWORD', 'REDIS_TLS_CA_FILE', 'SESSION_SECRET_NAME', 'SWEEP_QUIET_HOURS'],
+  ...['SWEEP_SESSION_PREFIX'],
+];
+
+describe('each setting', () => {
+  const all = sections.flatMap(({ settings }) => Object.entries<Setting>(settings));
+  const wrong = (setting: Setting) =>
+    ['no such thing', '-7', '1e99', '0.5.5'].find((value) => !setting.schema.safeParse(value).success);
+
+  test.each(all.map(([name]) => name))('%s: empty is absent', (name) => {
+    expect(inspectSettings({ [name]: '' }).faults).toEqual([]);
+  });
+
+  test.each(all.filter(([, setting]) => wrong(setting)))(
+    '%s: a wrong value is named, masked if it is secret',
+    (name, setting) => {
+      const value = wrong(setting) as string;
+      const { settings, faults } = inspectSettings({ [name]: value });
+      expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name}: expected `))]);
+      expect(faults[0]).toContain(setting.secret ? '(masked)' : JSON.stringify(value));
+      expect(settings[name as keyof typeof settings]).toEqual(
+        inspectSettings({}).settings[name as keyof typeof settings],
+      );
+    },
+  );
+
+  test('takes any text only if it is listed here', () => {
+    expect(
+      all
+        .filter(([, setting]) => !wrong(setting))
+        .map(([name]) => name)
+        .sort(),
+    ).toEqual(takeAnyText);
   });
 });
