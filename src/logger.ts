@@ -9,12 +9,7 @@ export interface Logger {
   error(fields: LogFields, message: string): void;
 }
 
-export const silentLogger: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-};
+export const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** The same logger with fields that every line carries, such as the job and the invocation. */
 export function childLogger(parent: Logger, bound: LogFields): Logger {

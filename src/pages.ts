@@ -6,11 +6,7 @@ import { type AlertView, createDashboard, type Health, type JobState, type Sampl
 import type { DeadLetters } from './write-behind';
 
 /** An answer over HTTP. */
-export interface Page {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
+export type Page = { readonly status: number; readonly type: string; readonly body: string };
 
 export const json = (status: number, body: unknown): Page => ({
   status,
@@ -106,10 +102,9 @@ export function createPages(options: PagesOptions): Pages {
   };
 }
 
-function viewsOf(state: AlertState): AlertView[] {
-  return Object.values(state.alerts).flatMap(({ rule, labels, state: it, firedAt, activeAt, summary, runbook }) =>
+const viewsOf = (state: AlertState): AlertView[] =>
+  Object.values(state.alerts).flatMap(({ rule, labels, state: it, firedAt, activeAt, summary, runbook }) =>
     it === 'inactive'
       ? []
       : [{ alert: rule, severity: labels.severity ?? '', state: it, since: firedAt ?? activeAt, summary, runbook }],
   );
-}

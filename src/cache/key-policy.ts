@@ -25,10 +25,7 @@ export interface KeyPolicy {
 }
 
 /** The policy of a key, and the source that loads its value if it is missing. */
-export interface SourcedPolicy {
-  readonly keyPolicy: KeyPolicy;
-  readonly loadMany: LoadMany | undefined;
-}
+export type SourcedPolicy = { readonly keyPolicy: KeyPolicy; readonly loadMany: LoadMany | undefined };
 
 /** The metric label of keys without a registered entity: the number of their names has no limit. */
 const OTHER = 'other';

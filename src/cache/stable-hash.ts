@@ -5,9 +5,8 @@ import { SerializeError } from './errors';
  * A hash of 22 characters, the same for equal arguments in whatever order their properties are. Throws `E_SERIALIZE` for
  * values without a stable text: functions, symbols, instances of classes, cycles.
  */
-export function stableHash(value: unknown): string {
-  return createHash('sha256').update(stableText(value, new Set())).digest('base64url').slice(0, 22);
-}
+export const stableHash = (value: unknown): string =>
+  createHash('sha256').update(stableText(value, new Set())).digest('base64url').slice(0, 22);
 
 function stableText(value: unknown, above: Set<object>): string {
   switch (typeof value) {

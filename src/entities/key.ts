@@ -55,12 +55,11 @@ export function checkKey(key: string): void {
   if (typeof key !== 'string' || key.length > MAX_KEY_LENGTH || !PLAIN_KEY.test(key)) parseKey(key);
 }
 
-function fault(part: string, position: number, key: string): KeyError {
-  return new KeyError(
+const fault = (part: string, position: number, key: string): KeyError =>
+  new KeyError(
     `Expected part ${position} of a key (${part}) not to be empty, got a key of ${key.split(':').length} parts; ` +
       'the form is namespace:entity:id:field',
   );
-}
 
 /** Builds a logical key; the inverse of {@link parseKey}. Throws `E_KEY`. */
 export function buildKey(parts: KeyParts): string {
@@ -109,9 +108,7 @@ export function encodeKey(key: string): string {
   return key.replace(EACH_UNSAFE, (found) => encodeURIComponent(found));
 }
 
-export function decodeKey(encoded: string): string {
-  return encoded.includes('%') ? decodeURIComponent(encoded) : encoded;
-}
+export const decodeKey = (encoded: string): string => (encoded.includes('%') ? decodeURIComponent(encoded) : encoded);
 
 /** The key in Redis of a logical key. */
 export const physicalKey = (key: string): string => physicalOf(encodeKey(key));

@@ -18,9 +18,5 @@ export function entityRegistry(list: readonly Entity[]): Entities {
       throw new EntityError(`Two entities are named ${entity.name}. Give each entity a name of its own`);
     byName.set(entity.name, entity);
   }
-  return {
-    get: (name) => byName.get(name),
-    of: (key) => byName.get(entityOf(key)),
-    all: () => list,
-  };
+  return { get: (name) => byName.get(name), of: (key) => byName.get(entityOf(key)), all: () => list };
 }

@@ -22,6 +22,5 @@ export class PermanentStoreError extends StewardError {
  * Compares the code, not the class: the bundles `cache-steward`, `cache-steward/functions` and `cache-steward/testing`
  * each have their own class, and a store may throw that of another bundle.
  */
-export function isPermanentStoreError(thrown: unknown): thrown is PermanentStoreError {
-  return thrown instanceof Error && (thrown as Partial<PermanentStoreError>).code === 'E_STORE_PERMANENT';
-}
+export const isPermanentStoreError = (thrown: unknown): thrown is PermanentStoreError =>
+  thrown instanceof Error && (thrown as Partial<PermanentStoreError>).code === 'E_STORE_PERMANENT';

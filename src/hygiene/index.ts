@@ -49,16 +49,14 @@ const CONTAINER = 'sweeps';
 /** The longest that Storage Queues keep a message back: seven days. */
 const MAX_DELAY_SECONDS = 7 * 86_400 - 60;
 
-export function storageSweepQueue(storage: StorageClients, name: string): SweepQueue {
-  return {
-    async send(message, delaySeconds = 0) {
-      await sendText(storage, name, JSON.stringify(message), {
-        visibilityTimeout: Math.min(delaySeconds, MAX_DELAY_SECONDS),
-        messageTimeToLive: -1,
-      });
-    },
-  };
-}
+export const storageSweepQueue = (storage: StorageClients, name: string): SweepQueue => ({
+  async send(message, delaySeconds = 0) {
+    await sendText(storage, name, JSON.stringify(message), {
+      visibilityTimeout: Math.min(delaySeconds, MAX_DELAY_SECONDS),
+      messageTimeToLive: -1,
+    });
+  },
+});
 
 /** The records of the scheduled sweeps. */
 export const openRecords = (storage: StorageClients): RecordStore => jsonBlobs(storage, CONTAINER);

@@ -170,18 +170,16 @@ export class CircuitBreakers {
 }
 
 /** The same access to Redis, with scripts behind their node's breaker. Plain commands need `breaker.run` by the caller. */
-export function guarded(redis: RedisHandle, breakers: CircuitBreakers): RedisHandle {
-  return {
-    mode: redis.mode,
-    events: redis.events,
-    client: (store) => redis.client(store),
-    dedicated: (store, purpose) => redis.dedicated(store, purpose),
-    ready: (timeoutMs) => redis.ready(timeoutMs),
-    run: (store, script, keys, ...rest) =>
-      breakers.ofKey(keys[0] ?? '').run(() => redis.run(store, script, keys, ...rest)),
-    within: (command, options) => redis.within(command, options),
-    nodes: (which, store) => breakers.whole.run(() => redis.nodes(which, store)),
-    serverMicros: () => redis.serverMicros(),
-    close: () => redis.close(),
-  };
-}
+export const guarded = (redis: RedisHandle, breakers: CircuitBreakers): RedisHandle => ({
+  mode: redis.mode,
+  events: redis.events,
+  client: (store) => redis.client(store),
+  dedicated: (store, purpose) => redis.dedicated(store, purpose),
+  ready: (timeoutMs) => redis.ready(timeoutMs),
+  run: (store, script, keys, ...rest) =>
+    breakers.ofKey(keys[0] ?? '').run(() => redis.run(store, script, keys, ...rest)),
+  within: (command, options) => redis.within(command, options),
+  nodes: (which, store) => breakers.whole.run(() => redis.nodes(which, store)),
+  serverMicros: () => redis.serverMicros(),
+  close: () => redis.close(),
+});

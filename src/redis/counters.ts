@@ -26,9 +26,7 @@ export function counterField(name: string, labels: Labels = {}): string {
 }
 
 /** The separators of a field can't be part of a name or a label. */
-function clean(text: string): string {
-  return text.replace(/[|,=\s]/g, '_');
-}
+const clean = (text: string): string => text.replace(/[|,=\s]/g, '_');
 
 export function createCounters(options: { readonly redis: RedisHandle; readonly logger: Logger }): Counters {
   const { redis, logger } = options;

@@ -56,10 +56,7 @@ export interface ClaimOptions {
   readonly leaveAlone: ReadonlyMap<string, number>;
 }
 
-export interface ClaimedKey {
-  readonly key: string;
-  readonly expiresAt: number;
-}
+export type ClaimedKey = { readonly key: string; readonly expiresAt: number };
 
 export interface Claims {
   readonly keys: readonly ClaimedKey[];

@@ -3,10 +3,7 @@ import type { Clock } from '../clock';
 import type { Counters } from '../redis';
 
 /** Whether the job refreshed the entry, or the process that read it. */
-export interface RefreshedBy {
-  readonly entity: string;
-  readonly way: 'queue' | 'process';
-}
+export type RefreshedBy = { readonly entity: string; readonly way: 'queue' | 'process' };
 
 /**
  * Counts the outcome of a refresh. Returns how long before the expiry it ended, in ms. A refresh after the expiry counts

@@ -140,16 +140,14 @@ function whole(name: string, value: number, min: number): number {
 }
 
 /** The same connection, with one error for everything that means "not now", so that a web app handles one error. */
-function failClosed(redis: SessionRedis): SessionRedis {
-  return {
-    client: (store) => redis.client(store),
-    dedicated: (store, purpose) => redis.dedicated(store, purpose),
-    serverMicros: () => redis.serverMicros(),
-    run: (...args) => redis.run(...args).catch(toUnavailable),
-    within: (...args) => redis.within(...args).catch(toUnavailable),
-    nodes: (...args) => redis.nodes(...args).catch(toUnavailable),
-  };
-}
+const failClosed = (redis: SessionRedis): SessionRedis => ({
+  client: (store) => redis.client(store),
+  dedicated: (store, purpose) => redis.dedicated(store, purpose),
+  serverMicros: () => redis.serverMicros(),
+  run: (...args) => redis.run(...args).catch(toUnavailable),
+  within: (...args) => redis.within(...args).catch(toUnavailable),
+  nodes: (...args) => redis.nodes(...args).catch(toUnavailable),
+});
 
 function toUnavailable(error: unknown): never {
   if (!(error instanceof DeadlineError || error instanceof RedisUnavailableError)) throw error;

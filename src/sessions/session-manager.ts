@@ -153,6 +153,4 @@ export class SessionManager {
   }
 }
 
-function isList(secrets: SessionManagerOptions['secrets']): secrets is readonly string[] {
-  return Array.isArray(secrets);
-}
+const isList = (secrets: SessionManagerOptions['secrets']): secrets is readonly string[] => Array.isArray(secrets);

@@ -13,10 +13,7 @@ import type { UserSessions } from './users/user-sessions';
 
 type Callback<T = void> = (error?: unknown, result?: T) => void;
 
-interface Known {
-  readonly sid: string;
-  readonly handle: SessionHandle;
-}
+type Known = { readonly sid: string; readonly handle: SessionHandle };
 
 /** A session as `all` returns it, with its id in Redis. */
 export type ListedSession = SessionData & { readonly id: string };

@@ -90,8 +90,5 @@ export const hygieneSettings = section('Hygiene', {
     meaning: 'A session record above this is reported as oversized.',
     unit: 'bytes',
   },
-  SWEEP_DRY_RUN: {
-    schema: flag(false),
-    meaning: 'Planned sweeps report what they would do, and change nothing.',
-  },
+  SWEEP_DRY_RUN: { schema: flag(false), meaning: 'Planned sweeps report what they would do, and change nothing.' },
 });

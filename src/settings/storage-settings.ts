@@ -36,18 +36,9 @@ export const storageSettings = section('Storage', {
     ),
     meaning: 'Begins the names of the tables and blob containers this app makes.',
   },
-  WRITE_BEHIND_QUEUE: {
-    schema: queueName('write-behind'),
-    meaning: 'Queue that is the journal of write-behind.',
-  },
-  REFRESH_AHEAD_QUEUE: {
-    schema: queueName('refresh-ahead'),
-    meaning: 'Queue of entries to refresh.',
-  },
-  SWEEP_QUEUE: {
-    schema: queueName('sweep'),
-    meaning: 'Queue of the work items of sweeps.',
-  },
+  WRITE_BEHIND_QUEUE: { schema: queueName('write-behind'), meaning: 'Queue that is the journal of write-behind.' },
+  REFRESH_AHEAD_QUEUE: { schema: queueName('refresh-ahead'), meaning: 'Queue of entries to refresh.' },
+  SWEEP_QUEUE: { schema: queueName('sweep'), meaning: 'Queue of the work items of sweeps.' },
   ALERT_QUEUE: {
     schema: queueName('alert-notifications'),
     meaning: 'Queue of alert groups with pending notifications.',

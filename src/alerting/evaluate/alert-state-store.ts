@@ -37,12 +37,10 @@ export const createMemoryAlertState = (): AlertStateStore => alertState(memoryJs
 export const createBlobAlertState = ({ storage }: { readonly storage: StorageClients }): AlertStateStore =>
   alertState(jsonBlobs(storage, 'alerts'));
 
-function alertState(blobs: JsonBlobs): AlertStateStore {
-  return {
-    read: (document) => blobs.read(`${document}.json`),
-    async write(document, value, etag) {
-      const written = await blobs.write(`${document}.json`, value, etag);
-      if (written === undefined) throw new AlertStateConflictError(document);
-    },
-  };
-}
+const alertState = (blobs: JsonBlobs): AlertStateStore => ({
+  read: (document) => blobs.read(`${document}.json`),
+  async write(document, value, etag) {
+    const written = await blobs.write(`${document}.json`, value, etag);
+    if (written === undefined) throw new AlertStateConflictError(document);
+  },
+});

@@ -10,10 +10,7 @@ import type { SeriesSet } from './series';
 /** A resolved instance is kept for this long, so that its receivers can still be notified. */
 export const RESOLVED_RETENTION = 15 * MINUTE;
 
-export interface Evaluation {
-  readonly state: AlertState;
-  readonly events: readonly AlertEvent[];
-}
+export type Evaluation = { readonly state: AlertState; readonly events: readonly AlertEvent[] };
 
 /**
  * Evaluates every rule at the tick `at`, with the alert state machine of Prometheus. Pure: it uses neither a clock nor a

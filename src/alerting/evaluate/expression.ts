@@ -5,11 +5,7 @@ import type { Series, SeriesSet } from './series';
 import { aggregate, windowOf } from './window';
 
 /** One series' number at a tick, and whether the rule's condition holds for it. */
-export interface Element {
-  readonly labels: Labels;
-  readonly value: number;
-  readonly holds: boolean;
-}
+export type Element = { readonly labels: Labels; readonly value: number; readonly holds: boolean };
 
 const compare = {
   '>': (a: number, b: number) => a > b,
@@ -110,16 +106,16 @@ function matching(series: SeriesSet, metric: string, where?: Labels): readonly S
 }
 
 /** Labels as one text, the same for the same labels. */
-export function identity(labels: Labels): string {
-  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
+export const identity = (labels: Labels): string =>
+  JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** The metrics that a rule uses. */
-export function metricsOf(rule: Rule): readonly string[] {
-  return [rule.metric, ...(rule.over ?? []), ...(rule.and ?? []).map(({ metric }) => metric)];
-}
+export const metricsOf = (rule: Rule): readonly string[] => [
+  rule.metric,
+  ...(rule.over ?? []),
+  ...(rule.and ?? []).map(({ metric }) => metric),
+];
 
 /** How far back a rule needs samples, in ms. */
-export function reachOf(rule: Rule): number {
-  return Math.max(durationMs(rule.window), ...(rule.and ?? []).map(({ window }) => durationMs(window)));
-}
+export const reachOf = (rule: Rule): number =>
+  Math.max(durationMs(rule.window), ...(rule.and ?? []).map(({ window }) => durationMs(window)));

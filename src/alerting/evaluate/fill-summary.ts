@@ -1,11 +1,10 @@
 import type { Labels } from '../../monitoring/samples/sample-store';
 
 /** `{label}` becomes the label's value, `{value:format}` the number in that form; an unknown label stays as written. */
-export function fillSummary(template: string, labels: Labels, value: number): string {
-  return template.replace(/\{(\w+)(?::(\w+))?\}/g, (whole, name: string, format?: string) =>
+export const fillSummary = (template: string, labels: Labels, value: number): string =>
+  template.replace(/\{(\w+)(?::(\w+))?\}/g, (whole, name: string, format?: string) =>
     name === 'value' ? formatted(value, format) : (labels[name] ?? whole),
   );
-}
 
 /** The forms a number can take in a summary. */
 export const formats = ['number', 'percent', 'ms', 'duration', 'bytes'] as const;

@@ -3,10 +3,7 @@ import type { Rule } from '../rules/rule-schema';
 import type { Series } from './series';
 
 /** The samples of a series with `after < time <= until`: the values, and their times. */
-export interface Window {
-  readonly times: readonly number[];
-  readonly values: readonly number[];
-}
+export type Window = { readonly times: readonly number[]; readonly values: readonly number[] };
 
 export function windowOf(series: Series, after: number, until: number): Window {
   const from = firstAfter(series.times, after);

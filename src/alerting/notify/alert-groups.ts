@@ -14,10 +14,7 @@ export interface AlertGroup {
   readonly muted: number;
 }
 
-export interface AlertMember {
-  readonly id: string;
-  readonly instance: AlertInstance;
-}
+export type AlertMember = { readonly id: string; readonly instance: AlertInstance };
 
 /** The last notification of a group to a receiver. Changed only after the receiver has accepted or refused one. */
 export interface LastNotification {

@@ -151,12 +151,10 @@ export function isPrivateAddress(address: string): boolean {
 }
 
 /** A storage queue that receives every message, for your own tools. Messages there live for 7 days. */
-export function createQueueReceiver(options: { readonly storage: StorageClients; readonly queue: string }): Receiver {
-  return {
-    name: 'queue',
-    deliver: (message) => sendText(options.storage, options.queue, fitting(message)),
-  };
-}
+export const createQueueReceiver = (options: {
+  readonly storage: StorageClients;
+  readonly queue: string;
+}): Receiver => ({ name: 'queue', deliver: (message) => sendText(options.storage, options.queue, fitting(message)) });
 
 /** Lists fewer alerts if the message is too large: the queue would refuse it now and at every retry. */
 function fitting(message: GroupMessage): string {

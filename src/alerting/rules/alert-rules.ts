@@ -7,10 +7,7 @@ import { formats } from '../evaluate/fill-summary';
 import { durationMs } from './duration';
 import { type Inhibition, type Rule, type RulesFile, rulesFileSchema } from './rule-schema';
 
-export interface AlertRules {
-  readonly rules: readonly Rule[];
-  readonly inhibitions: readonly Inhibition[];
-}
+export type AlertRules = { readonly rules: readonly Rule[]; readonly inhibitions: readonly Inhibition[] };
 
 /** The rules file is wrong. The message lists every fault. */
 export class RulesError extends StewardError {
@@ -61,11 +58,8 @@ export function parseRules(content: unknown, source: string): AlertRules {
 }
 
 /** The rules that this app evaluates: all that name it, or only those that Azure Monitor does not evaluate too. */
-export function rulesOfApp(rules: readonly Rule[], leaveToAzure: boolean): readonly Rule[] {
-  return rules.filter(
-    ({ evaluatedBy }) => evaluatedBy.includes('app') && !(leaveToAzure && evaluatedBy.includes('azure')),
-  );
-}
+export const rulesOfApp = (rules: readonly Rule[], leaveToAzure: boolean): readonly Rule[] =>
+  rules.filter(({ evaluatedBy }) => evaluatedBy.includes('app') && !(leaveToAzure && evaluatedBy.includes('azure')));
 
 /** A path that names the rule too: `rules[3] (MemoryHigh).window`. */
 function at(content: unknown, path: readonly PropertyKey[]): string {

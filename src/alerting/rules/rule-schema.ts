@@ -126,6 +126,7 @@ export type Inhibition = NonNullable<RulesFile['inhibit']>[number];
 export type Severity = Rule['severity'];
 
 /** The content of `alerts/rules.schema.json`. */
-export function rulesJsonSchema(): object {
-  return { title: 'Alert rules of Cache Steward', ...z.toJSONSchema(rulesFileSchema, { target: 'draft-2020-12' }) };
-}
+export const rulesJsonSchema = (): object => ({
+  title: 'Alert rules of Cache Steward',
+  ...z.toJSONSchema(rulesFileSchema, { target: 'draft-2020-12' }),
+});

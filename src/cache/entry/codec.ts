@@ -21,18 +21,12 @@ const unzip = async (packed: Buffer, maxOutputLength: number) =>
   promisify<Buffer, ZlibOptions, Buffer>((await import('node:zlib')).gunzip)(packed, { maxOutputLength });
 
 /** A value in the form that the scripts store: the flags and the payload of its entry. */
-export interface Encoded {
-  readonly flags: number;
-  readonly payload: string;
-}
+export type Encoded = { readonly flags: number; readonly payload: string };
 
 /** "There is no such value." */
 export const NEGATIVE: Encoded = { flags: FLAG_NEGATIVE, payload: '' };
 
-export interface CodecOptions {
-  readonly serializer: Serializer;
-  readonly maxValueBytes: number;
-}
+export type CodecOptions = { readonly serializer: Serializer; readonly maxValueBytes: number };
 
 /**
  * Encodes and decodes the payload of entries. Values of an entity with a store are always JSON, whatever the

@@ -36,10 +36,8 @@ export function judge(
 }
 
 /** The generations of an entry: those of its prefixes and of the tags it was stored with. */
-export function generationsOf(
+export const generationsOf = (
   raw: string,
   prefixes: readonly TagGeneration[],
   generations: TagGenerations,
-): readonly TagGeneration[] {
-  return [...prefixes, ...tagsOf(raw).map((tag) => generations.ofTag(tag))];
-}
+): readonly TagGeneration[] => [...prefixes, ...tagsOf(raw).map((tag) => generations.ofTag(tag))];

@@ -6,10 +6,7 @@ import { LoadTimeoutError } from '../errors';
 import type { BulkLoader, Loader } from '../types';
 
 /** What a source returned for a key: a value, or undefined if it has none. `version` is the row's, if it has one. */
-export interface Loaded {
-  readonly value: unknown;
-  readonly version: Version | undefined;
-}
+export type Loaded = { readonly value: unknown; readonly version: Version | undefined };
 
 const NOTHING: Loaded = { value: undefined, version: undefined };
 

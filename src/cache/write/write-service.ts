@@ -214,6 +214,8 @@ export class WriteService {
   }
 }
 
-function toRow(key: string, value: unknown, version: Version): WriteRow {
-  return { key, version, value: value === undefined ? null : serialized(value, jsonSerializer) };
-}
+const toRow = (key: string, value: unknown, version: Version): WriteRow => ({
+  key,
+  version,
+  value: value === undefined ? null : serialized(value, jsonSerializer),
+});

@@ -86,10 +86,7 @@ export function registerDeadLetters(program: Command, io: CliIo): void {
     });
 }
 
-interface Which {
-  readonly all?: boolean;
-  readonly entity?: string;
-}
+type Which = { readonly all?: boolean; readonly entity?: string };
 
 async function each(
   io: CliIo,

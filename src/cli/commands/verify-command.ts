@@ -17,10 +17,7 @@ interface Flags {
 }
 
 /** What the command reaches the outside by; tests pass their own. */
-export interface VerifyPorts {
-  readonly getToken: GetToken;
-  readonly fetch: typeof fetch;
-}
+export type VerifyPorts = { readonly getToken: GetToken; readonly fetch: typeof fetch };
 
 const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
 
@@ -68,9 +65,8 @@ function print(findings: readonly Finding[], json: boolean, io: CliIo): void {
   io.exit(wrong === 0 ? 0 : 1);
 }
 
-async function readSnapshot(file: string): Promise<readonly ArmResource[]> {
-  return (JSON.parse(await readFile(file, 'utf8')) as { predictedResources: ArmResource[] }).predictedResources;
-}
+const readSnapshot = async (file: string): Promise<readonly ArmResource[]> =>
+  (JSON.parse(await readFile(file, 'utf8')) as { predictedResources: ArmResource[] }).predictedResources;
 
 /** The caller's own sign-in: the Azure CLI's, a managed identity's, or what else DefaultAzureCredential finds. */
 const azure: VerifyPorts = {

@@ -53,11 +53,10 @@ const words: Readonly<Record<string, string>> = {
   unlinked: 'unlinked',
 };
 
-function showFigures(figures: Readonly<Record<string, number>>): string[] {
-  return Object.entries(words)
+const showFigures = (figures: Readonly<Record<string, number>>): string[] =>
+  Object.entries(words)
     .filter(([name]) => figures[name] !== undefined)
     .map(([name, text]) => `  ${text.padEnd(36)} ${count(figures[name] ?? 0).padStart(14)}`);
-}
 
 function showCensus({ groups, total, big }: CensusReport): string[] {
   const row = (label: string, keys: string, share: string, memory: string) =>

@@ -33,11 +33,7 @@ export async function checkApp(
   ];
 }
 
-interface Ask {
-  readonly context: Context;
-  readonly site: ArmResource;
-  readonly send: typeof fetch;
-}
+type Ask = { readonly context: Context; readonly site: ArmResource; readonly send: typeof fetch };
 
 /** The JSON of one keyed function, or why there is none. */
 async function answerOf<T>(

@@ -3,25 +3,22 @@ import { api, type Context, type Durability, listOf, property } from './context'
 import type { ArmResource } from './resource-manager';
 
 /** The cache itself: there, of the size asked, encrypted, closed, and durable as asked. */
-export async function checkCache(context: Context): Promise<Finding[]> {
-  return [
-    ...checkState(context),
-    checkTier(context),
-    checkShards(context),
-    checkTls(context),
-    checkPublicAccess(context),
-    await checkDurability(context),
-  ];
-}
+export const checkCache = async (context: Context): Promise<Finding[]> => [
+  ...checkState(context),
+  checkTier(context),
+  checkShards(context),
+  checkTls(context),
+  checkPublicAccess(context),
+  await checkDurability(context),
+];
 
-function checkState({ cache, database }: Context): Finding[] {
-  return [...new Set([cache, database])].map((resource) => {
+const checkState = ({ cache, database }: Context): Finding[] =>
+  [...new Set([cache, database])].map((resource) => {
     const state = String(property(resource, 'provisioningState'));
     return state === 'Succeeded'
       ? ok('cache.state', `${resource.name} is provisioned`)
       : fault('cache.state', `${resource.name} is ${state}`, 'wait for it, or read its activity log');
   });
-}
 
 function checkTier({ offering, cache, asked }: Context): Finding {
   const tier = skuOf(cache, offering);

@@ -38,11 +38,10 @@ export interface Asked {
 export type Durability = 'none' | 'rdb' | 'aof' | 'geo';
 
 /** The value at a dotted path of a resource's properties; undefined if the path ends early. */
-export function property(resource: { readonly properties?: unknown }, path: string): unknown {
-  return path
+export const property = (resource: { readonly properties?: unknown }, path: string): unknown =>
+  path
     .split('.')
     .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], resource.properties);
-}
 
 /** A property that is a list; empty if there is none. */
 export function listOf<T = Record<string, unknown>>(

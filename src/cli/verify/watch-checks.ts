@@ -3,9 +3,10 @@ import { type Finding, fault, ok } from '../../doctor';
 import { api, type Context, listOf, property, sameId } from './context';
 
 /** That somebody watches: diagnostics flow, and the alerts exist, are enabled, and notify somebody. */
-export async function checkWatch(context: Context): Promise<Finding[]> {
-  return [...(await checkDiagnostics(context)), ...(await checkAlerts(context))];
-}
+export const checkWatch = async (context: Context): Promise<Finding[]> => [
+  ...(await checkDiagnostics(context)),
+  ...(await checkAlerts(context)),
+];
 
 async function checkDiagnostics({ arm, offering, cache, database }: Context): Promise<Finding[]> {
   // Premium has both on the cache; a managed one has metrics on the cluster and logs on the database.

@@ -1,11 +1,7 @@
 import { defineEntity, type StoredEntity } from '../define-entity';
 import { postgresStore, type SqlPool } from '../postgres';
 
-export interface Product {
-  readonly name: string;
-  readonly price: number;
-  readonly stock?: number | null;
-}
+export type Product = { readonly name: string; readonly price: number; readonly stock?: number | null };
 
 /** Creates the table, so that the sample runs on an empty database. A real table exists already. */
 const MIGRATION = `

@@ -1,10 +1,7 @@
 import { defineEntity, type StoredEntity } from '../define-entity';
 import { postgresStore, type SqlPool } from '../postgres';
 
-export interface ProductPrice {
-  readonly amount: number;
-  readonly currency: string;
-}
+export type ProductPrice = { readonly amount: number; readonly currency: string };
 
 /** A sample that must be fresh: a life of seconds, refreshed ahead of its end while it is read. */
 export const productPrice = (pool: SqlPool): StoredEntity<ProductPrice> =>

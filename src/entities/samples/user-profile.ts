@@ -1,11 +1,7 @@
 import { defineEntity, type StoredEntity } from '../define-entity';
 import { postgresStore, type SqlPool } from '../postgres';
 
-export interface UserProfile {
-  readonly name: string;
-  readonly email?: string;
-  readonly plan?: string;
-}
+export type UserProfile = { readonly name: string; readonly email?: string; readonly plan?: string };
 
 /** A sample on the default table: no mapping, and no table to create by hand. */
 export const userProfile = (pool: SqlPool): StoredEntity<UserProfile> =>

@@ -33,11 +33,7 @@ import {
 
 type Reply = readonly [Buffer, number, number, (Buffer | number[])[], (Buffer | number)[]];
 
-const batchScript = defineScript<Reply>('census-batch', {
-  keys: 0,
-  lua: `${globLua}\n${batchLua}`,
-  writes: false,
-});
+const batchScript = defineScript<Reply>('census-batch', { keys: 0, lua: `${globLua}\n${batchLua}`, writes: false });
 
 export interface CensusBatchOptions {
   readonly redis: RedisHandle;

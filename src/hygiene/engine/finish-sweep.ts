@@ -58,10 +58,7 @@ async function storeDaily(sweep: SweepName, summary: SweepSummary, records: Reco
   await records.write(name, summary, (await records.read(name))?.etag);
 }
 
-interface StoredShard {
-  readonly value: ShardRecord;
-  readonly etag: string;
-}
+type StoredShard = { readonly value: ShardRecord; readonly etag: string };
 
 async function readShards(run: SweepRecord, { records }: FinishDeps): Promise<StoredShard[]> {
   const all = await Promise.all(run.shards.map((shard) => records.read<ShardRecord>(shardRecordName(run.pass, shard))));

@@ -242,13 +242,7 @@ class WorkItem {
     const after = this.#kind.changes(this.#record.findings);
     const changes: Record<string, number> = {};
     for (const [name, value] of Object.entries(after)) changes[name] = value - (this.#changesBefore[name] ?? 0);
-    return {
-      outcome,
-      examined: this.#examined,
-      serverMicros: this.#serverMicros,
-      changes,
-      record: this.#record,
-    };
+    return { outcome, examined: this.#examined, serverMicros: this.#serverMicros, changes, record: this.#record };
   }
 }
 

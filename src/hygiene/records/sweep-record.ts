@@ -34,10 +34,7 @@ export interface Baseline {
 }
 
 /** INFO's `used_memory` and `maxmemory` in bytes; 0 means no limit. */
-export interface NodeMemory {
-  readonly usedBytes: number;
-  readonly capacityBytes: number;
-}
+export type NodeMemory = { readonly usedBytes: number; readonly capacityBytes: number };
 
 /** The progress of one shard. Changed only under its ETag. */
 export interface ShardRecord<F = unknown> extends NodeIdentity {
@@ -94,10 +91,7 @@ export interface SweepRecord<F = unknown> {
   readonly history: readonly HistoryLine[];
 }
 
-export interface HistoryLine {
-  readonly at: number;
-  readonly figures: Readonly<Record<string, number>>;
-}
+export type HistoryLine = { readonly at: number; readonly figures: Readonly<Record<string, number>> };
 
 /** The result of a finished run. */
 export interface SweepSummary<F = unknown> {

@@ -9,11 +9,7 @@ import { COUNTS, noCounts, SAMPLE_SIZE, type SessionsBatch } from './sessions-sw
 
 type Reply = Buffer | readonly [text: Buffer, elsewhere: Buffer[], sample: Buffer[]];
 
-const batchScript = defineScript<Reply>('sessions-batch', {
-  keys: 0,
-  lua: `${globLua}\n${batchLua}`,
-  writes: true,
-});
+const batchScript = defineScript<Reply>('sessions-batch', { keys: 0, lua: `${globLua}\n${batchLua}`, writes: true });
 
 interface BatchOptions {
   readonly redis: RedisHandle;

@@ -24,9 +24,8 @@ export async function readServerLoad(redis: RedisHandle, node: RedisNode, deadli
   return toServerLoad(parseInfo(info), keys, nodes, performance.now() - startedAt);
 }
 
-async function clusterNodes({ mode }: RedisHandle, { client }: RedisNode): Promise<string> {
-  return mode === 'cluster' ? String(await client.call('CLUSTER', 'NODES')) : '';
-}
+const clusterNodes = async ({ mode }: RedisHandle, { client }: RedisNode): Promise<string> =>
+  mode === 'cluster' ? String(await client.call('CLUSTER', 'NODES')) : '';
 
 /** Pure, so that tests can use the replies that servers gave during a failover. */
 export function toServerLoad(

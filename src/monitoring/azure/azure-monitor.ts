@@ -38,10 +38,7 @@ const wanted: Readonly<Record<string, Wanted>> = {
 };
 
 /** Metrics with the dimension that splits them: one query each, since a query has one filter for all its metrics. */
-interface Query {
-  readonly metrics: readonly string[];
-  readonly dimension?: string;
-}
+type Query = { readonly metrics: readonly string[]; readonly dimension?: string };
 
 export const offerings: Readonly<Record<'premium' | 'managed', readonly Query[]>> = {
   premium: [

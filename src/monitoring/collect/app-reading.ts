@@ -57,9 +57,8 @@ export async function readQueues(
   return gauges;
 }
 
-async function messages(queue: QueueClient): Promise<number> {
-  return (await queue.getProperties()).approximateMessagesCount ?? 0;
-}
+const messages = async (queue: QueueClient): Promise<number> =>
+  (await queue.getProperties()).approximateMessagesCount ?? 0;
 
 /** Only visible messages can be peeked: messages that are being processed or delayed do not count. */
 export async function oldestSeconds(queue: QueueClient, nowMs: number): Promise<number> {

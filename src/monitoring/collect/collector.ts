@@ -44,11 +44,7 @@ export interface Collector {
 /** A tick further in the past than this means that the clock was set back, not that the call was repeated. */
 const CLOCK_JUMP = 2 * MINUTE;
 
-interface Collected {
-  readonly batch: SampleBatch;
-  readonly baseline: Baseline;
-  readonly up: boolean;
-}
+type Collected = { readonly batch: SampleBatch; readonly baseline: Baseline; readonly up: boolean };
 
 export function createCollector(options: CollectorOptions): Collector {
   const { redis, store, clock, logger, cache } = options;
@@ -213,11 +209,10 @@ function down(source: string, labels: SampleBatch['labels'], at: number, previou
   return { batch: { at, source, labels, info: {}, values: { redis_up: 0 } }, baseline, up: false };
 }
 
-function jobGauges(states: readonly JobState[]): Record<string, number> {
-  return Object.fromEntries(
+const jobGauges = (states: readonly JobState[]): Record<string, number> =>
+  Object.fromEntries(
     states.flatMap(({ job, isOverdue, ageSeconds }) => [
       [seriesKey('steward_job_overdue', { job }), isOverdue ? 1 : 0],
       [seriesKey('steward_job_success_age_seconds', { job }), ageSeconds],
     ]),
   );
-}

@@ -90,10 +90,7 @@ export interface Dashboard {
   act(action: DashboardAction): Promise<JobReport>;
 }
 
-export interface DashboardAction {
-  readonly action: 'replay' | 'discard';
-  readonly letterId: string;
-}
+export type DashboardAction = { readonly action: 'replay' | 'discard'; readonly letterId: string };
 
 const SLOWEST = 10;
 const MOST_LETTERS = 100;

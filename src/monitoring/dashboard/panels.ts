@@ -34,9 +34,8 @@ function valuesOf(batches: Batches, metric: string, label: (labels: Readonly<Rec
 const everything = () => 'all';
 
 /** Growth of a counter in each bucket; null if nothing was collected. */
-export function growthIn(buckets: Buckets, metric: string): readonly (number | null)[] {
-  return buckets.batches.map((batches) => valuesOf(batches, metric, everything).get('all')?.sum ?? null);
-}
+export const growthIn = (buckets: Buckets, metric: string): readonly (number | null)[] =>
+  buckets.batches.map((batches) => valuesOf(batches, metric, everything).get('all')?.sum ?? null);
 
 /** One line for each value of a label; `use` selects the number of a bucket. */
 function linesBy(buckets: Buckets, metric: string, by: string, use: 'mean' | 'max' | 'rate'): Line[] {
@@ -123,12 +122,7 @@ export function panelsOf(buckets: Buckets): readonly Panel[] {
       unit: 'ms',
       lines: [...line('mean', latency), ...line('99 % within', p99)],
     },
-    {
-      id: 'commands',
-      title: 'Commands',
-      unit: 'perSecond',
-      lines: linesBy(buckets, 'redis_commands', 'node', 'rate'),
-    },
+    { id: 'commands', title: 'Commands', unit: 'perSecond', lines: linesBy(buckets, 'redis_commands', 'node', 'rate') },
     {
       id: 'keys-gone',
       title: 'Keys evicted and expired',
@@ -138,12 +132,7 @@ export function panelsOf(buckets: Buckets): readonly Panel[] {
         ...named('expired', linesBy(buckets, 'redis_expired_keys', 'cache', 'rate')),
       ],
     },
-    {
-      id: 'connections',
-      title: 'Connections',
-      unit: 'count',
-      lines: linesBy(buckets, 'redis_clients', 'node', 'max'),
-    },
+    { id: 'connections', title: 'Connections', unit: 'count', lines: linesBy(buckets, 'redis_clients', 'node', 'max') },
     {
       id: 'lag',
       title: 'Oldest message waiting',

@@ -2,15 +2,11 @@ import { DAY, HOUR } from '../../clock';
 import { countOf, lastOf, maxOf, minOf, type Rolled, type SampleBatch, type SampleStore, sumOf } from './sample-store';
 
 /** How many days samples are kept, by resolution. */
-export interface Retention {
-  readonly minute: number;
-  readonly hour: number;
-  readonly day: number;
-}
+export type Retention = { readonly minute: number; readonly hour: number; readonly day: number };
 
 /** Combines the batches of one span into one batch for each source. */
-export function rollUp(at: number, batches: readonly SampleBatch[]): readonly SampleBatch[] {
-  return [...Map.groupBy(batches, ({ source }) => source)].map(([source, group]) => {
+export const rollUp = (at: number, batches: readonly SampleBatch[]): readonly SampleBatch[] =>
+  [...Map.groupBy(batches, ({ source }) => source)].map(([source, group]) => {
     const values: Record<string, Rolled> = {};
     for (const batch of group) {
       for (const [key, value] of Object.entries(batch.values)) {
@@ -29,7 +25,6 @@ export function rollUp(at: number, batches: readonly SampleBatch[]): readonly Sa
     const newest = group.at(-1) as SampleBatch;
     return { at, source, labels: newest.labels, info: newest.info, values };
   });
-}
 
 /** A span that ended while the app was down is still rolled up within this time. */
 const CATCH_UP = { hour: 36 * HOUR, day: 5 * DAY } as const;

@@ -95,10 +95,7 @@ export function parseSeriesKey(key: string): { readonly name: string; readonly l
   return { name: key.slice(0, bar), labels };
 }
 
-interface SeriesValue {
-  readonly labels: Labels;
-  readonly value: number | Rolled;
-}
+type SeriesValue = { readonly labels: Labels; readonly value: number | Rolled };
 
 const indexes = new WeakMap<SampleBatch, ReadonlyMap<string, SeriesValue[]>>();
 

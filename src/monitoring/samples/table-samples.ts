@@ -83,9 +83,8 @@ const CHARACTERS_A_PROPERTY = 32_000;
 
 const timeKey = (at: number) => new Date(at).toISOString();
 
-function partitionOf(resolution: Resolution, at: number): string {
-  return timeKey(at).slice(0, { minute: 10, hour: 7, day: 4 }[resolution]);
-}
+const partitionOf = (resolution: Resolution, at: number): string =>
+  timeKey(at).slice(0, { minute: 10, hour: 7, day: 4 }[resolution]);
 
 interface Row extends Record<string, string> {
   partitionKey: string;
@@ -97,9 +96,11 @@ function batchRow(resolution: Resolution, batch: SampleBatch): Row {
   return { partitionKey: partitionOf(resolution, batch.at), rowKey, ...chunks(batch) };
 }
 
-function baselineRow(partitionKey: string, baseline: Baseline): Row {
-  return { partitionKey, rowKey: `b|${baseline.source}`, ...chunks(baseline) };
-}
+const baselineRow = (partitionKey: string, baseline: Baseline): Row => ({
+  partitionKey,
+  rowKey: `b|${baseline.source}`,
+  ...chunks(baseline),
+});
 
 function chunks(value: unknown): Record<string, string> {
   const text = JSON.stringify(value);

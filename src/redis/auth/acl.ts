@@ -36,19 +36,16 @@ export const COMMANDS = {
 } as const;
 
 /** The rules of an ACL user, as `ACL SETUSER` takes them. `channels` is empty for a server before Redis 6.2. */
-export function aclRules(
+export const aclRules = (
   commands: readonly string[],
   patterns: readonly string[] = KEY_PATTERNS,
   channels: readonly string[] = CHANNEL_PATTERNS,
-): string[] {
-  return [
-    ...patterns.map((pattern) => `~${pattern}`),
-    ...channels.map((pattern) => `&${pattern}`),
-    ...['-@all', ...commands.map((command) => `+${command}`)],
-  ];
-}
+): string[] => [
+  ...patterns.map((pattern) => `~${pattern}`),
+  ...channels.map((pattern) => `&${pattern}`),
+  ...['-@all', ...commands.map((command) => `+${command}`)],
+];
 
 /** The file `deploy/sentinel/rights`: a line for each user. */
-export function rightsFile(): string {
-  return (['web', 'app'] as const).map((user) => `${user} ${aclRules(COMMANDS[user]).join(' ')}\n`).join('');
-}
+export const rightsFile = (): string =>
+  (['web', 'app'] as const).map((user) => `${user} ${aclRules(COMMANDS[user]).join(' ')}\n`).join('');

@@ -34,9 +34,7 @@ const REFUSAL_PAUSE_MS = 500;
 
 const refusal = /WRONGPASS|NOAUTH|invalid username-password|Authentication required/i;
 
-export function isRefusal(error: Error): boolean {
-  return refusal.test(error.message);
-}
+export const isRefusal = (error: Error): boolean => refusal.test(error.message);
 
 /** Keeps every connection of a process signed in: reads the source at first use, ahead of expiry and after a refusal. */
 export class CredentialRefresher {

@@ -16,11 +16,7 @@ export interface SecretStore {
 }
 
 /** What a connection with an access key needs. */
-export interface RedisConfig {
-  readonly host: string;
-  readonly port: number;
-  readonly password: string;
-}
+export type RedisConfig = { readonly host: string; readonly port: number; readonly password: string };
 
 export interface Secrets extends SecretStore {
   getRedisConfig(): Promise<RedisConfig>;

@@ -2,9 +2,8 @@ import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { RedisSettings, Target } from './target';
 
 /** Attempt × 100 ms, capped, with a quarter of jitter so that a fleet does not reconnect in step. Attempts never end. */
-export function retryDelayMs(attempt: number, capMs: number, random: () => number = Math.random): number {
-  return Math.round(Math.min(attempt * 100, capMs) * (0.75 + random() / 4));
-}
+export const retryDelayMs = (attempt: number, capMs: number, random: () => number = Math.random): number =>
+  Math.round(Math.min(attempt * 100, capMs) * (0.75 + random() / 4));
 
 /**
  * Options of one connection. If it breaks, SharedRedis rejects the commands that were sent; ioredis never sends them

@@ -142,6 +142,5 @@ export class Connection {
 }
 
 /** ioredis' cluster reports only that it failed; the node's own error is inside. */
-function causeOf(error: Error & { lastNodeError?: Error; errors?: readonly Error[] }): Error {
-  return error.lastNodeError ?? error.errors?.[0] ?? error;
-}
+const causeOf = (error: Error & { lastNodeError?: Error; errors?: readonly Error[] }): Error =>
+  error.lastNodeError ?? error.errors?.[0] ?? error;

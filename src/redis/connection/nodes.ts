@@ -40,23 +40,20 @@ export function ownerOf(client: RedisClient, slot: number | undefined): Redis | 
   return client.nodes('master').find((node) => addressOf(node) === address);
 }
 
-function toNode(client: Redis, role: RedisNode['role']): RedisNode {
-  return { address: addressOf(client), role, client };
-}
+const toNode = (client: Redis, role: RedisNode['role']): RedisNode => ({ address: addressOf(client), role, client });
 
 async function roleOf(client: Redis): Promise<RedisNode['role']> {
   const info = await client.info('replication');
   return /^role:slave/m.test(info) ? 'replica' : 'master';
 }
 
-export function refreshSlots(cluster: Cluster): Promise<void> {
-  return new Promise((resolve, reject) => {
+export const refreshSlots = (cluster: Cluster): Promise<void> =>
+  new Promise((resolve, reject) => {
     cluster.refreshSlotsCache((error) => {
       if (error) reject(new RedisUnavailableError('no node of the cluster answers', { cause: error }));
       else resolve();
     });
   });
-}
 
 /** Connections to the replicas behind sentinels, for observation only. Each is kept while its replica is listed. */
 export class ReplicaClients {

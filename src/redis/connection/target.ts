@@ -9,10 +9,7 @@ export type RedisSettings = Pick<
   Extract<keyof Settings, `REDIS_${string}`> | 'KEY_VAULT_URL' | 'AzureWebJobsStorage__clientId'
 >;
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type Address = { readonly host: string; readonly port: number };
 
 /** Where Redis is and how to connect to it, read from the settings once. */
 export interface Target {
@@ -98,9 +95,7 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new RedisModeError(`REDIS_TLS_CA_FILE: the file ${JSON.stringify(file)} can't be read`, {
-      cause: error,
-    });
+    throw new RedisModeError(`REDIS_TLS_CA_FILE: the file ${JSON.stringify(file)} can't be read`, { cause: error });
   }
 }
 

@@ -97,9 +97,8 @@ function classAt(glob: Buffer, from: number): { place: Place; end: number } {
   return { place, end: at };
 }
 
-function toRegExp(place: Place): string {
-  return place === 'any' ? '.' : `[${[...place].map((byte) => `\\x${hex(byte)}`).join('')}]`;
-}
+const toRegExp = (place: Place): string =>
+  place === 'any' ? '.' : `[${[...place].map((byte) => `\\x${hex(byte)}`).join('')}]`;
 
 function toLua(place: Place): string {
   if (place === 'any' || place.size === ALL.length) return '.';

@@ -41,24 +41,22 @@ export interface SessionOrigin {
   readonly gone: boolean;
 }
 
-export function handleOfRecord(id: string, key: string, record: SessionRecord): SessionHandle {
-  return {
-    id,
-    key,
-    foreignKey: undefined,
-    base: record.payload,
-    stored: record.payload,
-    expected: record.version,
-    createdMs: record.createdMs,
-    endsMs: record.endsMs,
-    seenMs: record.seenMs,
-    idleMs: record.idleMs,
-    authenticatedMs: record.authenticatedMs,
-    user: record.user,
-    generation: record.generation,
-    retired: record.kind === 'retired',
-  };
-}
+export const handleOfRecord = (id: string, key: string, record: SessionRecord): SessionHandle => ({
+  id,
+  key,
+  foreignKey: undefined,
+  base: record.payload,
+  stored: record.payload,
+  expected: record.version,
+  createdMs: record.createdMs,
+  endsMs: record.endsMs,
+  seenMs: record.seenMs,
+  idleMs: record.idleMs,
+  authenticatedMs: record.authenticatedMs,
+  user: record.user,
+  generation: record.generation,
+  retired: record.kind === 'retired',
+});
 
 /** Makes the record the new base of a save. The application's changes are still found by comparing with `base`. */
 export function adoptRecord(handle: SessionHandle, record: SessionRecord, user: string | undefined): void {
@@ -67,25 +65,26 @@ export function adoptRecord(handle: SessionHandle, record: SessionRecord, user: 
 }
 
 /** The handle of a connect-redis record. Its times are unknown, so every touch is due. */
-export function handleOfForeign(id: string, key: string, foreignKey: string | undefined, text: string): SessionHandle {
-  return {
-    id,
-    key,
-    foreignKey,
-    base: text,
-    stored: text,
-    expected: sha1(text),
-    createdMs: 0,
-    endsMs: 0,
-    seenMs: 0,
-    idleMs: 0,
-    authenticatedMs: 0,
-    user: undefined,
-    generation: undefined,
-    retired: false,
-  };
-}
+export const handleOfForeign = (
+  id: string,
+  key: string,
+  foreignKey: string | undefined,
+  text: string,
+): SessionHandle => ({
+  id,
+  key,
+  foreignKey,
+  base: text,
+  stored: text,
+  expected: sha1(text),
+  createdMs: 0,
+  endsMs: 0,
+  seenMs: 0,
+  idleMs: 0,
+  authenticatedMs: 0,
+  user: undefined,
+  generation: undefined,
+  retired: false,
+});
 
-export function sha1(text: string): string {
-  return createHash('sha1').update(text).digest('hex');
-}
+export const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex');

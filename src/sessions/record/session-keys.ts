@@ -20,14 +20,10 @@ export interface SessionKeys {
 }
 
 /** SHA-256 as 43 characters. */
-export function hashOf(text: string): string {
-  return hash('sha256', text, 'base64url');
-}
+export const hashOf = (text: string): string => hash('sha256', text, 'base64url');
 
 /** 256 random bits as 43 characters, without a time or a counter. */
-export function newSessionId(): string {
-  return randomBytes(32).toString('base64url');
-}
+export const newSessionId = (): string => randomBytes(32).toString('base64url');
 
 export function createSessionKeys(prefix: string, hashIds: boolean): SessionKeys {
   const users = `${prefix}user:{`;

@@ -62,14 +62,10 @@ export function readRecord(text: string): SessionRecord | undefined {
   };
 }
 
-interface Meta {
-  readonly u: string | undefined;
-  readonly next: string | undefined;
-}
+type Meta = { readonly u: string | undefined; readonly next: string | undefined };
 
-export function writeMeta(user: string | undefined, successor?: string): string {
-  return JSON.stringify({ u: user, next: successor } satisfies Meta);
-}
+export const writeMeta = (user: string | undefined, successor?: string): string =>
+  JSON.stringify({ u: user, next: successor } satisfies Meta);
 
 function readMeta(line: string): Meta | undefined {
   try {
@@ -83,9 +79,7 @@ function readMeta(line: string): Meta | undefined {
 }
 
 /** A connect-redis record is the plain JSON of the session. */
-export function looksForeign(text: string): boolean {
-  return text.startsWith('{');
-}
+export const looksForeign = (text: string): boolean => text.startsWith('{');
 
 /**
  * The right TTL of a record at `nowMs` (server time), in ms: the lesser of what is left of its idle and of its absolute

@@ -16,9 +16,7 @@ const LOOKS = 25;
 const PAUSE_MS = 20;
 
 /** The login that this save has added to the user's index. It is kept while the save is tried again. */
-interface SaveLogin {
-  entered?: Login & { readonly user: string };
-}
+type SaveLogin = { entered?: Login & { readonly user: string } };
 
 type Identity = { readonly args: readonly (string | number)[]; readonly becomes: Partial<SessionHandle> };
 
@@ -148,6 +146,5 @@ export class SessionSaver {
   }
 }
 
-function userOfContent(rules: SessionRules, data: SessionContent | undefined): string | undefined {
-  return data && rules.userOf(data);
-}
+const userOfContent = (rules: SessionRules, data: SessionContent | undefined): string | undefined =>
+  data && rules.userOf(data);

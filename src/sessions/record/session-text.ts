@@ -38,8 +38,5 @@ export class SessionText {
   }
 }
 
-function asContent(parsed: unknown): SessionContent | undefined {
-  return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-    ? (parsed as SessionContent)
-    : undefined;
-}
+const asContent = (parsed: unknown): SessionContent | undefined =>
+  typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as SessionContent) : undefined;

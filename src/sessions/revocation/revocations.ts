@@ -55,15 +55,7 @@ export class Revocations {
   destroyLater(key: string, afterMs: number): void {
     const run = () => this.#send(key, (p) => p.eval(destroyText, 1, key));
     const dueAt = performance.now() + afterMs;
-    this.#remember(`later ${key}`, {
-      key,
-      destroys: false,
-      startedAt: dueAt,
-      run,
-      dueAt,
-      repeats: 0,
-      failing: false,
-    });
+    this.#remember(`later ${key}`, { key, destroys: false, startedAt: dueAt, run, dueAt, repeats: 0, failing: false });
   }
 
   /**

@@ -18,10 +18,7 @@ export interface IndexEntry {
 }
 
 /** What the record of a session stores about its user's login. */
-export interface Login {
-  readonly generation: string;
-  readonly authenticatedMs: number;
-}
+export type Login = { readonly generation: string; readonly authenticatedMs: number };
 
 /**
  * The sorted set of a user's sessions. Every login, touch and list repairs it. It never decides whether a session lives:
@@ -87,6 +84,5 @@ export class UserIndex {
 }
 
 /** The member of a session in the index, as lua/enter.lua writes it. */
-export function memberOf(id: string, authenticatedMs: number): string {
-  return `${String(authenticatedMs).padStart(13, '0')}:${id}`;
-}
+export const memberOf = (id: string, authenticatedMs: number): string =>
+  `${String(authenticatedMs).padStart(13, '0')}:${id}`;

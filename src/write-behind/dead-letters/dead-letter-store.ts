@@ -154,11 +154,10 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 /** Table keys cannot contain `/ \ # ?` and control characters; the name of an entity can. */
 const partitionOf = (entity: string): string => encodeURIComponent(entity).replaceAll('%', '=');
 
-function idOf(letter: NewDeadLetter): { partition: string; row: string } {
-  return letter.kind === 'write'
+const idOf = (letter: NewDeadLetter): { partition: string; row: string } =>
+  letter.kind === 'write'
     ? { partition: partitionOf(letter.entity), row: `${digest(letter.key)}-${letter.version}` }
     : { partition: UNDECODED, row: digest(letter.payload) };
-}
 
 function parseId(letterId: string): { partition: string; row: string } | undefined {
   const cut = letterId.lastIndexOf('/');

@@ -22,10 +22,7 @@ export interface BatchSavePorts {
 }
 
 /** The rows of a message, and how often they were tried before. */
-export interface AttemptedRows {
-  readonly rows: readonly JournalRow[];
-  readonly attempts: number;
-}
+export type AttemptedRows = { readonly rows: readonly JournalRow[]; readonly attempts: number };
 
 export interface BatchSaveReport {
   /** Rows to try again later; `error` says why. All other rows are done. */

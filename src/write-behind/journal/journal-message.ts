@@ -23,10 +23,7 @@ export const FORMAT = 1;
 export const HEADER_BYTES = 192;
 
 /** The claim check of a value that lies in a blob. */
-export interface Claim {
-  readonly blob: string;
-  readonly bytes: number;
-}
+export type Claim = { readonly blob: string; readonly bytes: number };
 
 export interface JournalRow {
   readonly key: string;
@@ -36,21 +33,14 @@ export interface JournalRow {
   readonly acceptedAt: number;
 }
 
-export interface JournalHeader {
-  readonly attempts: number;
-  readonly heldSince?: number;
-  readonly drained?: true;
-}
+export type JournalHeader = { readonly attempts: number; readonly heldSince?: number; readonly drained?: true };
 
 export interface JournalMessage extends JournalHeader {
   readonly rows: readonly JournalRow[];
 }
 
 /** A part of a message that cannot be decoded. It is kept as text for a dead letter. */
-export interface Undecodable {
-  readonly raw: string;
-  readonly reason: string;
-}
+export type Undecodable = { readonly raw: string; readonly reason: string };
 
 export type Decoded =
   | { readonly kind: 'rows'; readonly message: JournalMessage; readonly undecodable: readonly Undecodable[] }

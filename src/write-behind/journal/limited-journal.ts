@@ -48,9 +48,7 @@ export function createLimitedJournal(options: LimitedJournalOptions): Journal & 
         }
         throw new WriteUnknownError(
           'The store did not answer, so the write may have been saved. Retry with the same version.',
-          {
-            cause: error,
-          },
+          { cause: error },
         );
       }
     },
