@@ -145,7 +145,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
           backlog: () => readBacklog(journal, clock),
           oldestWriteSeconds: settings.WRITE_BEHIND_SOFT_AGE_SECONDS,
         }),
-        // How far the passes are is good to know and no reason to be unready.
+        // The progress of sweeps is informative. It never makes the app unready.
         withTimeout(progress, HEALTH_MS, () => new Error()).catch(() => []),
       ]);
       return { ...health, sweeps: passes.map(({ last: _, ...progress }) => progress) };

@@ -22,7 +22,7 @@ export interface Verdict {
   /** Reads older than an invalidation that was complete when they began, beyond the bound. Must be empty. */
   readonly stale: readonly Stale[];
   /** The longest that a read was behind a tag or prefix invalidation of another cache, in ms. */
-  readonly longestEpochLagMs: number;
+  readonly longestGenerationLagMs: number;
   /** The longest that a copy was behind a change by another cache, in ms. */
   readonly longestLocalLagMs: number;
 }
@@ -30,7 +30,7 @@ export interface Verdict {
 /** Judges every read by every invalidation of its key that was complete before the read began. */
 export function check({ reads, writes }: Pick<History, 'reads' | 'writes'>, bounds: Bounds): Verdict {
   const stale: Stale[] = [];
-  let [longestEpochLagMs, longestLocalLagMs] = [0, 0];
+  let [longestGenerationLagMs, longestLocalLagMs] = [0, 0];
   const byKey = Map.groupBy(
     writes.flatMap((write) => Object.entries(write.values).map(([key, value]) => ({ key, value, write }))),
     ({ key }) => key,
@@ -52,14 +52,14 @@ export function check({ reads, writes }: Pick<History, 'reads' | 'writes'>, boun
         const { key, value: got, cache: to, began } = read;
         stale.push({ key, read: got, expected: value, by: write.act, from: write.cache, to, began, lagMs });
       } else if (kind === 'generation') {
-        longestEpochLagMs = Math.max(longestEpochLagMs, lagMs);
+        longestGenerationLagMs = Math.max(longestGenerationLagMs, lagMs);
       } else {
         longestLocalLagMs = Math.max(longestLocalLagMs, lagMs);
       }
       break; // the first one it missed is the longest ago
     }
   }
-  return { stale, longestEpochLagMs, longestLocalLagMs };
+  return { stale, longestGenerationLagMs, longestLocalLagMs };
 }
 
 /** Why a read may be behind a write at all: in the cache that made it, and for strict reads, nothing excuses it. */

@@ -30,7 +30,7 @@ interface Outcome {
   readonly reads: number;
   readonly writes: number;
   readonly stale: readonly Stale[];
-  readonly epochLagMs: number;
+  readonly generationLagMs: number;
   readonly localLagMs: number;
   readonly skewMs: number;
   readonly evictedOwn: number;
@@ -54,7 +54,7 @@ export const scenario: Scenario = {
     if (cluster.skewMs === 0) console.error('libfaketime could not be had: the masters shared one clock');
     const sum = (of: (outcome: Outcome) => number) => all.reduce((total, outcome) => total + of(outcome), 0);
     const evicted = Math.min(...all.map(({ evictedOwn }) => evictedOwn));
-    const epochLagMs = Math.max(...all.map((outcome) => outcome.epochLagMs));
+    const generationLagMs = Math.max(...all.map((outcome) => outcome.generationLagMs));
     const localLagMs = Math.max(...all.map((outcome) => outcome.localLagMs));
     return {
       scenario: 'history',
@@ -69,7 +69,7 @@ export const scenario: Scenario = {
         evictedOwnKeys: sum(({ evictedOwn }) => evictedOwn),
         staleReads: stale.length,
         epochBoundMs: EPOCH_CACHE_MS,
-        longestEpochLagMs: epochLagMs,
+        longestEpochLagMs: generationLagMs,
         localBoundMs: LOCAL_BOUND_MS,
         longestLocalLagMs: localLagMs,
       },
@@ -91,7 +91,7 @@ async function play(topology: Topology, operations: number, seed: number): Promi
   });
   const histories: Outcome['histories'][number][] = [];
   const stale: Stale[] = [];
-  let [reads, writes, epochLagMs, localLagMs] = [0, 0, 0, 0];
+  let [reads, writes, generationLagMs, localLagMs] = [0, 0, 0, 0];
   try {
     for (let from = 0; from < operations; from += ROUND) {
       const on = ENTITIES[(from / ROUND) % ENTITIES.length] as (typeof ENTITIES)[number];
@@ -101,12 +101,12 @@ async function play(topology: Topology, operations: number, seed: number): Promi
       stale.push(...verdict.stale);
       reads += history.reads.length;
       writes += history.writes.length;
-      epochLagMs = Math.max(epochLagMs, verdict.longestEpochLagMs);
+      generationLagMs = Math.max(generationLagMs, verdict.longestGenerationLagMs);
       localLagMs = Math.max(localLagMs, verdict.longestLocalLagMs);
       histories.push({ loads: history.loads, errors: history.errors });
     }
     const { skewMs } = servers;
-    return { histories, reads, writes, stale, epochLagMs, localLagMs, skewMs, evictedOwn: evictions.counts.own };
+    return { histories, reads, writes, stale, generationLagMs, localLagMs, skewMs, evictedOwn: evictions.counts.own };
   } finally {
     await filling.stop();
     evictions.stop();

@@ -54,10 +54,10 @@ export async function readHotEntries(
       const left = (ttls[index] ?? -2) - GRACE_MS;
       const end = now + left;
       const endBefore = endOf.get(key) ?? end;
-      const begunAnew = end > endBefore + TOLERANCE_MS;
+      const isRenewed = end > endBefore + TOLERANCE_MS;
       looks += 1;
-      if (left <= 0 || (begunAnew && end - LIFE_MS > endBefore + TOLERANCE_MS)) expired += 1;
-      if (begunAnew) renewed.add(key);
+      if (left <= 0 || (isRenewed && end - LIFE_MS > endBefore + TOLERANCE_MS)) expired += 1;
+      if (isRenewed) renewed.add(key);
       endOf.set(key, end);
       leastLeftMs = Math.min(leastLeftMs, Math.max(0, left));
     });

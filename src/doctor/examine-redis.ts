@@ -6,10 +6,10 @@ import { type Finding, fault, ok } from './finding';
 import { limited } from './limited';
 
 /** Signs in, tries every right, and looks at the server. Never rejects. */
-export async function examineRedis(redis: RedisHandle, patienceMs: number): Promise<readonly Finding[]> {
+export async function examineRedis(redis: RedisHandle, limitMs: number): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   try {
-    await redis.ready(patienceMs);
+    await redis.ready(limitMs);
     findings.push(ok('redis.identity', `signed in, ${redis.mode}`));
     for (const check of [checkPermissions, checkServer]) findings.push(...(await limited(check(redis))));
   } catch (error) {

@@ -13,7 +13,7 @@ import { examineServices } from './examine-services';
 import { type Finding, fault, ok } from './finding';
 
 /** Longer than the jobs wait: a slow answer is better than a wrong finding. */
-const PATIENCE_MS = 3_000;
+const LIMIT_MS = 3_000;
 
 /** Looks at everything that the app needs, from the settings outwards. A check that can't be made says why. */
 export async function examine(environment: Environment, vault: VaultAccess = {}): Promise<readonly Finding[]> {
@@ -24,7 +24,7 @@ export async function examine(environment: Environment, vault: VaultAccess = {})
   const pool = lazyPool(settings);
   try {
     const [redis, services] = await Promise.all([
-      examineRedisFromOutside({ ...settings, REDIS_DEADLINE_MS: Math.max(settings.REDIS_DEADLINE_MS, PATIENCE_MS) }),
+      examineRedisFromOutside({ ...settings, REDIS_DEADLINE_MS: Math.max(settings.REDIS_DEADLINE_MS, LIMIT_MS) }),
       examineServices({
         ...{ settings, pool, vault },
         storage: storageClients(settings),
@@ -52,7 +52,7 @@ async function examineRedisFromOutside(settings: Settings): Promise<readonly Fin
     return [fault('redis.settings', coerceError(error).message, 'docs/settings.md describes every setting.')];
   }
   try {
-    return [...network, ...(await examineRedis(redis, PATIENCE_MS))];
+    return [...network, ...(await examineRedis(redis, LIMIT_MS))];
   } finally {
     await redis.close();
   }

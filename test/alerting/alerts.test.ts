@@ -37,7 +37,7 @@ describe.each([
     expect(await store.read('told')).toBeUndefined();
   });
 
-  test('a write on an old version, or on none where there is one, is refused', async () => {
+  test('a write on an old version, or on none if there is one, is refused', async () => {
     const store = make();
     await store.write('state', 1, undefined);
     const first = await store.read<number>('state');

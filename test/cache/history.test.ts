@@ -86,9 +86,9 @@ test('what a bound excuses, and what nothing does', () => {
   const read = { key: 'a:b:0', value: 1, began: 1_050, cache: '1.plain', strict: false };
   const judged = (of: object, by: object = {}) =>
     check({ reads: [{ ...read, ...of }], writes: [{ ...write, ...by }] }, { generationMs: 101, localMs: 251 });
-  expect(judged({})).toEqual({ stale: [], longestEpochLagMs: 50, longestLocalLagMs: 0 });
-  expect(judged({ value: 2 }).longestEpochLagMs).toBe(0);
-  expect(judged({ began: 999 }).longestEpochLagMs).toBe(0);
+  expect(judged({})).toEqual({ stale: [], longestGenerationLagMs: 50, longestLocalLagMs: 0 });
+  expect(judged({ value: 2 }).longestGenerationLagMs).toBe(0);
+  expect(judged({ began: 999 }).longestGenerationLagMs).toBe(0);
   expect(judged({ began: 1_102 }).stale).toMatchObject([{ read: 1, expected: 2, by: 'tag', lagMs: 102 }]);
   expect(judged({ strict: true }).stale).toHaveLength(1);
   expect(judged({ cache: '0.plain' }).stale).toHaveLength(1);

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { rules } from '../../alerts/rules.json';
 import { registerAlerts } from '../../src/cli/commands/alerts-command';
 import type { CliIo } from '../../src/cli/io';
 
@@ -31,7 +32,7 @@ async function run(...args: string[]) {
 }
 
 test('check says how many rules there are, and names every fault of a file that is wrong', async () => {
-  expect(await run('check')).toMatchObject({ code: 0, out: '31 rules, no faults' });
+  expect(await run('check')).toMatchObject({ code: 0, out: `${rules.length} rules, no faults` });
   const file = join(folder, 'wrong.json');
   await writeFile(file, JSON.stringify({ version: 1, rules: [{ name: 'x' }] }));
   const { code, err } = await run('check', file);

@@ -58,7 +58,7 @@ const MEMORY = ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'];
 /** Secrets of the test's own deployment: none of them may ever be printed. */
 export const SECRETS = { database: 'a-password-of-the-database', webhook: 'a-key-of-the-webhook', signing: 'a-secret' };
 
-/** Undefined where Redis 6.0, which Premium is, cannot be had. */
+/** Undefined if Redis 6.0, which Premium is, is not available. */
 export async function startPlatform(
   resources: readonly Resource[],
   operator: OperatorParameters = {},

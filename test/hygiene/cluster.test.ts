@@ -49,7 +49,7 @@ async function withoutTtl(pattern: string): Promise<string[]> {
   return found;
 }
 
-const bySlices = { options: { budgetMs: 1, saveEveryMs: 1 } };
+const byWorkItems = { options: { budgetMs: 1, saveEveryMs: 1 } };
 
 test.each(['script', 'commands'])(
   'three masters are walked at once, exactly, with foreign keys untouched (%s)',
@@ -96,7 +96,7 @@ test('slots that move during a sweep: no session is left without a TTL', async (
   const owner = Math.min(2, Math.floor(slot / (16_384 / 3)));
   const heir = (owner + 1) % 3;
   let workItems = 0;
-  const summary = await runSweep('sessions', rig(redis, settings, bySlices), {
+  const summary = await runSweep('sessions', rig(redis, settings, byWorkItems), {
     onWorkItem: async () => {
       workItems += 1;
       if (workItems === 4) await moveSlot(slot, owner, heir);

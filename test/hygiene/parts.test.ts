@@ -123,7 +123,7 @@ describe('the duty cycle', () => {
   });
 });
 
-describe('gentleness', () => {
+describe('throttle limits', () => {
   const limits = { maxDuty: 0.1, maxEvictionsPerSecond: 100, maxLatencyMs: 50 };
   test.each([
     ['nothing', {}, undefined],

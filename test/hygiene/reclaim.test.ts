@@ -66,7 +66,7 @@ test('an entry that was written again stays', async () => {
   const one = cache();
   await one.invalidateTag('one');
   await one.delete('user:profile:1');
-  // Past the skew margin, so that the new entry is not under the epoch.
+  // Past the skew margin, so that the new entry is not under the tag generation.
   await expect(one.get('user:profile:1')).resolves.toBe('user:profile:1');
   await runSweep('reclaim', deps());
   expect(await left()).toContain('cache:{user:profile:1}');

@@ -142,7 +142,7 @@ describe.each(['script', 'commands'])('the sessions sweep by %s', (way) => {
     expect(await client.ttl(foreign)).toBe(-1);
   });
 
-  test('ends at once where there is nothing, or nothing of ours', async () => {
+  test('ends at once if there is nothing, or nothing of ours', async () => {
     expect(await runSweep('sessions', rig(redis, settings()))).toMatchObject({ examined: 0, faults: [] });
     await client.set('other', '1');
     expect((await runSweep('sessions', rig(redis, settings()))).figures).toMatchObject({ matched: 0 });

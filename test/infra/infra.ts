@@ -32,14 +32,14 @@ export function ofType(resources: readonly Resource[], type: string): Resource[]
   return resources.filter((resource) => resource.type.toLowerCase() === type.toLowerCase());
 }
 
-/** The one resource of a type (and name); fails where there are none or many. */
+/** The one resource of a type (and name); fails if there are none or many. */
 export function only(resources: readonly Resource[], type: string, name?: string): Resource {
   const found = ofType(resources, type).filter((resource) => name === undefined || resource.name === name);
   expect(found.map((resource) => resource.id)).toHaveLength(1);
   return found[0]!;
 }
 
-/** The value at a dotted path; undefined where the way ends early. */
+/** The value at a dotted path; undefined if the path ends early. */
 export function at(resource: unknown, path: string): unknown {
   return path
     .split('.')

@@ -1,7 +1,7 @@
 import { type Browser, chromium } from 'playwright-core';
 import { findProgram } from '../../local/servers';
 
-/** The system's Chromium, or the distribution's unpacked into `.cache/`; undefined where neither can be had. */
+/** The system's Chromium, or the distribution's unpacked into `.cache/`; undefined if neither is available. */
 export async function openBrowser(): Promise<Browser | undefined> {
   const program = await findProgram({
     names: ['chromium', 'chromium-browser', 'google-chrome', 'chrome'],

@@ -65,9 +65,9 @@ test('a subscriber of a cluster asks there for nothing that its rights lack', as
   try {
     const subscriber = client.dedicated('cache', 'subscriber');
     await subscriber.subscribe('cache:news');
-    const heard = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
+    const received = new Promise((resolve) => subscriber.once('message', (_, message) => resolve(message)));
     await client.client('cache').publish('cache:news', 'hello');
-    expect(await heard).toBe('hello');
+    expect(await received).toBe('hello');
   } finally {
     await client.close();
     // Rejects if Redis refused a command.

@@ -17,7 +17,7 @@ export interface PublishOptions {
   /** Minimum time the entry stays in Redis, so that it outlives its wait in the journal. Default: 86,400. */
   readonly hardAgeSeconds?: number;
   /** Smallest creation time that no tag or prefix invalidates: the newest generation of the key + 1, in ms. Default: 0. */
-  readonly leastStampMs?: number;
+  readonly leastCreatedAtMs?: number;
   /** Encoded tags of the entry. Default: none. */
   readonly tags?: readonly string[];
 }
@@ -84,7 +84,7 @@ export function createFence(options: FenceOptions): Fence {
     versions,
     takeVersion: (key) => versions.take(key),
 
-    async publish(row, { ttlSeconds, hardAgeSeconds = DEFAULT_HARD_AGE_SECONDS, leastStampMs = 0, tags = [] }) {
+    async publish(row, { ttlSeconds, hardAgeSeconds = DEFAULT_HARD_AGE_SECONDS, leastCreatedAtMs = 0, tags = [] }) {
       const lifeMs = Math.round(ttlSeconds * SECOND);
       const flags = row.value === null ? FLAG_DIRTY | FLAG_NEGATIVE : FLAG_DIRTY;
       const [outcome] = await redis.run('cache', putScript, entryAndLease(row.key), [
@@ -93,7 +93,7 @@ export function createFence(options: FenceOptions): Fence {
         versions.last,
         'newer',
         flags,
-        leastStampMs,
+        leastCreatedAtMs,
         lifeMs,
         Math.max(lifeMs, Math.round(hardAgeSeconds * SECOND)),
         entryTail(0, tags, row.value ?? ''),

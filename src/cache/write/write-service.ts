@@ -181,7 +181,7 @@ export class WriteService {
         return;
       }
       if (outcome?.saved !== false) {
-        await fence.publish(row, { ttlSeconds, hardAgeSeconds, leastStampMs: minCreatedAtMs, tags });
+        await fence.publish(row, { ttlSeconds, hardAgeSeconds, leastCreatedAtMs: minCreatedAtMs, tags });
       }
       if (outcome !== undefined) await fence.settle([stored], { ttlSeconds, graceSeconds });
       changed(key);

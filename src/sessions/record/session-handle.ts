@@ -59,7 +59,7 @@ export const handleOfRecord = (id: string, key: string, record: SessionRecord): 
 });
 
 /** Makes the record the new base of a save. The application's changes are still found by comparing with `base`. */
-export function adoptRecord(handle: SessionHandle, record: SessionRecord, user: string | undefined): void {
+export function useRecord(handle: SessionHandle, record: SessionRecord, user: string | undefined): void {
   const { id, key, base } = handle;
   Object.assign(handle, handleOfRecord(id, key, record), { base, user });
 }

@@ -3,7 +3,7 @@ import type { SessionRules, SessionValues } from '../options';
 import type { SessionDestroyer } from '../revocation/destroy-session';
 import type { Login, UserIndex } from '../users/user-index';
 import { mergeSessions, type SessionContent } from './merge-sessions';
-import { adoptRecord, type SessionHandle, sha1 } from './session-handle';
+import { type SessionHandle, sha1, useRecord } from './session-handle';
 import { looksForeign, NO_LOGIN_GENERATION, readRecord, writeMeta } from './session-record';
 import * as scripts from './session-scripts';
 import type { SessionText } from './session-text';
@@ -66,7 +66,7 @@ export class SessionSaver {
           });
           return true;
         case 'conflict':
-          payload = (await this.#adopt(handle, reply[1])) ? await this.#merged(handle, mine) : undefined;
+          payload = (await this.#useStored(handle, reply[1])) ? await this.#merged(handle, mine) : undefined;
           break;
         case 'retired':
           if (!this.#follow(handle, reply[1])) return false;
@@ -90,7 +90,7 @@ export class SessionSaver {
   }
 
   /** Makes the current record the base of the next try. False if it is not this session any more. */
-  async #adopt(handle: SessionHandle, stored: string): Promise<boolean> {
+  async #useStored(handle: SessionHandle, stored: string): Promise<boolean> {
     const record = readRecord(stored);
     if (record === undefined) {
       if (!looksForeign(stored)) return false;
@@ -101,7 +101,7 @@ export class SessionSaver {
     const followed = handle.retired;
     const user = record.user ?? userOfContent(this.rules, await this.text.read(record.payload));
     if (followed && user !== handle.user) return false;
-    adoptRecord(handle, record, user);
+    useRecord(handle, record, user);
     return true;
   }
 

@@ -44,7 +44,7 @@ describe.each(topologies)('the local layer on %s', (topology) => {
     expect(() => second!.deep.list.push(2)).toThrow(TypeError);
   });
 
-  test('batches take copies where there are some, strict readers take none', async () => {
+  test('batches take copies if there are some, strict readers take none', async () => {
     const cache = rig.cache({ local });
     const name = rig.name();
     const [copied, other] = [`user:${name}:1`, `user:${name}:2`];

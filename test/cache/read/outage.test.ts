@@ -247,10 +247,10 @@ describe('one master of three', () => {
   test('replaced: what it had taken is issued again, what the others took is left as it is', async () => {
     const name = rig.name();
     const isLost = (physical: string) => slotOf(physical) * 3 < 16_384;
-    const epochOf = (tag: string) => `cache:epoch:{t:${tag}}`;
+    const generationOf = (tag: string) => `cache:epoch:{t:${tag}}`;
     const tags = Array.from({ length: 100 }, (_, index) => `${name}-${index}`);
-    const kept = tags.find((tag) => !isLost(epochOf(tag)))!;
-    const lost = tags.find((tag) => isLost(epochOf(tag)))!;
+    const kept = tags.find((tag) => !isLost(generationOf(tag)))!;
+    const lost = tags.find((tag) => isLost(generationOf(tag)))!;
     const [, ...others] = keysOf(name);
     const cache = rig.cache();
     const client = rig.connect().client('cache');
@@ -258,11 +258,11 @@ describe('one master of three', () => {
     for (const key of others) await cache.set(key, 'set');
     await cache.invalidateTag(kept);
     await cache.invalidateTag(lost);
-    const before = await client.get(epochOf(kept));
+    const before = await client.get(generationOf(kept));
     await rig.servers[0]!.kill('SIGKILL');
     await rig.servers[0]!.restart();
-    await until(async () => (await client.get(epochOf(lost)).catch(() => null)) !== null);
-    expect(await client.get(epochOf(kept))).toBe(before);
+    await until(async () => (await client.get(generationOf(lost)).catch(() => null)) !== null);
+    expect(await client.get(generationOf(kept))).toBe(before);
     expect(await cache.multiGet(others)).toEqual(others.map((key) => ({ key, value: 'set' })));
   });
 

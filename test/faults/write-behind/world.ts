@@ -40,7 +40,7 @@ export interface WorldOptions {
 /** The real host's lease is ten minutes: a killed one's messages would come back only then. */
 const LEASE_SECONDS = 4;
 
-/** The world, or undefined where this machine can have no PostgreSQL that survives a SIGKILL. */
+/** The world, or undefined if this machine can have no PostgreSQL that survives a SIGKILL. */
 export async function makeWorld({ keys, seed, webs, onSaid, onFailure }: WorldOptions): Promise<World | undefined> {
   const postgres = await startPostgres();
   if (!postgres) return undefined;
