@@ -21,22 +21,7 @@ import { type AlertRules, loadRules, rulesOfApp } from './rules/alert-rules';
 export interface AlertsOptions {
   readonly samples: SampleStore;
   readonly storage: StorageClients;
-  readonly settings: Pick<
-    Settings,
-    | 'ALERT_QUEUE'
-    | 'ALERT_RULES_FILE'
-    | 'ALERT_RUNBOOKS_URL'
-    | 'ALERTS_LEFT_TO_AZURE'
-    | 'ALERT_GROUP_BY'
-    | 'ALERT_GROUP_INTERVAL_SECONDS'
-    | 'ALERT_REPEAT_MINUTES'
-    | 'ALERT_OUTAGE_TOLERANCE_MINUTES'
-    | 'ALERT_WEBHOOK_URL'
-    | 'ALERT_WEBHOOK_FORMAT'
-    | 'ALERT_WEBHOOK_SECRET'
-    | 'ALERT_WEBHOOK_ALLOW_PRIVATE'
-    | 'ALERT_RECEIVER_QUEUE'
-  >;
+  readonly settings: Pick<Settings, Extract<keyof Settings, `ALERT${string}`>>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: Counters;

@@ -121,11 +121,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
     return context;
   }
 
-  async function writeEach(
-    items: readonly WarmItem[],
-    options: WriteOptions,
-    condition: 'any' | 'absent',
-  ): Promise<number> {
+  async function writeEach(items: readonly WarmItem[], options: WriteOptions, condition: 'any' | 'absent') {
     let stored = 0;
     for (let from = 0; from < items.length; from += CONCURRENT_WRITES) {
       const results = await Promise.all(

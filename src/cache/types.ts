@@ -21,19 +21,7 @@ export type BulkLoader<V> = (
 ) => Promise<ReadonlyMap<string, V>> | ReadonlyMap<string, V>;
 
 /** Options of one call, over those of the entity. `EntityCacheOptions` documents them. */
-export interface CallOptions
-  extends Pick<
-    EntityCacheOptions,
-    | 'ttlSeconds'
-    | 'jitter'
-    | 'graceSeconds'
-    | 'negativeTtlSeconds'
-    | 'errorTtlMs'
-    | 'softTimeoutMs'
-    | 'hardTimeoutMs'
-    | 'compressOverBytes'
-    | 'strict'
-  > {
+export interface CallOptions extends Omit<EntityCacheOptions, 'tags' | 'refreshAhead'> {
   /** Tags of the entries that this call stores, besides the entity's tags. Default: none. */
   readonly tags?: readonly string[];
 }

@@ -80,11 +80,7 @@ class Fault {
   constructor(readonly detail: string) {}
 }
 
-async function limitedCheck(
-  ask: () => Promise<string | Fault>,
-  mask: (text: string) => string,
-  timeoutMs: number,
-): Promise<Check> {
+async function limitedCheck(ask: () => Promise<string | Fault>, mask: (text: string) => string, timeoutMs: number) {
   const started = performance.now();
   const ms = () => Math.round(performance.now() - started);
   try {

@@ -50,10 +50,8 @@ export function createCounters(options: { readonly redis: RedisHandle; readonly 
       const kept = error instanceof RedisUnavailableError && !error.sent;
       if (kept) for (const [field, by] of sent) keepSum(field, by);
       for (const [field, value] of set) if (!gauges.has(field)) gauges.set(field, value);
-      logger.debug(
-        { fields: sent.size, kept, error: error instanceof Error ? error.message : undefined },
-        'counters were not flushed; gauges, and counts that were not sent, wait for the next flush',
-      );
+      const message = 'counters were not flushed; gauges, and counts that were not sent, wait for the next flush';
+      logger.debug({ fields: sent.size, kept, error: error instanceof Error ? error.message : undefined }, message);
     }
   }
 

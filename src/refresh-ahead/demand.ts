@@ -74,10 +74,8 @@ export function createDemand(options: DemandOptions): RunningDemand {
       if (forgotten > 0) counters.add('refresh_forgotten', {}, forgotten);
     } catch (error) {
       // These entries are not refreshed: they expire, and a reader loads them.
-      logger.debug(
-        { keys: offers.length, error: coerceError(error).name },
-        'could not send the demand; the entries expire and are loaded on the next read',
-      );
+      const message = 'could not send the demand; the entries expire and are loaded on the next read';
+      logger.debug({ keys: offers.length, error: coerceError(error).name }, message);
     }
   }
 

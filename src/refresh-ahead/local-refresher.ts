@@ -113,10 +113,8 @@ export class LocalRefresher {
         this.#unread.set(key, result.expiresAt ?? 0);
       }
     } catch (error) {
-      logger.debug(
-        { entity, error: coerceError(error).name },
-        'a refresh in this process failed; the entry expires or is refreshed later',
-      );
+      const message = 'a refresh in this process failed; the entry expires or is refreshed later';
+      logger.debug({ entity, error: coerceError(error).name }, message);
     }
   }
 

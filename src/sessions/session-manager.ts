@@ -113,10 +113,8 @@ export class SessionManager {
   #fail(error: unknown, response: Response, next: NextFunction): void {
     if (response.headersSent) {
       // The response has begun; with an error express would cut the connection.
-      this.#options.logger?.error(
-        { error: coerceError(error).message },
-        'could not save a session after its response had begun; the changes are lost',
-      );
+      const message = 'could not save a session after its response had begun; the changes are lost';
+      this.#options.logger?.error({ error: coerceError(error).message }, message);
       return;
     }
     if (!(error instanceof SessionsUnavailableError)) {
@@ -145,10 +143,8 @@ export class SessionManager {
       await this.#readSecrets();
     } catch (thrown) {
       // The secrets that were read before stay in use.
-      this.#options.logger?.warn(
-        { error: coerceError(thrown).message },
-        'could not read the session secrets again; the known ones stay in use',
-      );
+      const message = 'could not read the session secrets again; the known ones stay in use';
+      this.#options.logger?.warn({ error: coerceError(thrown).message }, message);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { flag, oneOf, optionalQueueName, section, text, textOr, webAddress, whole } from './setting';
+import { flag, measured, oneOf, optionalQueueName, section, text, textOr, webAddress, whole } from './setting';
 
 export const alertingSettings = section('Alerting', {
   ALERT_RULES_FILE: {
@@ -40,19 +40,16 @@ export const alertingSettings = section('Alerting', {
     meaning: 'Alerts with the same values of these labels share one message.',
   },
   ALERT_GROUP_INTERVAL_SECONDS: {
-    schema: whole(300, 0, 86_400),
+    schema: measured('s', whole(300, 0, 86_400)),
     meaning: 'Least time between two messages of a group that has changed.',
-    unit: 's',
   },
   ALERT_REPEAT_MINUTES: {
-    schema: whole(240, 1, 43_200),
+    schema: measured('min', whole(240, 1, 43_200)),
     meaning: 'A group that still fires without a change is notified again after this.',
-    unit: 'min',
   },
   ALERT_OUTAGE_TOLERANCE_MINUTES: {
-    schema: whole(60, 1, 1_440),
+    schema: measured('min', whole(60, 1, 1_440)),
     meaning: 'Missed ticks are evaluated later if they are at most this old.',
-    unit: 'min',
   },
   ALERTS_LEFT_TO_AZURE: {
     schema: flag(false),

@@ -1,4 +1,4 @@
-import { list, oneOf, section, whole } from './setting';
+import { list, measured, oneOf, section, whole } from './setting';
 
 export const cacheSettings = section('Cache', {
   CACHE_PREFIXES: {
@@ -9,32 +9,27 @@ export const cacheSettings = section('Cache', {
       'Must be the same in every process: a process that does not know a prefix keeps serving entries invalidated by it.',
   },
   CACHE_EPOCH_CACHE_MS: {
-    schema: whole(1_000, 0, 60_000),
+    schema: measured('ms', whole(1_000, 0, 60_000)),
     meaning: 'How long a process may still serve entries that another process has invalidated by tag or prefix.',
-    unit: 'ms',
     danger: '0 reads the tag generations with every hit.',
   },
   CACHE_SKEW_MARGIN_MS: {
-    schema: whole(1_000, 0, 60_000),
+    schema: measured('ms', whole(1_000, 0, 60_000)),
     meaning: 'How far the clocks of two masters of a cluster may be apart.',
-    unit: 'ms',
     danger: 'Smaller than the real skew, an invalidation may miss entries of a master whose clock is ahead.',
   },
   CACHE_MAX_VALUE_BYTES: {
-    schema: whole(1_048_576, 1, 268_435_456),
+    schema: measured('bytes', whole(1_048_576, 1, 268_435_456)),
     meaning: 'Longest value that is cached, serialized.',
-    unit: 'bytes',
   },
   CACHE_LOCAL_BYTES: {
-    schema: whole(0, 0),
+    schema: measured('bytes', whole(0, 0)),
     meaning: 'Bytes of entries that a process keeps copies of; 0 turns the local layer off.',
-    unit: 'bytes',
     danger: 'With it on, values are shared by callers and frozen.',
   },
   CACHE_LOCAL_BOUND_MS: {
-    schema: whole(5_000, 1, 3_600_000),
+    schema: measured('ms', whole(5_000, 1, 3_600_000)),
     meaning: 'Longest life of a local copy: how stale it gets if a message is missed.',
-    unit: 'ms',
   },
   CACHE_WHEN_REDIS_IS_AWAY: {
     schema: oneOf(['load', 'stale', 'local', 'fail'], 'load'),
@@ -46,31 +41,26 @@ export const cacheSettings = section('Cache', {
 
 export const refreshAheadSettings = section('Refresh-ahead', {
   REFRESH_BUDGET_PER_MINUTE: {
-    schema: whole(3_000, 1, 1_000_000),
+    schema: measured('refreshes/min', whole(3_000, 1, 1_000_000)),
     meaning:
       'Refreshes that the planner claims per minute, for all entities together. Beyond that the coldest wait or expire.',
-    unit: 'refreshes/min',
     danger: 'This is load on your sources.',
   },
   REFRESH_MAX_KEYS: {
-    schema: whole(10_000, 1, 1_000_000),
+    schema: measured('keys', whole(10_000, 1, 1_000_000)),
     meaning: 'Keys that may wait for a refresh at once; the coldest beyond it are forgotten and simply expire.',
-    unit: 'keys',
   },
   REFRESH_QUEUE_LATENCY_SECONDS: {
-    schema: whole(90, 1, 3_600),
+    schema: measured('s', whole(90, 1, 3_600)),
     meaning:
       'How long a refresh through the planner and its queue usually takes. An entry with less remaining life is refreshed in the process that read it.',
-    unit: 's',
   },
   REFRESH_VISIBILITY_SECONDS: {
-    schema: whole(180, 10, 3_600),
+    schema: measured('s', whole(180, 10, 3_600)),
     meaning: 'A claimed refresh that was not reported done within this is claimed again.',
-    unit: 's',
   },
   REFRESH_DEMAND_FLUSH_MS: {
-    schema: whole(1_000, 50, 60_000),
+    schema: measured('ms', whole(1_000, 50, 60_000)),
     meaning: 'How often a process reports to Redis which keys it read past their refresh point, and how often.',
-    unit: 'ms',
   },
 });

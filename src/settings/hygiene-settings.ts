@@ -1,22 +1,19 @@
-import { flag, list, oneOf, section, share, textOr, timeZone, whole } from './setting';
+import { flag, list, measured, oneOf, section, share, textOr, timeZone, whole } from './setting';
 
 export const hygieneSettings = section('Hygiene', {
   SWEEP_SESSIONS_MINUTES: {
-    schema: whole(60, 0, 43_200),
+    schema: measured('min', whole(60, 0, 43_200)),
     meaning: 'Time from the start of one sessions sweep to the start of the next; 0 turns it off.',
-    unit: 'min',
     danger: 'Sweeps start when SWEEP_SCHEDULE fires, so not more often than that.',
   },
   SWEEP_CENSUS_MINUTES: {
-    schema: whole(1_440, 0, 43_200),
+    schema: measured('min', whole(1_440, 0, 43_200)),
     meaning: 'The same for the census; 0 turns it off.',
-    unit: 'min',
     danger: 'Its history holds the last 366 runs: a year of daily ones.',
   },
   SWEEP_RECLAIM_MINUTES: {
-    schema: whole(360, 0, 43_200),
+    schema: measured('min', whole(360, 0, 43_200)),
     meaning: 'The same for the reclaiming of invalidated entries; 0 turns it off.',
-    unit: 'min',
   },
   SWEEP_DUTY: {
     schema: share(0.1, 0.001, 1),
@@ -25,35 +22,29 @@ export const hygieneSettings = section('Hygiene', {
     danger: 'At 1 a sweep runs at full speed, and a reader may wait for one batch (about 0.5 ms).',
   },
   SWEEP_SLICE_SECONDS: {
-    schema: whole(60, 1, 1_800),
+    schema: measured('s', whole(60, 1, 1_800)),
     meaning: 'How long one invocation works on a shard before it hands over to the next.',
-    unit: 's',
     danger: 'Keep it well below `functionTimeout` of host.json.',
   },
   SWEEP_PAUSE_SECONDS: {
-    schema: whole(300, 1, 86_400),
+    schema: measured('s', whole(300, 1, 86_400)),
     meaning: 'How long a sweep pauses after evictions, latency, a failover or an outage have stopped it.',
-    unit: 's',
   },
   SWEEP_MAX_HOURS: {
-    schema: whole(24, 1, 720),
+    schema: measured('h', whole(24, 1, 720)),
     meaning: 'A sweep that takes longer ends unfinished, and reports it.',
-    unit: 'h',
   },
   SWEEP_STOP_EVICTIONS_PER_SECOND: {
-    schema: whole(100, 0),
+    schema: measured('1/s', whole(100, 0)),
     meaning: 'Evictions a second on a server, whatever the cause, above which a sweep pauses there.',
-    unit: '1/s',
   },
   SWEEP_STOP_LATENCY_MS: {
-    schema: whole(100, 1, 60_000),
+    schema: measured('ms', whole(100, 1, 60_000)),
     meaning: 'If a server takes longer than this to answer twice in a row, a sweep pauses there.',
-    unit: 'ms',
   },
   SWEEP_QUIET_HOURS: {
-    schema: list('ranges HH:MM-HH:MM'),
+    schema: measured('HH:MM-HH:MM, by the clock of SWEEP_TIME_ZONE', list('ranges HH:MM-HH:MM')),
     meaning: 'Hours in which no sweep runs, such as `07:00-09:30,22:00-01:00`; a started sweep continues afterwards.',
-    unit: 'HH:MM-HH:MM, by the clock of SWEEP_TIME_ZONE',
   },
   SWEEP_TIME_ZONE: {
     schema: timeZone('UTC'),
@@ -70,14 +61,12 @@ export const hygieneSettings = section('Hygiene', {
     meaning: 'The beginning of the sessions’ keys: the `prefix` of the web app’s session store.',
   },
   SWEEP_SESSION_SECONDS: {
-    schema: whole(86_400, 1),
+    schema: measured('s', whole(86_400, 1)),
     meaning: 'Life of a session without a TTL whose record does not say how long it may idle.',
-    unit: 's',
   },
   SWEEP_SESSION_LONGEST_SECONDS: {
-    schema: whole(604_800, 1),
+    schema: measured('s', whole(604_800, 1)),
     meaning: 'A longer TTL of a session is cut to this: the `absoluteTtl` of the web app’s session store.',
-    unit: 's',
     danger: 'Shorter than the store’s own, it logs users out early.',
   },
   SWEEP_INSPECT_EVERY: {
@@ -86,9 +75,8 @@ export const hygieneSettings = section('Hygiene', {
     danger: 'At 1 every record is read completely, which halves the speed of a sweep.',
   },
   SWEEP_LARGE_SESSION_BYTES: {
-    schema: whole(65_536, 1),
+    schema: measured('bytes', whole(65_536, 1)),
     meaning: 'A session record above this is reported as oversized.',
-    unit: 'bytes',
   },
   SWEEP_DRY_RUN: { schema: flag(false), meaning: 'Planned sweeps report what they would do, and change nothing.' },
 });

@@ -27,19 +27,8 @@ export const sections = [
 
 type Values<T> = { readonly [K in keyof T]: T[K] extends Setting<infer V> ? V : never };
 
-export type Settings = Values<
-  typeof redisSettings.settings &
-    typeof storageSettings.settings &
-    typeof databaseSettings.settings &
-    typeof scheduleSettings.settings &
-    typeof cacheSettings.settings &
-    typeof sessionsSettings.settings &
-    typeof writeBehindSettings.settings &
-    typeof refreshAheadSettings.settings &
-    typeof hygieneSettings.settings &
-    typeof monitoringSettings.settings &
-    typeof alertingSettings.settings
->;
+type Intersection<U> = (U extends unknown ? (part: U) => void : never) extends (part: infer I) => void ? I : never;
+export type Settings = Values<Intersection<(typeof sections)[number]['settings']>>;
 
 /** Thrown once, with every fault in its message, so that a wrong deployment is mended in one go. */
 export class SettingsError extends StewardError {

@@ -1,4 +1,4 @@
-import { optionalWhole, section, textLike, textOr, webAddress, whole } from './setting';
+import { measured, optionalWhole, section, textLike, textOr, webAddress, whole } from './setting';
 
 export const monitoringSettings = section('Monitoring', {
   CACHE_NAME: {
@@ -6,31 +6,26 @@ export const monitoringSettings = section('Monitoring', {
     meaning: 'Name of this cache in samples, alerts and reports: the label `cache`.',
   },
   SAMPLES_MINUTE_DAYS: {
-    schema: whole(7, 1, 90),
+    schema: measured('days', whole(7, 1, 90)),
     meaning: 'How long the sample of each minute is kept.',
-    unit: 'days',
     danger: 'A node makes about 10 KB a minute: 100 MB for 7 days.',
   },
   SAMPLES_HOUR_DAYS: {
-    schema: whole(90, 2, 800),
+    schema: measured('days', whole(90, 2, 800)),
     meaning: 'How long hours, rolled up from minutes, are kept.',
-    unit: 'days',
   },
   SAMPLES_DAY_DAYS: {
-    schema: whole(800, 7, 4_000),
+    schema: measured('days', whole(800, 7, 4_000)),
     meaning: 'How long days, rolled up from hours, are kept.',
-    unit: 'days',
   },
   REDIS_MAX_CLIENTS: {
-    schema: optionalWhole(1),
+    schema: measured('connections', optionalWhole(1)),
     meaning: 'Connections that the tier allows on a node, for servers that do not report it: Redis 6.0 (Premium).',
-    unit: 'connections',
     danger: 'Without it there is no ConnectionsHigh alert on such a server.',
   },
   REDIS_MAX_MEMORY_BYTES: {
-    schema: optionalWhole(1),
+    schema: measured('bytes', optionalWhole(1)),
     meaning: 'Memory of a node, for servers that report no limit.',
-    unit: 'bytes',
     danger: 'Without it there are no memory alerts on such a server.',
   },
   AZURE_REDIS_RESOURCE_ID: {

@@ -1,4 +1,4 @@
-import { addressOf, list, oneOf, section, text, textOr, whole } from './setting';
+import { addressOf, list, measured, oneOf, section, text, textOr, whole } from './setting';
 
 export const redisSettings = section('Redis', {
   REDIS_URL: {
@@ -66,28 +66,24 @@ export const redisSettings = section('Redis', {
     danger: 'Azure Managed Redis without clustering has database 0 only: set 0 there.',
   },
   REDIS_DEADLINE_MS: {
-    schema: whole(250, 1, 60_000),
+    schema: measured('ms', whole(250, 1, 60_000)),
     meaning:
       'How long a caller waits for one Redis command; after it the command is given up and changes nothing late.',
-    unit: 'ms',
     danger: 'Shorter than your network’s slow tail, it turns hits into misses.',
   },
   REDIS_JOB_DEADLINE_MS: {
-    schema: whole(5_000, 1, 60_000),
+    schema: measured('ms', whole(5_000, 1, 60_000)),
     meaning: 'The same for the jobs. It is longer because no user waits for them and a cold start is slow.',
-    unit: 'ms',
   },
   REDIS_RECONNECT_CAP_MS: {
-    schema: whole(250, 10, 60_000),
+    schema: measured('ms', whole(250, 10, 60_000)),
     meaning:
       'Longest pause between attempts to reconnect (attempt × 100 ms, jittered, up to this). It never stops trying.',
-    unit: 'ms',
   },
   REDIS_SOCKET_TIMEOUT_MS: {
-    schema: whole(1_000, 50, 60_000),
+    schema: measured('ms', whole(1_000, 50, 60_000)),
     meaning:
       'How long a connection with a running command may stay silent before it is closed and opened again; also the time-out for connecting.',
-    unit: 'ms',
     danger: 'Shorter than the slowest single command, it cuts a healthy connection.',
   },
 });

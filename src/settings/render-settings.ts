@@ -23,7 +23,7 @@ export function renderSettingsDoc(sections: readonly SettingsSection[]): string 
 function row(name: string, setting: Setting): string {
   const notes = [
     setting.meaning,
-    setting.unit ? `Unit: ${setting.unit}.` : '',
+    setting.schema.unit ? `Unit: ${setting.schema.unit}.` : '',
     setting.secret ? 'Secret.' : '',
     setting.danger ? `**Careful:** ${setting.danger}` : '',
   ].filter(Boolean);

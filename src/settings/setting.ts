@@ -6,6 +6,8 @@ export interface SettingSchema<T> {
   readonly fallback: T;
   /** The expected value in words, for docs/settings.md and for the message about a wrong one. */
   readonly expected: string;
+  /** Of the value, if it has one: `ms`, `s`, `bytes`, `NCRONTAB`, ... */
+  readonly unit?: string;
   safeParse(given: string | undefined): { readonly success: true; readonly data: T } | { readonly success: false };
 }
 
@@ -14,8 +16,6 @@ export interface Setting<T = unknown> {
   readonly schema: SettingSchema<T>;
   /** Its purpose, in one or two sentences. */
   readonly meaning: string;
-  /** Of the value, if it has one: `ms`, `s`, `bytes`, `NCRONTAB`, ... */
-  readonly unit?: string;
   /** The danger of a careless value. */
   readonly danger?: string;
   /** Masked in every message. */
@@ -50,6 +50,9 @@ function kind<T>(fallback: T, expected: string, read: (given: string) => T | Wro
     },
   };
 }
+
+/** A kind whose value has a unit. */
+export const measured = <T>(unit: string, schema: SettingSchema<T>): SettingSchema<T> => ({ ...schema, unit });
 
 /** A kind that may be absent. */
 const optional = <T>(expected: string, read: (given: string) => T | Wrong) =>
@@ -124,7 +127,10 @@ export const webAddress = () => addressOf('an http or https URL', /^https?:$/);
 
 /** Six NCRONTAB fields, of a time that comes. */
 export const schedule = (fallback: string) =>
-  kind(fallback, 'six NCRONTAB fields: second minute hour day month weekday, UTC', ifTrue(isSchedule));
+  measured(
+    'NCRONTAB, UTC',
+    kind(fallback, 'six NCRONTAB fields: second minute hour day month weekday, UTC', ifTrue(isSchedule)),
+  );
 
 function isSchedule(value: string): boolean {
   try {

@@ -1,4 +1,14 @@
-import { addressOf, connectionString, queueName, section, text, textLikeOr, webAddress, whole } from './setting';
+import {
+  addressOf,
+  connectionString,
+  measured,
+  queueName,
+  section,
+  text,
+  textLikeOr,
+  webAddress,
+  whole,
+} from './setting';
 
 export const storageSettings = section('Storage', {
   AzureWebJobsStorage: {
@@ -58,14 +68,12 @@ export const databaseSettings = section('Database', {
     danger: 'Multiply by the instances of every function: a small PostgreSQL allows about 50.',
   },
   DATABASE_CONNECT_TIMEOUT_MS: {
-    schema: whole(5_000, 100, 120_000),
+    schema: measured('ms', whole(5_000, 100, 120_000)),
     meaning: 'How long opening a connection may take; then the work is tried again later.',
-    unit: 'ms',
   },
   DATABASE_STATEMENT_TIMEOUT_MS: {
-    schema: whole(30_000, 100, 600_000),
+    schema: measured('ms', whole(30_000, 100, 600_000)),
     meaning: 'How long one statement may take; then its connection is dropped and the work is tried again later.',
-    unit: 'ms',
     danger: 'Shorter than your slowest batch, it repeats that batch for ever.',
   },
 });

@@ -27,16 +27,7 @@ export interface StorageClients {
   container(name: string): Promise<ContainerClient>;
 }
 
-type StorageSettings = Pick<
-  Settings,
-  | 'AzureWebJobsStorage'
-  | 'AzureWebJobsStorage__accountName'
-  | 'AzureWebJobsStorage__blobServiceUri'
-  | 'AzureWebJobsStorage__queueServiceUri'
-  | 'AzureWebJobsStorage__tableServiceUri'
-  | 'AzureWebJobsStorage__clientId'
-  | 'STORAGE_NAME_PREFIX'
->;
+type StorageSettings = Pick<Settings, Extract<keyof Settings, `AzureWebJobsStorage${string}`> | 'STORAGE_NAME_PREFIX'>;
 
 const DEVELOPMENT =
   'DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;' +
@@ -117,11 +108,9 @@ async function unlessForbidden(creating: Promise<unknown>): Promise<void> {
 }
 
 /** One client a name (and way of sending). After a failure to make it, the next call tries again. */
-function keep<T, S extends string>(
-  make: (name: string, sending?: S) => Promise<T>,
-): (name: string, sending?: S) => Promise<T> {
+function keep<T, S extends string>(make: (name: string, sending?: S) => Promise<T>) {
   const made = new Map<string, Promise<T>>();
-  return (name, sending) => {
+  return (name: string, sending?: S) => {
     const id = `${name} ${sending ?? ''}`;
     const known = made.get(id);
     if (known) return known;

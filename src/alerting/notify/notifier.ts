@@ -55,11 +55,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     (await store.read<NotificationLog>('told')) ?? { value: {} as NotificationLog, etag: undefined };
 
   /** Every group that exists, or that some receiver was last notified of as firing. */
-  function groupsWith(
-    state: AlertState,
-    inhibitions: readonly Inhibition[],
-    log: NotificationLog,
-  ): Map<string, AlertGroup> {
+  function groupsWith(state: AlertState, inhibitions: readonly Inhibition[], log: NotificationLog) {
     const groups = groupsOf(state, inhibitions, groupBy);
     for (const [key, last] of Object.entries(log)) {
       const group = key.slice(key.indexOf('|') + 1);
@@ -82,12 +78,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     }
   }
 
-  async function deliver(
-    receiver: Receiver,
-    group: AlertGroup,
-    last: LastNotification | undefined,
-    at: number,
-  ): Promise<boolean> {
+  async function deliver(receiver: Receiver, group: AlertGroup, last: LastNotification | undefined, at: number) {
     const key = logKey(receiver, group.key);
     try {
       await receiver.deliver(toMessage(group, last, receiver.name));
@@ -95,10 +86,8 @@ export function createNotifier(options: NotifierOptions): Notifier {
       const failures = (last?.failures ?? 0) + 1;
       const notBefore = at + Math.min(LONGEST_BACKOFF, MINUTE * 2 ** (failures - 1));
       const fields = { receiver: receiver.name, group: group.key, failures, code: errorCode(error) };
-      logger.warn(
-        { ...fields, error: coerceError(error).message },
-        'a receiver did not accept a notification; it is retried at a later tick',
-      );
+      const message = 'a receiver did not accept a notification; it is retried at a later tick';
+      logger.warn({ ...fields, error: coerceError(error).message }, message);
       const before = last ?? { labels: group.labels, firing: [], resolved: [], at: 0 };
       await record(key, { ...before, failures, notBefore }, at);
       return false;

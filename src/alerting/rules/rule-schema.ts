@@ -10,28 +10,15 @@ const duration = z
 const metric = z.string().regex(/^[a-z][a-z0-9_]*$/, 'expected lower-case letters, digits and underscores');
 const labels = z.record(z.string().regex(/^[a-z_][a-z0-9_]*$/), z.string());
 
-export const aggregations = [
-  'last',
-  'avg',
-  'min',
-  'max',
-  'sum',
-  'delta',
-  'rate',
-  'ratio',
-  'quantile',
-  'absent',
-  'predict',
-] as const;
+const overTime = ['last', 'avg', 'min', 'max', 'sum', 'delta', 'rate'] as const;
+export const aggregations = [...overTime, 'ratio', 'quantile', 'absent', 'predict'] as const;
 
 export const comparisons = ['>', '>=', '<', '<=', '==', '!='] as const;
 
 const condition = z.strictObject({
   metric: metric.describe('Name of the metric, as in docs/metrics.md.'),
   where: labels.optional().describe('Only series that have these labels.'),
-  aggregation: z
-    .enum(['last', 'avg', 'min', 'max', 'sum', 'delta', 'rate'])
-    .describe('How the samples of the window become one number.'),
+  aggregation: z.enum(overTime).describe('How the samples of the window become one number.'),
   window: duration.describe('Older samples are ignored.'),
   compare: z.enum(comparisons),
   threshold: z.number(),

@@ -36,12 +36,7 @@ export async function checkApp(
 type Ask = { readonly context: Context; readonly site: ArmResource; readonly send: typeof fetch };
 
 /** The JSON of one keyed function, or why there is none. */
-async function answerOf<T>(
-  { context, site, send }: Ask,
-  functionName: string,
-  route: string,
-  check: string,
-): Promise<{ answer: T } | { fault: Finding }> {
+async function answerOf<T>({ context, site, send }: Ask, functionName: string, route: string, check: string) {
   try {
     const keys = `${site.id}/functions/${functionName}/listkeys`;
     const { default: key } = await context.arm.post<{ readonly default: string }>(keys, api.web);

@@ -13,23 +13,8 @@ import type { BatchReader } from '../ports';
 import type { UntimedBatchReader } from '../throttle/server-work-time';
 import batchLua from './census-batch.lua';
 import { labelOf, NO_ACCESS } from './census-labels';
-import {
-  BIG_KEYS,
-  type BigKey,
-  type CensusBatch,
-  emptyTally,
-  MEASURED,
-  MEASURED_BYTES,
-  SAMPLED,
-  SAMPLED_BYTES,
-  SQUARES,
-  type Tally,
-  TTL_AT,
-  TTL_EDGES_MS,
-  TTL_NAMES,
-  TYPE_AT,
-  TYPE_NAMES,
-} from './census-tally';
+import type { BigKey, CensusBatch, Tally } from './census-tally';
+import * as tallies from './census-tally';
 
 type Reply = readonly [Buffer, number, number, (Buffer | number[])[], (Buffer | number)[]];
 
@@ -66,7 +51,7 @@ export function censusByScript(options: CensusBatchOptions): BatchReader<CensusB
       measures ? '1' : '0',
       measureEvery,
       bar.bytes,
-      10 * BIG_KEYS,
+      10 * tallies.BIG_KEYS,
       FIRST_MEASURED,
       ...pieces,
     ];
@@ -77,11 +62,11 @@ export function censusByScript(options: CensusBatchOptions): BatchReader<CensusB
     });
     const groups: Record<string, Tally> = {};
     for (let index = 0; index < found.length; index += 3) {
-      const tally = emptyTally();
+      const tally = tallies.emptyTally();
       (found[index + 1] as number[]).forEach((value, at) => {
         tally[at] = value;
       });
-      tally[SQUARES] = Number(found[index + 2]);
+      tally[tallies.SQUARES] = Number(found[index + 2]);
       groups[String(found[index])] = tally;
     }
     const keys: BigKey[] = [];
@@ -114,14 +99,14 @@ export function censusByCommands(options: CensusBatchOptions, send: SendCommands
       const denied = isDenied(ttl);
       if (!denied && (typeof ttl !== 'number' || ttl === -2)) return;
       const label = denied ? NO_ACCESS : labelOf(key.toString('latin1'), sessionPrefix);
-      groups[label] ??= emptyTally();
+      groups[label] ??= tallies.emptyTally();
       const tally = groups[label];
       bump(tally, 0);
       if (denied) return;
       const type = String(looks[2 * index + 1]);
-      const strings = tally[TYPE_AT] ?? 0;
-      bump(tally, TTL_AT + bucketOf(ttl));
-      bump(tally, TYPE_AT + typeIndex(type));
+      const strings = tally[tallies.TYPE_AT] ?? 0;
+      bump(tally, tallies.TTL_AT + bucketOf(ttl));
+      bump(tally, tallies.TYPE_AT + typeIndex(type));
       if (type === 'string') {
         asks.push(['STRLEN', key]);
         asked.push({ key, type, tally, memory: false });
@@ -150,20 +135,20 @@ function bump(tally: Tally, index: number, by = 1): void {
 
 function measure(tally: Tally, type: string, bytes: number): void {
   const isString = type === 'string';
-  bump(tally, isString ? SAMPLED : MEASURED);
-  bump(tally, isString ? SAMPLED_BYTES : MEASURED_BYTES, bytes);
-  if (isString) bump(tally, SQUARES, bytes * bytes);
+  bump(tally, isString ? tallies.SAMPLED : tallies.MEASURED);
+  bump(tally, isString ? tallies.SAMPLED_BYTES : tallies.MEASURED_BYTES, bytes);
+  if (isString) bump(tally, tallies.SQUARES, bytes * bytes);
 }
 
 function bucketOf(ttl: number): number {
-  if (ttl < 0) return TTL_NAMES.length - 1;
-  const index = TTL_EDGES_MS.findIndex((edge) => ttl <= edge);
-  return index < 0 ? TTL_EDGES_MS.length : index;
+  if (ttl < 0) return tallies.TTL_NAMES.length - 1;
+  const index = tallies.TTL_EDGES_MS.findIndex((edge) => ttl <= edge);
+  return index < 0 ? tallies.TTL_EDGES_MS.length : index;
 }
 
 function typeIndex(type: string): number {
-  const index = (TYPE_NAMES as readonly string[]).indexOf(type);
-  return index < 0 ? TYPE_NAMES.length - 1 : index;
+  const index = (tallies.TYPE_NAMES as readonly string[]).indexOf(type);
+  return index < 0 ? tallies.TYPE_NAMES.length - 1 : index;
 }
 
 /** The least size of a reported key rises, so that only keys that may be among the biggest cross the network. */
@@ -171,10 +156,12 @@ function bigBar() {
   let known: number[] = [];
   return {
     get bytes() {
-      return known.length < BIG_KEYS ? BIG_FROM_BYTES : (known.at(-1) ?? BIG_FROM_BYTES);
+      return known.length < tallies.BIG_KEYS ? BIG_FROM_BYTES : (known.at(-1) ?? BIG_FROM_BYTES);
     },
     raise(keys: readonly BigKey[]) {
-      known = [...known, ...keys.map(({ bytes }) => bytes)].sort((one, other) => other - one).slice(0, BIG_KEYS);
+      known = [...known, ...keys.map(({ bytes }) => bytes)]
+        .sort((one, other) => other - one)
+        .slice(0, tallies.BIG_KEYS);
     },
   };
 }

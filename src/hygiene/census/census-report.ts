@@ -1,20 +1,5 @@
-import {
-  addTally,
-  type BigKey,
-  type CensusFindings,
-  emptyTally,
-  MEASURED,
-  MEASURED_BYTES,
-  SAMPLED,
-  SAMPLED_BYTES,
-  SQUARES,
-  type Tally,
-  TTL_AT,
-  TTL_NAMES,
-  TYPE_AT,
-  TYPE_NAMES,
-  topGroups,
-} from './census-tally';
+import type { BigKey, CensusFindings, Tally } from './census-tally';
+import * as tallies from './census-tally';
 
 /** The census of one group of keys. */
 export interface GroupReport {
@@ -23,8 +8,8 @@ export interface GroupReport {
   readonly keys: number;
   readonly withoutTtl: number;
   /** Keys by the TTL they have left. */
-  readonly ttl: Readonly<Record<(typeof TTL_NAMES)[number], number>>;
-  readonly types: Readonly<Partial<Record<(typeof TYPE_NAMES)[number], number>>>;
+  readonly ttl: Readonly<Record<(typeof tallies.TTL_NAMES)[number], number>>;
+  readonly types: Readonly<Partial<Record<(typeof tallies.TYPE_NAMES)[number], number>>>;
   /** Estimated from a sample of the strings; absent if the server does not report a key's memory. */
   readonly memory?: Memory;
 }
@@ -48,12 +33,12 @@ const Z = 3.29;
 
 /** The largest groups first, the others as one. Pure. */
 export function censusReport(findings: CensusFindings): CensusReport {
-  const groups = Object.entries(topGroups(findings.groups, TOP)).map(([label, tally]) => ({
+  const groups = Object.entries(tallies.topGroups(findings.groups, TOP)).map(([label, tally]) => ({
     report: groupReport(label, tally, findings.measured),
     tally,
   }));
-  const all = emptyTally();
-  for (const { tally } of groups) addTally(all, tally);
+  const all = tallies.emptyTally();
+  for (const { tally } of groups) tallies.addTally(all, tally);
   const { memory: _, ...total } = groupReport('total', all, false);
   const memories = groups.flatMap(({ report }) => report.memory ?? []);
   const isWhole = memories.length === groups.length && findings.measured;
@@ -72,9 +57,13 @@ export function censusReport(findings: CensusFindings): CensusReport {
 
 function groupReport(label: string, tally: Tally, measured: boolean): GroupReport {
   const at = (index: number) => tally[index] ?? 0;
-  const ttl = Object.fromEntries(TTL_NAMES.map((name, index) => [name, at(TTL_AT + index)])) as GroupReport['ttl'];
+  const ttl = Object.fromEntries(
+    tallies.TTL_NAMES.map((name, index) => [name, at(tallies.TTL_AT + index)]),
+  ) as GroupReport['ttl'];
   const types = Object.fromEntries(
-    TYPE_NAMES.map((name, index) => [name, at(TYPE_AT + index)] as const).filter(([, count]) => count > 0),
+    tallies.TYPE_NAMES.map((name, index) => [name, at(tallies.TYPE_AT + index)] as const).filter(
+      ([, count]) => count > 0,
+    ),
   );
   return {
     label,
@@ -88,22 +77,24 @@ function groupReport(label: string, tally: Tally, measured: boolean): GroupRepor
 
 /** An ACL may refuse MEMORY USAGE although the server has it: then nothing was measured. */
 function hasAnswers(tally: Tally): boolean {
-  const [keys = 0, strings = 0] = [tally[0], tally[TYPE_AT]];
-  return (strings === 0 || (tally[SAMPLED] ?? 0) > 0) && (keys === strings || (tally[MEASURED] ?? 0) > 0);
+  const [keys = 0, strings = 0] = [tally[0], tally[tallies.TYPE_AT]];
+  return (
+    (strings === 0 || (tally[tallies.SAMPLED] ?? 0) > 0) && (keys === strings || (tally[tallies.MEASURED] ?? 0) > 0)
+  );
 }
 
 /** Strings are estimated from their sample; all other types were measured. */
 function memoryOf(tally: Tally): Memory {
   const at = (index: number) => tally[index] ?? 0;
-  const [strings, sampled] = [at(TYPE_AT), at(SAMPLED)];
-  const mean = sampled > 0 ? at(SAMPLED_BYTES) / sampled : 0;
-  const variance = sampled > 1 ? Math.max(0, (at(SQUARES) - sampled * mean * mean) / (sampled - 1)) : 0;
+  const [strings, sampled] = [at(tallies.TYPE_AT), at(tallies.SAMPLED)];
+  const mean = sampled > 0 ? at(tallies.SAMPLED_BYTES) / sampled : 0;
+  const variance = sampled > 1 ? Math.max(0, (at(tallies.SQUARES) - sampled * mean * mean) / (sampled - 1)) : 0;
   // With the finite population correction, a group that was measured whole has no error.
   const correction = strings > 1 ? Math.sqrt((strings - sampled) / (strings - 1)) : 0;
   const error = sampled > 0 ? Z * strings * Math.sqrt(variance / sampled) * correction : 0;
   return {
-    bytes: Math.round(at(MEASURED_BYTES) + strings * mean),
+    bytes: Math.round(at(tallies.MEASURED_BYTES) + strings * mean),
     errorBytes: Math.ceil(error),
-    measuredKeys: sampled + at(MEASURED),
+    measuredKeys: sampled + at(tallies.MEASURED),
   };
 }

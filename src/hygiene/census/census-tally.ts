@@ -38,11 +38,7 @@ export interface CensusFindings {
   measured: boolean;
 }
 
-export interface CensusBatch {
-  readonly groups: Readonly<Record<string, Tally>>;
-  readonly big: readonly BigKey[];
-  readonly measured: boolean;
-}
+export type CensusBatch = Readonly<CensusFindings>;
 
 /** Groups kept during a run; the smallest beyond them are added up. */
 const MAX_GROUPS = 200;

@@ -66,12 +66,7 @@ async function readShards(run: SweepRecord, { records }: FinishDeps): Promise<St
 }
 
 /** Queues the shards that the topology now requires; undefined if another process changed a record first. */
-async function extend(
-  run: SweepRecord,
-  etag: string,
-  shards: readonly StoredShard[],
-  deps: FinishDeps,
-): Promise<readonly string[] | undefined> {
+async function extend(run: SweepRecord, etag: string, shards: readonly StoredShard[], deps: FinishDeps) {
   const { records, queue, clock } = deps;
   const now = await deps.shards.shards(run.pass);
   const added = now.filter((shard) => !run.shards.includes(shard));

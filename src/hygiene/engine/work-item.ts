@@ -5,21 +5,7 @@ import { type ShardRecord, type SweepMessage, shardRecordName } from '../records
 import { DutyCycle } from '../throttle/duty-cycle';
 import type { ServerLoad } from '../throttle/server-load';
 import { allowedDuty, type StopReason, stopReason } from '../throttle/throttle-limits';
-import {
-  claimed,
-  ended,
-  gainedSlots,
-  isAtStart,
-  isShort,
-  judge,
-  MAX_RESCANS,
-  MAX_RESTARTS,
-  messageOf,
-  nextWorkItem,
-  sameServer,
-  started,
-  withBatch,
-} from './shard-state';
+import * as state from './shard-state';
 
 export interface WorkItemResult {
   readonly outcome:
@@ -50,7 +36,7 @@ export async function runWorkItem(message: SweepMessage, deps: SweepDeps): Promi
   const name = shardRecordName(message.pass, message.shard);
   const stored = await records.read<ShardRecord>(name);
   const now = clock.now();
-  const judgement = judge(stored?.value, message, now);
+  const judgement = state.judge(stored?.value, message, now);
   if (!stored || judgement.verdict === 'drop') return { outcome: 'dropped', ...idle };
   if (judgement.verdict === 'wait') {
     await queue.send(message, Math.ceil((judgement.untilMs - now) / 1_000));
@@ -60,7 +46,7 @@ export async function runWorkItem(message: SweepMessage, deps: SweepDeps): Promi
     await queue.send(judgement.message);
     return { outcome: 'queued-next', ...idle };
   }
-  const record = claimed(stored.value, now, options.claimMs);
+  const record = state.claimed(stored.value, now, options.claimMs);
   const etag = await records.write(name, record, stored.etag);
   if (etag === undefined) return { outcome: 'superseded', ...idle };
   return new WorkItem(deps, name, record, etag).run();
@@ -133,7 +119,7 @@ class WorkItem {
         if (met === 'restarted') continue;
       }
       this.#kind.add(this.#record.findings, batch.found);
-      this.#record = withBatch(this.#record, batch, dutyCycle.nextCount(this.#record.count, batch.micros));
+      this.#record = state.withBatch(this.#record, batch, dutyCycle.nextCount(this.#record.count, batch.micros));
       this.#examined += batch.examined;
       this.#serverMicros += batch.micros;
 
@@ -156,7 +142,7 @@ class WorkItem {
         }
         const over = await this.#overTime(now);
         if (over) return over;
-        await this.#save(claimed(this.#record, clock.now(), options.claimMs));
+        await this.#save(state.claimed(this.#record, clock.now(), options.claimMs));
         load = after;
         savedAt = now;
         microsAtSave = this.#serverMicros;
@@ -170,14 +156,14 @@ class WorkItem {
 
   /** Starts the scan, or restarts it if the node changed. */
   #identify(load: ServerLoad): 'same' | 'restarted' | 'unstable' {
-    if (this.#record.runId === '' && this.#record.nodeId === '' && isAtStart(this.#record)) {
-      this.#record = started(this.#record, load);
+    if (this.#record.runId === '' && this.#record.nodeId === '' && state.isAtStart(this.#record)) {
+      this.#record = state.started(this.#record, load);
       return 'same';
     }
-    if (sameServer(this.#record, load)) return 'same';
-    if (this.#record.restarts >= MAX_RESTARTS) return 'unstable';
+    if (state.sameServer(this.#record, load)) return 'same';
+    if (this.#record.restarts >= state.MAX_RESTARTS) return 'unstable';
     this.#kind.forget(this.#record.findings);
-    this.#record = { ...started(this.#record, load), restarts: this.#record.restarts + 1 };
+    this.#record = { ...state.started(this.#record, load), restarts: this.#record.restarts + 1 };
     return 'restarted';
   }
 
@@ -187,17 +173,17 @@ class WorkItem {
     const met = this.#identify(load);
     if (met === 'restarted') return undefined;
     if (met === 'unstable') return this.#end('finished', UNSTABLE);
-    const gained = gainedSlots(this.#record.slots, load.slotsToBe);
-    const short = isShort(this.#record, load);
+    const gained = state.gainedSlots(this.#record.slots, load.slotsToBe);
+    const short = state.isShort(this.#record, load);
     if (!gained && !short) return this.#end('finished');
-    if (this.#record.rescans >= MAX_RESCANS - (gained ? 0 : 1)) {
+    if (this.#record.rescans >= state.MAX_RESCANS - (gained ? 0 : 1)) {
       return this.#end(
         'finished',
         gained ? 'slots kept moving to this server' : 'fewer keys were examined than the server held',
       );
     }
     this.#kind.forget(this.#record.findings);
-    this.#record = { ...started(this.#record, load), rescans: this.#record.rescans + 1 };
+    this.#record = { ...state.started(this.#record, load), rescans: this.#record.rescans + 1 };
     return undefined;
   }
 
@@ -221,13 +207,13 @@ class WorkItem {
   }
 
   async #handOver(outcome: 'continued' | 'paused', delayMs: number): Promise<WorkItemResult> {
-    await this.#save(nextWorkItem(this.#record, this.#deps.clock.now(), delayMs));
-    await this.#deps.queue.send(messageOf(this.#record), Math.ceil(delayMs / 1_000));
+    await this.#save(state.nextWorkItem(this.#record, this.#deps.clock.now(), delayMs));
+    await this.#deps.queue.send(state.messageOf(this.#record), Math.ceil(delayMs / 1_000));
     return this.#result(outcome);
   }
 
   async #end(status: 'finished' | 'gone', fault?: string): Promise<WorkItemResult> {
-    await this.#save(ended(this.#record, status, this.#deps.clock.now(), fault));
+    await this.#save(state.ended(this.#record, status, this.#deps.clock.now(), fault));
     return this.#result(status);
   }
 

@@ -1,23 +1,10 @@
 import type { Clock } from '../../clock';
 import type { RecordStore } from '../ports';
-import {
-  type ShardRecord,
-  SWEEPS,
-  type SweepName,
-  type SweepRecord,
-  type SweepSummary,
-  shardRecordName,
-  sweepRecordName,
-} from './sweep-record';
+import { type ShardRecord, SWEEPS, type SweepRecord, shardRecordName, sweepRecordName } from './sweep-record';
 
 /** The progress of a sweep, for `health`, `metrics`, the dashboard and the command line. */
-export interface SweepProgress {
-  readonly pass: SweepName;
-  readonly passId: string;
-  readonly status: 'running' | 'finished';
-  readonly dryRun: boolean;
-  /** ms since 1970. */
-  readonly startedAt: number;
+export interface SweepProgress
+  extends Pick<SweepRecord, 'pass' | 'passId' | 'status' | 'dryRun' | 'startedAt' | 'last'> {
   readonly shards: number;
   readonly shardsDone: number;
   /** Keys seen in the scans that are running, foreign ones included. */
@@ -29,8 +16,6 @@ export interface SweepProgress {
   /** At the present rate; absent before the first batch and after the end. */
   readonly secondsLeft?: number;
   readonly restarts: number;
-  /** The last run that finished. */
-  readonly last?: SweepSummary;
 }
 
 /** Progress of every sweep that has ever started, from the records alone. */

@@ -37,19 +37,14 @@ export interface Baseline {
 export type NodeMemory = { readonly usedBytes: number; readonly capacityBytes: number };
 
 /** The progress of one shard. Changed only under its ETag. */
-export interface ShardRecord<F = unknown> extends NodeIdentity {
+export interface ShardRecord<F = unknown> extends NodeIdentity, SweepMessage {
   readonly format: 1;
-  readonly pass: SweepName;
-  readonly passId: string;
-  readonly shard: string;
   /** `gone`: no longer a master; the servers that have its slots now are scanned instead. */
   readonly status: 'running' | 'finished' | 'gone';
   /** Reports and changes nothing. */
   readonly dryRun: boolean;
   /** Why a finished shard may have missed keys; empty if it missed none. */
   readonly faults: readonly string[];
-  /** The work item that is due or running. */
-  readonly seq: number;
   readonly cursor: string;
   /** Slots that the server owned when this scan started. */
   readonly slots: string;
@@ -94,10 +89,7 @@ export interface SweepRecord<F = unknown> {
 export type HistoryLine = { readonly at: number; readonly figures: Readonly<Record<string, number>> };
 
 /** The result of a finished run. */
-export interface SweepSummary<F = unknown> {
-  readonly passId: string;
-  readonly dryRun: boolean;
-  readonly startedAt: number;
+export interface SweepSummary<F = unknown> extends Pick<SweepRecord, 'passId' | 'dryRun' | 'startedAt'> {
   readonly finishedAt: number;
   /** Empty: every key that existed from start to end was examined. */
   readonly faults: readonly string[];

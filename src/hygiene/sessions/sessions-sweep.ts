@@ -1,33 +1,14 @@
 import type { SweepKind } from '../ports';
 
 /** The counts of a batch, in the order in which the script returns them. */
-export const COUNTS = [
-  /** Keys of sessions, and of what belongs to users. */
-  'matched',
-  /** Without a TTL. */
-  'missing',
-  /** With a TTL beyond the absolute lifetime. */
-  'over',
-  /** Records that were checked. */
-  'inspected',
-  'malformed',
-  'oversized',
-  /** Keys of sessions that are not strings. */
-  'otherTypes',
-  /** Users' indexes. */
-  'indexes',
-  /** Given a TTL. */
-  'given',
-  'capped',
-  /** Members removed from users' indexes because their session has expired. */
-  'pruned',
-] as const;
+/** What was seen: `over` is a TTL beyond the absolute lifetime, `inspected` are the records that were checked. */
+const SEEN = ['matched', 'missing', 'over', 'inspected', 'malformed', 'oversized', 'otherTypes', 'indexes'] as const;
+/** What was changed: `pruned` are members removed from users' indexes because their session has expired. */
+const DONE = ['given', 'capped', 'pruned'] as const;
+export const COUNTS = [...SEEN, ...DONE] as const;
 
 export type SessionCount = (typeof COUNTS)[number];
 export type SessionCounts = Record<SessionCount, number>;
-
-/** The counts of what was changed; the others are only seen. */
-const DONE = ['given', 'capped', 'pruned'] as const satisfies readonly SessionCount[];
 
 export interface SessionsBatch {
   readonly counts: SessionCounts;
@@ -57,13 +38,9 @@ export const sessionsKind: SweepKind<SessionsFindings, SessionsBatch> = {
     keepSample(findings, other.sample);
   },
   forget(findings) {
-    const done: readonly SessionCount[] = DONE;
-    for (const name of COUNTS) if (!done.includes(name)) findings[name] = 0;
+    for (const name of SEEN) findings[name] = 0;
   },
-  figures: (findings) => {
-    const { sample: _, given, capped, pruned, ...seen } = findings;
-    return seen;
-  },
+  figures: ({ sample: _, given, capped, pruned, ...seen }) => seen,
   changes: ({ given, capped, pruned }) => ({ given, capped, pruned }),
 };
 

@@ -117,10 +117,7 @@ export function createPlatformMetrics({ settings, connection }: PlatformMetricsO
 const loadMonitor = () =>
   import('@azure/monitor-query').catch(missing('@azure/monitor-query@1', 'Metrics of Azure Monitor'));
 
-async function connect(
-  settings: PlatformMetricsOptions['settings'],
-  connection: PlatformMetricsOptions['connection'],
-): Promise<MetricsQueryClient> {
+async function connect(settings: PlatformMetricsOptions['settings'], connection: PlatformMetricsOptions['connection']) {
   if (connection) {
     const sdk = await loadMonitor();
     return new sdk.MetricsQueryClient(connection.credential, connection.options);

@@ -67,10 +67,8 @@ export function createCollector(options: CollectorOptions): Collector {
       const probed = await redis
         .within(runProbes(target.client, info, known, previous?.readAt ?? readAt - MINUTE), { deadlineMs })
         .catch((error: unknown) => {
-          logger.warn(
-            { node: source, code: errorCode(error) },
-            'optional probes failed; this sample holds the fields of INFO only',
-          );
+          const message = 'optional probes failed; this sample holds the fields of INFO only';
+          logger.warn({ node: source, code: errorCode(error) }, message);
           return { gauges: {}, counters: {}, unsupported: [] };
         });
       for (const probe of probed.unsupported) {
@@ -92,10 +90,8 @@ export function createCollector(options: CollectorOptions): Collector {
       }
       return { batch: { at, source, labels, info: reading.info, values }, baseline: grown.baseline, up: true };
     } catch (error) {
-      logger.warn(
-        { node: source, code: errorCode(error), error: coerceError(error).message },
-        'a node does not answer INFO; its sample has redis_up = 0',
-      );
+      const message = 'a node does not answer INFO; its sample has redis_up = 0';
+      logger.warn({ node: source, code: errorCode(error), error: coerceError(error).message }, message);
       return down(source, labels, at, previous);
     }
   }
@@ -117,10 +113,8 @@ export function createCollector(options: CollectorOptions): Collector {
     ]);
     for (const attempt of attempts) {
       if (attempt.status === 'rejected') {
-        logger.warn(
-          { code: errorCode(attempt.reason) },
-          'some of the app’s own metrics could not be read; they are missing in this sample',
-        );
+        const message = 'some of the app’s own metrics could not be read; they are missing in this sample';
+        logger.warn({ code: errorCode(attempt.reason) }, message);
       }
     }
     // Counters that could not be read keep their baseline, so that their growth is counted later.
@@ -135,10 +129,8 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       return await redis.within(redis.nodes('all'), { deadlineMs });
     } catch (error) {
-      logger.warn(
-        { code: errorCode(error) },
-        'the nodes of Redis could not be listed; the known ones are reported as down',
-      );
+      const message = 'the nodes of Redis could not be listed; the known ones are reported as down';
+      logger.warn({ code: errorCode(error) }, message);
       const known = baselines.map(({ source }) => source).filter((source) => source.includes(':'));
       return known.length > 0 ? known : ['unknown:0'];
     }
@@ -149,10 +141,8 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       return await options.platform.read(at);
     } catch (error) {
-      logger.warn(
-        { code: errorCode(error), error: coerceError(error).message },
-        'platform metrics could not be read; the next collection reads the last ten minutes again',
-      );
+      const message = 'platform metrics could not be read; the next collection reads the last ten minutes again';
+      logger.warn({ code: errorCode(error), error: coerceError(error).message }, message);
       return [];
     }
   }

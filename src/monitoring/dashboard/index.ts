@@ -175,12 +175,7 @@ function nodesOf(latest: readonly SampleBatch[]) {
 }
 
 /** The time at which the first node is full. */
-function forecast(
-  latest: readonly SampleBatch[],
-  panels: readonly Panel[],
-  stepMs: number,
-  now: number,
-): number | null {
+function forecast(latest: readonly SampleBatch[], panels: readonly Panel[], stepMs: number, now: number) {
   const lines = panels.find(({ id }) => id === 'memory')?.lines ?? [];
   const times = latest.flatMap(({ labels, values }) => {
     const limit = values.redis_memory_max_bytes;

@@ -1,35 +1,13 @@
 import { lastOf, type SampleBatch } from '../samples/sample-store';
 
 /** The shape that the team's pages use. Null if the server does not report it, or too little has happened. */
-export interface Overview {
-  readonly memory: {
-    readonly used: number | null;
-    readonly peak: number | null;
-    readonly fragmentation: number | null;
-  };
-  readonly performance: {
-    readonly ops_per_sec: number | null;
-    /** Of the lookups since the last sample, over all nodes: sums first, then the ratio. */
-    readonly hit_rate: number | null;
-    readonly evicted_keys: number | null;
-  };
-  readonly connections: {
-    readonly connected: number | null;
-    readonly blocked: number | null;
-    readonly rejected: number | null;
-  };
-  readonly persistence: {
-    readonly last_save: number | null;
-    readonly changes_since_save: number | null;
-    readonly aof_rewrite_in_progress: number | null;
-  };
-}
+export type Overview = ReturnType<typeof overviewOf>;
 
 /** With fewer lookups a ratio would be noise. */
 const FEWEST_LOOKUPS = 10;
 
 /** The figures of one tick over all nodes; counts are since the last tick. */
-export function overviewOf(batches: readonly SampleBatch[]): Overview {
+export function overviewOf(batches: readonly SampleBatch[]) {
   const nodes = batches.filter(({ labels }) => labels.node !== undefined);
   const values = (name: string) =>
     nodes.flatMap((batch) => (batch.values[name] === undefined ? [] : [batch.values[name]]));
@@ -51,6 +29,7 @@ export function overviewOf(batches: readonly SampleBatch[]): Overview {
     },
     performance: {
       ops_per_sec: commands !== null && seconds ? commands / seconds : total('redis_ops_per_second'),
+      /** Of the lookups since the last sample, over all nodes: sums first, then the ratio. */
       hit_rate: ratio(total('redis_keyspace_hits'), total('redis_keyspace_misses')),
       evicted_keys: total('redis_evicted_keys'),
     },

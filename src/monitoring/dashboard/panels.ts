@@ -15,6 +15,9 @@ export interface Panel {
 }
 
 type Batches = readonly SampleBatch[];
+type Use = 'mean' | 'max' | 'rate';
+
+const panel = (id: string, title: string, unit: string, lines: readonly Line[]): Panel => ({ id, title, unit, lines });
 
 /** Values of a metric in a bucket, by the name that `label` returns. */
 function valuesOf(batches: Batches, metric: string, label: (labels: Readonly<Record<string, string>>) => string) {
@@ -38,7 +41,7 @@ export const growthIn = (buckets: Buckets, metric: string): readonly (number | n
   buckets.batches.map((batches) => valuesOf(batches, metric, everything).get('all')?.sum ?? null);
 
 /** One line for each value of a label; `use` selects the number of a bucket. */
-function linesBy(buckets: Buckets, metric: string, by: string, use: 'mean' | 'max' | 'rate'): Line[] {
+function linesBy(buckets: Buckets, metric: string, by: string, use: Use): Line[] {
   const perBucket = buckets.batches.map((batches) => valuesOf(batches, metric, (labels) => labels[by] ?? 'all'));
   const labels = [...new Set(perBucket.flatMap((found) => [...found.keys()]))].sort().slice(0, MOST_LINES);
   return labels.map((label) => ({
@@ -100,80 +103,34 @@ export function panelsOf(buckets: Buckets): readonly Panel[] {
   const writeLag = (share: number) => buckets.batches.map((batches) => writeLagQuantile(batches, share));
   const line = (label: string, values: readonly (number | null)[]): Line[] =>
     values.every((value) => value === null) ? [] : [{ label, values }];
+  const by = (metric: string, label: string, use: Use) => linesBy(buckets, metric, label, use);
   return [
-    {
-      id: 'memory',
-      title: 'Memory',
-      unit: 'bytes',
-      lines: [
-        ...linesBy(buckets, 'redis_memory_used_bytes', 'node', 'mean'),
-        ...named('limit of a node', linesBy(buckets, 'redis_memory_max_bytes', 'cache', 'max')),
-      ],
-    },
-    {
-      id: 'hit-rate',
-      title: 'Hit rate of the servers',
-      unit: 'share',
-      lines: line('all nodes', divided(hits, added(hits, grown('redis_keyspace_misses')))),
-    },
-    {
-      id: 'latency',
-      title: 'Time of a command on the server',
-      unit: 'ms',
-      lines: [...line('mean', latency), ...line('99 % within', p99)],
-    },
-    { id: 'commands', title: 'Commands', unit: 'perSecond', lines: linesBy(buckets, 'redis_commands', 'node', 'rate') },
-    {
-      id: 'keys-gone',
-      title: 'Keys evicted and expired',
-      unit: 'perSecond',
-      lines: [
-        ...named('evicted', linesBy(buckets, 'redis_evicted_keys', 'cache', 'rate')),
-        ...named('expired', linesBy(buckets, 'redis_expired_keys', 'cache', 'rate')),
-      ],
-    },
-    { id: 'connections', title: 'Connections', unit: 'count', lines: linesBy(buckets, 'redis_clients', 'node', 'max') },
-    {
-      id: 'lag',
-      title: 'Oldest message waiting',
-      unit: 'seconds',
-      lines: linesBy(buckets, 'steward_queue_oldest_seconds', 'queue', 'max'),
-    },
-    {
-      id: 'write-lag',
-      title: 'From an accepted write to its commit',
-      unit: 'seconds',
-      lines: [...line('50 % within', writeLag(0.5)), ...line('99 % within', writeLag(0.99))],
-    },
-    {
-      id: 'backlog',
-      title: 'Messages waiting',
-      unit: 'count',
-      lines: linesBy(buckets, 'steward_queue_messages', 'queue', 'max'),
-    },
-    {
-      id: 'refreshes',
-      title: 'Refreshes',
-      unit: 'perSecond',
-      lines: linesBy(buckets, 'steward_refresh_done', 'outcome', 'rate'),
-    },
-    {
-      id: 'sweeps',
-      title: 'Keys examined by sweeps',
-      unit: 'perSecond',
-      lines: linesBy(buckets, 'steward_sweep_keys_examined', 'pass', 'rate'),
-    },
-    {
-      id: 'cpu',
-      title: 'Command thread busy',
-      unit: 'share',
-      lines: linesBy(buckets, 'redis_engine_cpu_seconds', 'node', 'rate'),
-    },
-    {
-      id: 'snapshot',
-      title: 'Age of the newest snapshot',
-      unit: 'seconds',
-      lines: linesBy(buckets, 'redis_rdb_age_seconds', 'node', 'max'),
-    },
+    panel('memory', 'Memory', 'bytes', [
+      ...by('redis_memory_used_bytes', 'node', 'mean'),
+      ...named('limit of a node', by('redis_memory_max_bytes', 'cache', 'max')),
+    ]),
+    panel(
+      'hit-rate',
+      'Hit rate of the servers',
+      'share',
+      line('all nodes', divided(hits, added(hits, grown('redis_keyspace_misses')))),
+    ),
+    panel('latency', 'Time of a command on the server', 'ms', [...line('mean', latency), ...line('99 % within', p99)]),
+    panel('commands', 'Commands', 'perSecond', by('redis_commands', 'node', 'rate')),
+    panel('keys-gone', 'Keys evicted and expired', 'perSecond', [
+      ...named('evicted', by('redis_evicted_keys', 'cache', 'rate')),
+      ...named('expired', by('redis_expired_keys', 'cache', 'rate')),
+    ]),
+    panel('connections', 'Connections', 'count', by('redis_clients', 'node', 'max')),
+    panel('lag', 'Oldest message waiting', 'seconds', by('steward_queue_oldest_seconds', 'queue', 'max')),
+    panel('write-lag', 'From an accepted write to its commit', 'seconds', [
+      ...line('50 % within', writeLag(0.5)),
+      ...line('99 % within', writeLag(0.99)),
+    ]),
+    panel('backlog', 'Messages waiting', 'count', by('steward_queue_messages', 'queue', 'max')),
+    panel('refreshes', 'Refreshes', 'perSecond', by('steward_refresh_done', 'outcome', 'rate')),
+    panel('sweeps', 'Keys examined by sweeps', 'perSecond', by('steward_sweep_keys_examined', 'pass', 'rate')),
+    panel('cpu', 'Command thread busy', 'share', by('redis_engine_cpu_seconds', 'node', 'rate')),
+    panel('snapshot', 'Age of the newest snapshot', 'seconds', by('redis_rdb_age_seconds', 'node', 'max')),
   ];
 }

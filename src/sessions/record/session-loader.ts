@@ -75,12 +75,7 @@ export class SessionLoader {
   }
 
   /** `guess`: the user's login generation, read at the same time as the record. */
-  async #ofRecord(
-    id: string,
-    key: string,
-    record: SessionRecord,
-    guess?: Promise<string | undefined>,
-  ): Promise<LoadedSession | undefined> {
+  async #ofRecord(id: string, key: string, record: SessionRecord, guess?: Promise<string | undefined>) {
     if (this.#isOver(record)) return undefined;
     const current = guess ?? this.#loginGeneration(record.user);
     const parsed = this.text.read(record.payload);
@@ -123,12 +118,7 @@ export class SessionLoader {
   }
 
   /** Loads a text that is not one of our records. */
-  async #ofText(
-    id: string,
-    key: string,
-    foreignKey: string | undefined,
-    text: string,
-  ): Promise<LoadedSession | undefined> {
+  async #ofText(id: string, key: string, foreignKey: string | undefined, text: string) {
     const data = looksForeign(text) ? await this.text.read(text) : undefined;
     return data ? this.#withoutLoginGeneration(data, handleOfForeign(id, key, foreignKey, text)) : this.#damaged();
   }

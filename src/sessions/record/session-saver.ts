@@ -18,8 +18,6 @@ const PAUSE_MS = 20;
 /** The login that this save has added to the user's index. It is kept while the save is tried again. */
 type SaveLogin = { entered?: Login & { readonly user: string } };
 
-type Identity = { readonly args: readonly (string | number)[]; readonly becomes: Partial<SessionHandle> };
-
 /** Saves onto the existing record by compare-and-set. A save that lost the race is merged and tried again. */
 export class SessionSaver {
   constructor(
@@ -120,12 +118,7 @@ export class SessionSaver {
   }
 
   /** The record's fields about the user, if the user changes. Undefined if the session was revoked meanwhile. */
-  async #identity(
-    handle: SessionHandle,
-    data: SessionContent,
-    idleMs: number,
-    login: SaveLogin,
-  ): Promise<Identity | undefined> {
+  async #identity(handle: SessionHandle, data: SessionContent, idleMs: number, login: SaveLogin) {
     const user = this.rules.userOf(data);
     if (user === handle.user && (user === undefined || handle.generation !== undefined)) {
       return { args: [], becomes: {} };

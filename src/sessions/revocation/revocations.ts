@@ -99,10 +99,8 @@ export class Revocations {
     if (this.#revocations.size >= REVOCATIONS_LIMIT) {
       const oldest = this.#revocations.keys().next().value as string;
       if (this.#revocations.get(oldest)?.failing) {
-        this.rules.logger.error(
-          { limit: REVOCATIONS_LIMIT },
-          'too many pending revocations: dropped the oldest; its session may still be alive',
-        );
+        const message = 'too many pending revocations: dropped the oldest; its session may still be alive';
+        this.rules.logger.error({ limit: REVOCATIONS_LIMIT }, message);
       }
       this.#revocations.delete(oldest);
     }
@@ -141,20 +139,14 @@ export class Revocations {
       return true;
     } catch (thrown) {
       revocation.failing = true;
-      this.rules.logger.warn(
-        { error: coerceError(thrown).message },
-        'a revocation is still pending; it is retried until Redis confirms it',
-      );
+      const message = 'a revocation is still pending; it is retried until Redis confirms it';
+      this.rules.logger.warn({ error: coerceError(thrown).message }, message);
       return false;
     }
   }
 
   /** Runs one script, then WAIT on the same connection, because WAIT covers the writes of its connection. */
-  async #send(
-    key: string,
-    command: (pipeline: Pipeline) => unknown,
-    done?: (reply: unknown) => Promise<unknown>,
-  ): Promise<unknown> {
+  async #send(key: string, command: (pipeline: Pipeline) => unknown, done?: (reply: unknown) => Promise<unknown>) {
     const { redis, replicaWaitMs } = this.rules;
     this.#client ??= redis.dedicated('sessions', 'revocations');
     const client = this.#client;

@@ -43,10 +43,8 @@ export class UserIndex {
     try {
       await this.#enter({ user, id, held: generation, authenticatedMs, idleMs, endsMs }, 0);
     } catch (thrown) {
-      this.rules.logger.debug(
-        { error: coerceError(thrown).message },
-        'could not repair the index of a user’s sessions; the next touch tries again',
-      );
+      const message = 'could not repair the index of a user’s sessions; the next touch tries again';
+      this.rules.logger.debug({ error: coerceError(thrown).message }, message);
     }
   }
 
@@ -67,10 +65,8 @@ export class UserIndex {
     try {
       await redis.within(redis.client('sessions').zrem(keys.indexOf(user), memberOf(id, authenticatedMs)));
     } catch (thrown) {
-      logger.debug(
-        { error: coerceError(thrown).message },
-        'could not remove a session from its user’s index; the next list repairs it',
-      );
+      const message = 'could not remove a session from its user’s index; the next list repairs it';
+      logger.debug({ error: coerceError(thrown).message }, message);
     }
   }
 

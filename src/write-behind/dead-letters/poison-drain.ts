@@ -112,10 +112,8 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
       });
       for (const name of queues.others) {
         await drainQueue(name, async ({ insertedOn }) => {
-          logger.warn(
-            { queue: name, insertedOn: insertedOn.toISOString() },
-            'dropped a poison message; its timer makes a new one',
-          );
+          const message = 'dropped a poison message; its timer makes a new one';
+          logger.warn({ queue: name, insertedOn: insertedOn.toISOString() }, message);
           figures.dropped++;
         });
       }

@@ -174,12 +174,7 @@ export class BatchSave {
   }
 
   /** Turns the newest write of a key into a dead letter; the next older write takes its place. */
-  async #toDeadLetter(
-    write: JournalRow,
-    reason: DeadLetterReason,
-    error: string,
-    payload: string | null | undefined,
-  ): Promise<void> {
+  async #toDeadLetter(write: JournalRow, reason: DeadLetterReason, error: string, payload: string | null | undefined) {
     const { key, version, acceptedAt } = write;
     const tries = this.#batch.find(({ rows }) => rows.some((row) => rowName(row) === rowName(write)))?.attempts ?? 0;
     await this.ports.deadLetters.put({

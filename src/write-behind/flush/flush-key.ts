@@ -61,12 +61,7 @@ export async function flushKey(ports: FlushKeyPorts, key: string, options: Flush
 }
 
 /** What the store has after it; undefined if the cache shows no such write, or is unavailable and `mayBeUnavailable`. */
-async function saveShown(
-  ports: FlushKeyPorts,
-  entity: StoredEntity<unknown>,
-  key: string,
-  mayBeUnavailable: boolean,
-): Promise<Version | undefined> {
+async function saveShown(ports: FlushKeyPorts, entity: StoredEntity<unknown>, key: string, mayBeUnavailable: boolean) {
   const { fence, settings, clock, logger } = ports;
   const row = await fence.unsaved(key).catch((error: unknown) => {
     if (mayBeUnavailable && isRedisUnavailable(error)) return undefined;

@@ -138,10 +138,8 @@ export function createFlusher(options: FlusherOptions): Flusher {
       if (later.length > 0) {
         const { heldSince: _known, ...rest } = header;
         await putRows(journal, { ...rest, attempts: header.attempts + 1 }, later, delay(header));
-        logger.warn(
-          { rows: later.length, attempts: header.attempts, error: errorCode(error) },
-          'put writes back in the journal; they are tried again later',
-        );
+        const message = 'put writes back in the journal; they are tried again later';
+        logger.warn({ rows: later.length, attempts: header.attempts, error: errorCode(error) }, message);
       }
       return tally.report(rows.length, later.length);
     },

@@ -24,13 +24,7 @@ export async function readBacklog(
   return { messages, oldestSeconds };
 }
 
-export type BacklogSettings = Pick<
-  Settings,
-  | 'WRITE_BEHIND_SOFT_MESSAGES'
-  | 'WRITE_BEHIND_HARD_MESSAGES'
-  | 'WRITE_BEHIND_SOFT_AGE_SECONDS'
-  | 'WRITE_BEHIND_HARD_AGE_SECONDS'
->;
+export type BacklogSettings = Pick<Settings, Extract<keyof Settings, `WRITE_BEHIND_${'SOFT' | 'HARD'}_${string}`>>;
 
 export interface BacklogOptions {
   readonly journal: Pick<JournalConsumer, 'depth' | 'oldest'>;

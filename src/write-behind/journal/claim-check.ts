@@ -42,10 +42,8 @@ export function createClaimStore(options: { readonly storage: StorageClients; re
         const container = await storage.container(CLAIMS_CONTAINER);
         for (const claim of claims) await container.getBlobClient(claim.blob).deleteIfExists();
       } catch (error) {
-        logger.warn(
-          { claims: claims.length, error: coerceError(error).name },
-          'could not delete claim blobs; they expire after 365 days',
-        );
+        const message = 'could not delete claim blobs; they expire after 365 days';
+        logger.warn({ claims: claims.length, error: coerceError(error).name }, message);
       }
     },
   };

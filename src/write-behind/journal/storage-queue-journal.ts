@@ -78,10 +78,8 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
           continue;
         }
         counters.add(everUnknown ? 'journal_unknown' : 'journal_refused', {}, rows.length);
-        logger.warn(
-          { rows: rows.length, unknown: everUnknown, error: errorCode(error) },
-          'the journal did not take a message',
-        );
+        const message = 'the journal did not take a message';
+        logger.warn({ rows: rows.length, unknown: everUnknown, error: errorCode(error) }, message);
         throw everUnknown
           ? new WriteUnknownError(
               `Storage Queue did not answer within ${timeoutMs} ms; the write may have been queued. Retry with the same version.`,
