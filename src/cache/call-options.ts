@@ -3,17 +3,7 @@ import { CacheInputError } from './errors';
 import type { CallOptions } from './types';
 
 /** The options of a call with all defaults filled in. Units and meanings are documented with `EntityCacheOptions`. */
-export interface ResolvedOptions {
-  readonly ttlSeconds: number;
-  readonly jitter: number;
-  readonly graceSeconds: number;
-  readonly negativeTtlSeconds: number;
-  readonly errorTtlMs: number;
-  readonly softTimeoutMs: number;
-  readonly hardTimeoutMs: number;
-  readonly compressOverBytes: number;
-  readonly strict: boolean;
-}
+export type ResolvedOptions = Required<Omit<CallOptions, 'tags'>>;
 
 export const DEFAULT_OPTIONS = {
   ttlSeconds: 3_600,

@@ -58,8 +58,7 @@ export class Telemetry {
     private readonly isBreakerOpen: () => boolean = () => false,
   ) {
     if (counters === undefined) return;
-    this.#timer = setInterval(() => void this.flush(), FLUSH_MS);
-    this.#timer.unref();
+    this.#timer = setInterval(() => void this.flush(), FLUSH_MS).unref();
   }
 
   of(entity: string): EntityCounters {

@@ -79,8 +79,7 @@ export class CircuitBreaker {
     this.#isOpen = true;
     if (this.#isClosed) return;
     this.logger.warn(this.#where, 'redis circuit breaker open: commands fail at once until a PING is answered');
-    this.#timer = setInterval(() => void this.#test(), PROBE_EVERY_MS);
-    this.#timer.unref();
+    this.#timer = setInterval(() => void this.#test(), PROBE_EVERY_MS).unref();
   }
 
   /** Any answer of the node closes the breaker, also an error. */

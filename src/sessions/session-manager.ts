@@ -61,8 +61,7 @@ export class SessionManager {
     await this.#readSecrets();
     const everyMs = (this.#options.secretsEverySeconds ?? 300) * SECOND;
     if (!isList(this.#options.secrets)) {
-      this.#timer = setInterval(() => void this.#readSecretsAgain(), everyMs);
-      this.#timer.unref();
+      this.#timer = setInterval(() => void this.#readSecretsAgain(), everyMs).unref();
     }
     const handler = this.#handler();
     app.use((request, response, next) => {

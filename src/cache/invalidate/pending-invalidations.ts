@@ -112,8 +112,7 @@ export class PendingInvalidations {
     this.#pending.set(name, pending);
     if (this.#timer === undefined) {
       // A check throws only after the connection was closed for good. Then nothing can be sent any more.
-      this.#timer = setInterval(() => void this.#check().catch(() => this.close()), CHECK_EVERY_MS);
-      this.#timer.unref();
+      this.#timer = setInterval(() => void this.#check().catch(() => this.close()), CHECK_EVERY_MS).unref();
     }
   }
 

@@ -17,19 +17,16 @@ export type UntimedBatchReader<P> = (...batch: Parameters<BatchReader<P>>) => Pr
  * the batch, for work or for waiting, is never subtracted.
  */
 export class ServerWorkTime {
-  readonly #redis: RedisHandle;
-  readonly #client: Redis;
-  readonly #deadlineMs: number;
   #stream: Redis['stream'] | undefined;
   #pings = 0;
   #roundTripMs = MAX_ROUND_TRIP_MS;
   #spentMs = 0;
 
-  constructor(redis: RedisHandle, client: Redis, deadlineMs: number) {
-    this.#redis = redis;
-    this.#client = client;
-    this.#deadlineMs = deadlineMs;
-  }
+  constructor(
+    private readonly redis: RedisHandle,
+    private readonly client: Redis,
+    private readonly deadlineMs: number,
+  ) {}
 
   /** Counts the time until `answer`, whose commands were sent just now in one go. */
   async of<T>(answer: Promise<T>): Promise<T> {
@@ -50,16 +47,16 @@ export class ServerWorkTime {
   }
 
   async #measureRoundTrip(): Promise<void> {
-    if (this.#client.stream !== this.#stream) {
-      this.#stream = this.#client.stream;
+    if (this.client.stream !== this.#stream) {
+      this.#stream = this.client.stream;
       this.#pings = 0;
       this.#roundTripMs = MAX_ROUND_TRIP_MS;
     }
     if (this.#pings === PINGS) return;
     this.#pings += 1;
-    const answer = this.#client.ping();
+    const answer = this.client.ping();
     const sent = performance.now();
-    await this.#redis.within(answer, { deadlineMs: this.#deadlineMs });
+    await this.redis.within(answer, { deadlineMs: this.deadlineMs });
     this.#roundTripMs = Math.min(this.#roundTripMs, performance.now() - sent);
   }
 }

@@ -23,18 +23,7 @@ export interface ReportAlert {
 }
 
 /** The figures that are compared with earlier periods; null if nothing was collected. */
-export interface ReportFigures {
-  readonly hitRate: number | null;
-  readonly commandsPerSecond: number | null;
-  readonly commandMs: number | null;
-  readonly memoryShare: number | null;
-  readonly evictedKeys: number | null;
-  readonly rejectedConnections: number | null;
-  readonly mostConnections: number | null;
-  readonly loadMs: number | null;
-  readonly writeLagSeconds: number | null;
-  readonly failedRuns: number | null;
-}
+export type ReportFigures = ReturnType<typeof figuresOf>;
 
 export interface ReportData {
   readonly cache: string;
@@ -47,12 +36,7 @@ export interface ReportData {
   readonly weekBefore: ReportFigures;
   readonly memoryFullAt: string | null;
   /** By hour, for the charts. */
-  readonly hours: readonly {
-    readonly at: string;
-    readonly hitRate: number | null;
-    readonly memoryBytes: number | null;
-    readonly commandsPerSecond: number | null;
-  }[];
+  readonly hours: readonly ({ readonly at: string } & ReturnType<typeof chartedOf>)[];
   readonly entities: readonly EntityRow[];
   readonly commands: readonly CommandRow[];
   readonly jobs: readonly JobRow[];
@@ -146,7 +130,7 @@ function hitRateOf(batches: readonly SampleBatch[]): number | null {
   return hits === null || misses === null ? null : divided(hits, hits + misses);
 }
 
-function figuresOf(batches: readonly SampleBatch[]): ReportFigures {
+function figuresOf(batches: readonly SampleBatch[]) {
   const lag = divided(total(batches, 'steward_write_behind_lag_ms'), total(batches, 'steward_write_behind_saved'));
   return {
     hitRate: hitRateOf(batches),

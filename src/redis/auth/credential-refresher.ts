@@ -100,8 +100,7 @@ export class CredentialRefresher {
   #schedule(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#ended) return;
-    this.#timer = setTimeout(() => this.#renew(), Math.min(Math.max(ms, 0), 2 ** 31 - 1));
-    this.#timer.unref(); // must not keep the process alive
+    this.#timer = setTimeout(() => this.#renew(), Math.min(Math.max(ms, 0), 2 ** 31 - 1)).unref(); // must not keep the process alive
   }
 
   #renew(refused?: string): void {

@@ -44,7 +44,7 @@ export class SharedRedis extends Redis implements Authenticated {
   }
 
   override async connect(): Promise<void> {
-    if (this.refresher && !this.refresher.current) await this.#credentials(this.refresher);
+    if (this.refresher && !this.refresher.current) await firstCredentials(this, this.refresher);
     return super.connect();
   }
 
@@ -53,21 +53,12 @@ export class SharedRedis extends Redis implements Authenticated {
       if (this.status !== 'wait' || !this.refresher || this.refresher.current) {
         return super.sendCommand(command, stream);
       }
-      this.#credentials(this.refresher).then(
+      firstCredentials(this, this.refresher).then(
         () => super.sendCommand(command, stream),
         (error: unknown) => command.reject(coerceError(error)),
       );
     }
     return command.promise;
-  }
-
-  async #credentials(refresher: CredentialRefresher): Promise<void> {
-    try {
-      await refresher.first();
-    } catch (error) {
-      this.emit('error', coerceError(error));
-      throw error;
-    }
   }
 
   use({ username, password }: Credentials): void {
@@ -124,14 +115,7 @@ export class SharedCluster extends Cluster implements Authenticated {
   }
 
   override async connect(): Promise<void> {
-    if (this.refresher && !this.refresher.current) {
-      try {
-        await this.refresher.first();
-      } catch (error) {
-        this.emit('error', coerceError(error));
-        throw error;
-      }
-    }
+    if (this.refresher && !this.refresher.current) await firstCredentials(this, this.refresher);
     return super.connect();
   }
 
@@ -185,4 +169,14 @@ export class SharedCluster extends Cluster implements Authenticated {
 /** At the next connect of this node. */
 function signInWith(node: Redis, { username, password }: Credentials): void {
   Object.assign(node.options, { username, password });
+}
+
+/** The first credentials; whoever listens to the client's errors hears why there are none. */
+async function firstCredentials(client: SharedRedis | SharedCluster, refresher: CredentialRefresher): Promise<void> {
+  try {
+    await refresher.first();
+  } catch (error) {
+    client.emit('error', coerceError(error));
+    throw error;
+  }
 }

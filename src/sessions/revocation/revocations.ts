@@ -107,8 +107,7 @@ export class Revocations {
     this.#revocations.delete(name);
     this.#revocations.set(name, revocation);
     if (this.#timer || this.#closed) return;
-    this.#timer = setInterval(() => void this.#tick(), TICK_MS);
-    this.#timer.unref();
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref();
   }
 
   async #tick(): Promise<void> {
