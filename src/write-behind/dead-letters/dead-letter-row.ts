@@ -40,20 +40,13 @@ export const SUMMARY_COLUMNS: (keyof DeadLetterRow)[] = [
   'payloadBytes',
 ];
 
-export interface DeadLetterPlace {
-  readonly partition: string;
-  readonly row: string;
-  readonly blob: string;
-  readonly firstAt: number;
-  readonly lastAt: number;
-  readonly attempts: number;
-}
+/** Where and when. */
+type DeadLetterPlace = Pick<DeadLetterRow, 'partitionKey' | 'rowKey' | 'blob' | 'firstAt' | 'lastAt' | 'attempts'>;
 
 export function toRow(letter: NewDeadLetter, place: DeadLetterPlace): DeadLetterRow {
   const write = letter.kind === 'write' ? letter : undefined;
   return {
-    partitionKey: place.partition,
-    rowKey: place.row,
+    ...place,
     kind: letter.kind,
     entity: write?.entity ?? '',
     key: write?.key ?? '',
@@ -61,28 +54,16 @@ export function toRow(letter: NewDeadLetter, place: DeadLetterPlace): DeadLetter
     acceptedAt: write ? new Date(write.acceptedAt).toISOString() : '',
     reason: letter.reason,
     error: letter.error,
-    attempts: place.attempts,
-    firstAt: place.firstAt,
-    lastAt: place.lastAt,
     isDelete: letter.payload === null,
     isLost: letter.payload === undefined,
     payload: place.blob === '' ? (letter.payload ?? '') : '',
     payloadBytes: Buffer.byteLength(letter.payload ?? ''),
-    blob: place.blob,
   };
 }
 
 export function fromRow(row: DeadLetterRow, payload: string | null | undefined): DeadLetter {
-  const { reason, error, attempts, firstAt, lastAt, payloadBytes } = row;
-  const facts = {
-    letterId: `${row.partitionKey}/${row.rowKey}`,
-    reason,
-    error,
-    attempts,
-    firstAt,
-    lastAt,
-    payloadBytes,
-  };
+  const { partitionKey, rowKey, reason, error, attempts, firstAt, lastAt, payloadBytes } = row;
+  const facts = { letterId: `${partitionKey}/${rowKey}`, reason, error, attempts, firstAt, lastAt, payloadBytes };
   if (row.kind === 'message') return { ...facts, kind: 'message', payload: payload ?? '' };
   return {
     ...facts,

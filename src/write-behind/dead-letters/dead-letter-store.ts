@@ -64,8 +64,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       }
       await table.upsertEntity(
         toRow(letter, {
-          partition,
-          row,
+          partitionKey: partition,
+          rowKey: row,
           blob,
           lastAt: now,
           firstAt: known?.firstAt ?? now,

@@ -1,6 +1,4 @@
 import type { DequeuedMessageItem } from '@azure/storage-queue';
-import type { Fence } from '../../cache/write/fence';
-import { entityOf } from '../../entities/key';
 import type { JobReport } from '../../job';
 import type { Logger } from '../../logger';
 import type { Counters } from '../../redis/counters';
@@ -8,13 +6,11 @@ import type { StorageClients } from '../../storage/clients';
 import { toMessageBody } from '../../storage/queues';
 import type { JournalConsumer } from '../journal/journal';
 import { decodeMessage, encodeMessage, encodeRow, fromBase64 } from '../journal/journal-message';
-import type { DeadLetters } from './dead-letter-store';
+import { type PutAsidePorts, putAside, putUndecodableAside } from './put-aside';
 
-export interface PoisonDrainOptions {
+export interface PoisonDrainOptions extends PutAsidePorts {
   readonly storage: StorageClients;
   readonly journal: JournalConsumer;
-  readonly deadLetters: Pick<DeadLetters, 'put'>;
-  readonly fence: Pick<Fence, 'discard'>;
   /** Queue names without `-poison`. */
   readonly queues: {
     readonly writeBehind: string;
@@ -38,7 +34,7 @@ const RUN_MESSAGES = 2_000;
  * its rows are bad. If it comes back, or cannot be decoded, it becomes dead letters. Only then is it deleted.
  */
 export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promise<JobReport> } {
-  const { storage, journal, deadLetters, fence, queues, counters, logger } = options;
+  const { storage, journal, deadLetters, queues, counters, logger } = options;
 
   async function writeBehind(text: string, dequeued: number): Promise<'again' | 'dead'> {
     const decoded = decodeMessage(text);
@@ -47,16 +43,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
       await journal.put(toMessageBody(text), 0);
       return 'again';
     }
-    const undecodable = decoded.kind === 'undecodable' ? [decoded.undecodable] : decoded.undecodable;
-    for (const { raw, reason } of undecodable) {
-      await deadLetters.put({
-        kind: 'message',
-        reason: 'undecodable',
-        attempts: dequeued,
-        payload: raw,
-        error: `Expected a journal message, got ${reason}`,
-      });
-    }
+    await putUndecodableAside(deadLetters, decoded, dequeued);
     if (decoded.kind === 'undecodable') return 'dead';
 
     const { rows, ...header } = decoded.message;
@@ -65,20 +52,7 @@ export function createPoisonDrain(options: PoisonDrainOptions): { drain(): Promi
         await journal.put(encodeMessage({ ...header, drained: true }, [encodeRow(row)]), 0);
         continue;
       }
-      const { key, version, acceptedAt, value } = row;
-      const payload = typeof value === 'object' && value !== null ? await journal.readClaim(value) : value;
-      await deadLetters.put({
-        kind: 'write',
-        entity: entityOf(key),
-        key,
-        version,
-        acceptedAt,
-        payload,
-        reason: 'poison',
-        error,
-        attempts: header.attempts + 1,
-      });
-      await fence.discard(key, version);
+      await putAside(options, row, { reason: 'poison', error, attempts: header.attempts + 1 });
     }
     return header.drained ? 'dead' : 'again';
   }

@@ -1,3 +1,4 @@
+import { DEFAULT_OPTIONS } from '../../cache/call-options';
 import type { Fence, StoredVersion } from '../../cache/write/fence';
 import type { Clock } from '../../clock';
 import type { StoredEntity } from '../../entities/define-entity';
@@ -8,7 +9,7 @@ import { coerceError } from '../../errors';
 import type { DeadLetterReason } from '../dead-letters/dead-letter';
 import type { DeadLetters } from '../dead-letters/dead-letter-store';
 import type { JournalConsumer } from '../journal/journal';
-import { type Claim, isJson, type JournalRow } from '../journal/journal-message';
+import { type Claim, isClaim, isJson, type JournalRow } from '../journal/journal-message';
 import { type Coalesced, coalesce } from './coalesce';
 import { type RowFate, saveRows } from './save-rows';
 
@@ -35,8 +36,6 @@ export interface BatchSaveReport {
   readonly superseded: number;
   readonly deadLetters: number;
 }
-
-export const DEFAULT_TTL_SECONDS = 3_600;
 
 /** Identifies a row across the messages that contain it. */
 export const rowName = (row: Pick<JournalRow, 'key' | 'version'>): string => `${row.version} ${row.key}`;
@@ -147,7 +146,7 @@ export class BatchSave {
 
   /** `stored[i]` is the stored version of `writes[i]`: the write itself if it was saved. */
   async #settle(writes: readonly JournalRow[], stored: readonly StoredVersion[]): Promise<void> {
-    const { ttlSeconds = DEFAULT_TTL_SECONDS, graceSeconds = 0 } = this.entity;
+    const { ttlSeconds = DEFAULT_OPTIONS.ttlSeconds, graceSeconds = 0 } = this.entity;
     try {
       await this.ports.fence.settle(stored, { ttlSeconds, graceSeconds });
     } catch (thrown) {
@@ -216,5 +215,4 @@ export class BatchSave {
   }
 }
 
-const isClaim = (value: JournalRow['value']): value is Claim => typeof value === 'object' && value !== null;
 const isPlain = (row: JournalRow): row is JournalRow & WriteRow => !isClaim(row.value);

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { DEFAULT_OPTIONS } from '../../cache/call-options';
 import { CacheInputError } from '../../cache/errors';
 import type { Fence } from '../../cache/write/fence';
 import { type Clock, SECOND } from '../../clock';
@@ -12,7 +13,6 @@ import { isRedisUnavailable } from '../../redis/errors';
 import type { Settings } from '../../settings';
 import { FlushTimeoutError } from '../errors';
 import { inTime } from '../journal/in-time';
-import { DEFAULT_TTL_SECONDS } from './batch-save';
 
 export interface FlushKeyOptions {
   /** The version that `writeBehind` returned. Resolves when the store has it or a newer one. Default: no wait. */
@@ -72,7 +72,7 @@ async function saveShown(ports: FlushKeyPorts, entity: StoredEntity<unknown>, ke
     throw new VersionError('Expected a version of now, got one from the future; the flush will put the write aside');
   }
   const [outcome = { saved: true } as const] = await entity.store.saveMany([row]);
-  const { ttlSeconds = DEFAULT_TTL_SECONDS, graceSeconds = 0 } = entity;
+  const { ttlSeconds = DEFAULT_OPTIONS.ttlSeconds, graceSeconds = 0 } = entity;
   const version = outcome.saved ? row.version : outcome.storedVersion;
   await fence.settle([{ key, version }], { ttlSeconds, graceSeconds }).catch((error: unknown) => {
     logger.debug({ error: errorCode(error) }, 'not settled by a flush of one key; the journal’s copy does it');

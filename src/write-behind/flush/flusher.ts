@@ -9,6 +9,7 @@ import type { Logger } from '../../logger';
 import type { Counters } from '../../redis/counters';
 import type { Settings } from '../../settings';
 import type { DeadLetters } from '../dead-letters/dead-letter-store';
+import { putAside, putUndecodableAside } from '../dead-letters/put-aside';
 import { type JournalConsumer, putRows } from '../journal/journal';
 import { decodeMessage, encodeHeld, type JournalHeader, type JournalRow } from '../journal/journal-message';
 import type { BatchSavePorts } from './batch-save';
@@ -45,6 +46,8 @@ export interface Flusher {
    */
   flush(message: unknown, delivery: Delivery): Promise<JobReport>;
 }
+
+const NO_STORE = 'This deployment has no store for the entity';
 
 export function createFlusher(options: FlusherOptions): Flusher {
   const { entities, fence, journal, deadLetters, settings, counters, logger, clock } = options;
@@ -86,30 +89,15 @@ export function createFlusher(options: FlusherOptions): Flusher {
           tally.held('format', 1);
         } else {
           const error = `Expected a journal message of format 1, got ${decoded.format}`;
-          await deadLetters.put({
-            kind: 'message',
-            reason: 'format',
-            error,
-            attempts: decoded.header.attempts + 1,
-            payload: JSON.stringify(decoded.body),
-          });
+          const payload = JSON.stringify(decoded.body);
+          const attempts = decoded.header.attempts + 1;
+          await deadLetters.put({ kind: 'message', reason: 'format', error, attempts, payload });
           tally.deadLetters(1);
         }
         return tally.report();
       }
 
-      const undecodable = decoded.kind === 'undecodable' ? [decoded.undecodable] : decoded.undecodable;
-      for (const { raw, reason } of undecodable) {
-        const error = `Expected a journal message, got ${reason}`;
-        await deadLetters.put({
-          kind: 'message',
-          reason: 'undecodable',
-          error,
-          attempts: delivery.dequeueCount,
-          payload: raw,
-        });
-        tally.deadLetters(1);
-      }
+      tally.deadLetters(await putUndecodableAside(deadLetters, decoded, delivery.dequeueCount));
       if (decoded.kind === 'undecodable') return tally.report();
 
       const { rows, ...header } = decoded.message;
@@ -120,7 +108,8 @@ export function createFlusher(options: FlusherOptions): Flusher {
           await putRows(journal, held(header), unknown, delay(header));
           tally.held('entity', unknown.length);
         } else {
-          for (const row of unknown) await unknownEntity(row, header);
+          const why = { reason: 'entity', error: NO_STORE, attempts: header.attempts + 1 } as const;
+          for (const row of unknown) await putAside(options, row, why);
           tally.deadLetters(unknown.length);
         }
       }
@@ -144,25 +133,6 @@ export function createFlusher(options: FlusherOptions): Flusher {
       return tally.report(rows.length, later.length);
     },
   };
-
-  async function unknownEntity(row: JournalRow, header: JournalHeader): Promise<void> {
-    const { key, version, acceptedAt } = row;
-    const payload =
-      typeof row.value === 'object' && row.value !== null ? await journal.readClaim(row.value) : row.value;
-    const error = 'This deployment has no store for the entity';
-    await deadLetters.put({
-      kind: 'write',
-      entity: entityOf(key),
-      key,
-      version,
-      acceptedAt,
-      payload,
-      reason: 'entity',
-      error,
-      attempts: header.attempts + 1,
-    });
-    await fence.discard(key, version);
-  }
 }
 
 /** The pause before the next try, in ms: doubles from 2 s up to the cap; the second half of it is random. */

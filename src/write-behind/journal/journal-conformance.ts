@@ -5,7 +5,7 @@ import type { Journal, JournalWrite } from '../../cache/ports';
 import type { ConformanceCase } from '../../entities/store-conformance';
 import { versionAt } from '../../entities/version';
 import type { JournalConsumer } from './journal';
-import { decodeMessage, encodeMessage, encodeRow, type JournalRow } from './journal-message';
+import { decodeMessage, encodeMessage, encodeRow, isClaim, type JournalRow } from './journal-message';
 
 /**
  * What write-behind needs of a journal, as cases for any test runner; a second adapter passes them unchanged. `make`
@@ -43,7 +43,7 @@ export function journalConformance(make: () => Promise<Journal & JournalConsumer
     }
   }
   const payloadOf = async (journal: JournalConsumer, { value }: JournalRow) =>
-    typeof value === 'object' && value !== null ? journal.readClaim(value) : value;
+    isClaim(value) ? journal.readClaim(value) : value;
 
   const cases: Record<string, (journal: Journal & JournalConsumer) => Promise<void>> = {
     'what was appended is in it, to the letter': async (journal) => {
@@ -68,7 +68,7 @@ export function journalConformance(make: () => Promise<Journal & JournalConsumer
       const [row] = await take(journal);
       assert.ok(row);
       assert.equal(await payloadOf(journal, row), value);
-      if (typeof row.value !== 'object' || row.value === null) return;
+      if (!isClaim(row.value)) return;
       await journal.dropClaims([row.value]);
       assert.equal(await journal.readClaim(row.value), undefined);
       await journal.dropClaims([row.value]);

@@ -45,7 +45,7 @@ export type Undecodable = { readonly raw: string; readonly reason: string };
 export type Decoded =
   | { readonly kind: 'rows'; readonly message: JournalMessage; readonly undecodable: readonly Undecodable[] }
   | { readonly kind: 'newer'; readonly header: JournalHeader; readonly body: unknown; readonly format: number }
-  | { readonly kind: 'undecodable'; readonly undecodable: Undecodable };
+  | { readonly kind: 'undecodable'; readonly undecodable: readonly Undecodable[] };
 
 export const encodeRow = (row: JournalRow): string => JSON.stringify([row.key, row.version, row.value, row.acceptedAt]);
 
@@ -125,6 +125,8 @@ function decodeRow(raw: unknown): JournalRow | string {
   return { key, version: version as Version, value, acceptedAt };
 }
 
+export const isClaim = (value: JournalRow['value']): value is Claim => typeof value === 'object' && value !== null;
+
 const isValue = (value: unknown): value is JournalRow['value'] =>
   typeof value === 'string' ||
   value === null ||
@@ -147,5 +149,5 @@ const count = (value: unknown): number | undefined =>
 
 function bad(given: unknown, what: string): Decoded {
   const raw = typeof given === 'string' ? given : (JSON.stringify(given) ?? String(given));
-  return { kind: 'undecodable', undecodable: { raw, reason: `a message ${what}` } };
+  return { kind: 'undecodable', undecodable: [{ raw, reason: `a message ${what}` }] };
 }
