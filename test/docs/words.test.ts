@@ -95,7 +95,7 @@ function* faultsOf(file: string): Generator<string> {
   }
 }
 
-test('no file uses a word that the glossary has replaced', () => {
+test('no file uses a word that docs/glossary.md has replaced', () => {
   expect(files.length).toBeGreaterThan(500);
   expect(files.flatMap((file) => [...faultsOf(file)])).toEqual([]);
 });

@@ -171,7 +171,7 @@ function signInWith(node: Redis, { username, password }: Credentials): void {
   Object.assign(node.options, { username, password });
 }
 
-/** The first credentials; whoever listens to the client's errors hears why there are none. */
+/** Gets the first credentials. If that fails, the client also emits the error, which is logged. */
 async function firstCredentials(client: SharedRedis | SharedCluster, refresher: CredentialRefresher): Promise<void> {
   try {
     await refresher.first();
