@@ -1,4 +1,4 @@
-/** A small generator with a seed (mulberry32), so that a run can be had again. */
+/** A small generator with a seed (mulberry32), so that a run can be repeated. */
 export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

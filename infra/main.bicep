@@ -59,12 +59,12 @@ param tags tagsType = {
 
 // ---------- What was asked for, once the platform’s exclusions are checked ----------
 
-@description('The cache, if it can be had.')
+@description('The cache, if it can be deployed.')
 var asked = cache.offering == 'premium'
   ? legalPremium(cache, location, resourceGroup().name)
   : legalManaged(cache, location, resourceGroup().name)
 
-@description('The network, if it can be had.')
+@description('The network, if it can be deployed.')
 var net = legalNetwork(network, cache, clients)
 
 @description('The platform’s facts of the offering.')

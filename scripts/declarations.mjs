@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { packageManifest, peers } from './manifests.mjs';
 
-// Whoever has no Express has no types of it either.
+// A project without Express has no types of it either.
 const optional = new Set([...Object.keys(peers), 'express']);
 
 /** Every declaration as [file, text]; undefined if the compiler found a fault. */

@@ -6,7 +6,7 @@ const { name, version, description, license, type, engines, dependencies } = JSO
 );
 const text = (manifest) => `${JSON.stringify(manifest, null, 2)}\n`;
 
-/** Packages that only some features need, by their major version. Whoever uses such a feature installs them. */
+/** Packages that only some features need, by their major version. A project that uses such a feature installs them. */
 export const peers = {
   '@azure/data-tables': 13,
   '@azure/functions': 4,

@@ -115,7 +115,7 @@ export class Conductor {
     return value;
   }
 
-  /** Whoever conflicts with none that runs, nor with one that has waited longer. */
+  /** Starts each turn that conflicts with no running one and with none that has waited longer. */
   #begin(): void {
     const ahead = [...this.#running.values()];
     this.#waiting = this.#waiting.filter(({ name, turn }) => {
@@ -136,7 +136,7 @@ const send = (child: ChildProcess, answer: Answer): void => void child.send(answ
 
 function historyOf(child: ChildProcess): Promise<History> {
   return new Promise((resolve, reject) => {
-    const ended = () => reject(new Error('a process of the history ended in mid-round'));
+    const ended = () => reject(new Error('a process of the history ended during a round'));
     const answer = (question: Question) => {
       if (!('history' in question)) return;
       child.off('message', answer);

@@ -63,7 +63,7 @@ function ours(load: RefreshLoad, entity: string, counted: Counted, span: () => S
   };
 }
 
-/** Fills the cache as it would be found in mid-life: what is left of the lives is spread evenly. */
+/** Fills the cache as if it had run for a while: the rest of the lives is spread evenly. */
 export async function fill(subject: Subject, { keys, ttlSeconds, seed }: RefreshLoad): Promise<void> {
   const random = generator(seed);
   for (let from = 0; from < keys; from += 500) {

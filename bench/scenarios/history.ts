@@ -51,7 +51,7 @@ export const scenario: Scenario = {
     const stale = all.flatMap((outcome) => outcome.stale);
     if (stale.length > 0) console.error(JSON.stringify({ seed, stale: stale.slice(0, 5) }));
     const cluster = outcomes.get('cluster') as Outcome;
-    if (cluster.skewMs === 0) console.error('libfaketime could not be had: the masters shared one clock');
+    if (cluster.skewMs === 0) console.error('libfaketime is not available: the masters shared one clock');
     const sum = (of: (outcome: Outcome) => number) => all.reduce((total, outcome) => total + of(outcome), 0);
     const evicted = Math.min(...all.map(({ evictedOwn }) => evictedOwn));
     const generationLagMs = Math.max(...all.map((outcome) => outcome.generationLagMs));

@@ -19,7 +19,7 @@ const own = async (url: string): Promise<Subject> => {
   return { name: 'ours', get: (key, loader) => cache.get(key, loader), close };
 };
 
-/** A cold read with Redis refused, frozen, slow or killed in mid-traffic; then, for ours, the open breaker and the return. */
+/** A cold read with Redis refused, frozen, slow or killed under traffic; then, for ours, the open breaker and the return. */
 export const scenario: Scenario = {
   name: 'outage',
   async run(args): Promise<BenchResult> {

@@ -20,7 +20,7 @@ param tags tagsType
 @description('Required. Subnet.')
 param subnetId string
 
-@description('Required. Address in that subnet. Static, since the first free one is whoever comes first.')
+@description('Required. Address in that subnet. Static, since otherwise the first endpoint gets the first free one.')
 param address string
 
 @description('Required. Resource that it leads to.')

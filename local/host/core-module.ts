@@ -71,7 +71,7 @@ class Disposable {
 }
 
 /**
- * Gives `registry` to whoever requires `@azure/functions-core`, as Microsoft's worker does. Must run before the app is
+ * Gives `registry` to every module that requires `@azure/functions-core`, as Microsoft's worker does. Must run before the app is
  * loaded: the library asks once and remembers the answer.
  */
 export function installCoreModule(registry: Registry, log: LogSink, hostVersion: string): void {

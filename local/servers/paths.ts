@@ -16,7 +16,7 @@ function findRoot(from: string): string {
   }
 }
 
-/** A new empty folder of a server's own; whoever starts the server removes it at stop. */
+/** A new empty folder of a server's own; the code that starts the server removes it at stop. */
 export function serverDir(name: string): Promise<string> {
   return mkdtemp(join(tmpdir(), `steward-${name}-`));
 }

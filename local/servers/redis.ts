@@ -139,7 +139,7 @@ function running(
   };
 }
 
-/** What was refused last, whoever swallowed the error: `command config|get to app`. */
+/** The last refusal, even if the error was swallowed: `command config|get to app`. */
 async function refusalsOf(port: number, options: RedisOptions): Promise<readonly string[]> {
   const { password = PASSWORDS.admin } = options;
   try {

@@ -1,6 +1,6 @@
 import type { JobRun } from './job-line';
 
-/** The runs of jobs as they are reported, for whoever waits for one. */
+/** The runs of jobs as they are reported, for a caller that waits for one. */
 export class JobRuns {
   readonly all: JobRun[] = [];
   #waiting: (() => void)[] = [];

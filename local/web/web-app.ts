@@ -76,7 +76,7 @@ async function visitorRoutes(sessions: SessionManager): Promise<Router> {
   const router = express.Router();
   await sessions.initialize(router);
 
-  // A login gets a new id: whoever knew the one before has nothing.
+  // A login gets a new id: a person who knew the old one has nothing.
   router.post('/login', async (request, response) => {
     await promised((done) => request.session.regenerate(done));
     request.session.userId = String(request.body.user);

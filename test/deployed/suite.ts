@@ -54,7 +54,7 @@ export function describeDeployed(name: ParameterFile): void {
       await platform?.stop();
     }, 60_000);
 
-    /** Nothing to look at where Premium's Redis can't be had; that was said in one line. */
+    /** Nothing to look at if Premium's Redis is not available; one line has said so. */
     const deployed = (title: string, work: (on: Platform) => Promise<void>, timeoutMs = 120_000) =>
       test(title, () => (platform ? work(platform) : Promise.resolve()), timeoutMs);
 

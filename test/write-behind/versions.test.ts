@@ -19,7 +19,7 @@ import { silentLogger } from '../../src/logger';
 import { readSettings } from '../../src/settings';
 import { type TcpProxy, tcpProxy } from '../faults/tcp-proxy';
 
-// DESIGN, write-behind step 1, on servers whose clocks are really apart. Where libfaketime can't be had they are not,
+// Versions (docs/write-behind.md, step 1), on servers whose clocks are really apart. Without libfaketime they are not,
 // and every promise must hold all the same.
 
 let right: RunningRedis;

@@ -38,5 +38,5 @@ export const supersedeScript = onEntry<number>('supersede-2', supersedeLua);
 export const dropScript = onEntry<number>('drop-2', dropLua, { repeatable: true });
 export const ensureGenerationScript = onGeneration<string>('ensure-generation-1', ensureGenerationLua);
 export const advanceGenerationScript = onGeneration<string>('advance-generation-1', advanceGenerationLua);
-/** One key, the entry: the lease belongs to whoever may be loading the entry again. */
+/** One key, the entry: the lease may belong to a process that loads the entry again. */
 export const reclaimScript = onEntry<number>('reclaim-1', reclaimLua, { keys: 1 });

@@ -83,7 +83,7 @@ export function createJobRuns({ storage, clock, logger }: JobRunsOptions): JobRu
   };
 }
 
-/** A job that does not run at all writes nothing: whoever looks for it first begins its row. */
+/** A job that does not run at all writes nothing: the first reader that looks for it begins its row. */
 async function watch(table: TableClient, job: JobName, now: number): Promise<void> {
   try {
     await table.createEntity({ partitionKey: PARTITION, rowKey: job, knownAt: new Date(now) });

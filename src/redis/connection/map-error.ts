@@ -9,7 +9,7 @@ interface IoredisError extends Error {
 }
 
 /**
- * Removes the command's arguments from an error, in place: ioredis puts them on every one, and whoever prints the error
+ * Removes the command's arguments from an error, in place: ioredis puts them on every error, and code that prints it
  * would print passwords, session ids and values.
  */
 export function scrub(error: Error): Error {

@@ -51,7 +51,7 @@ export class SessionLoader {
     if (this.revocations.isDestroyed(key)) return undefined;
     const owner = this.#owners.get(key);
     const generation = owner && this.get(owner.loginGenerationKey); // in the same round trip as the record
-    generation?.catch(() => {}); // whoever awaits it gets the error
+    generation?.catch(() => {}); // the caller that awaits it gets the error
     const stored = await this.get(key);
     const record = stored === undefined ? undefined : readRecord(stored);
     if (record && record.kind !== 'pending') {
