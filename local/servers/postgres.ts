@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chown, mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { findProgram, type Program, unpackPackages } from './packages';
@@ -23,6 +24,8 @@ const run = promisify(execFile);
 /** PostgreSQL refuses to run as root: then it runs as the user that owns nothing. */
 const NOBODY = 65_534;
 const ATTEMPTS = 5;
+const RELAUNCHES = 20;
+const RELAUNCH_MS = 250;
 
 /** A real server with data of its own, trusting local connections; undefined if none can be found or unpacked. */
 export async function startPostgres(): Promise<RunningPostgres | undefined> {
@@ -56,12 +59,24 @@ export async function startPostgres(): Promise<RunningPostgres | undefined> {
         kill: (signal) => signalAll(server, signal),
         restart: async () => {
           await server.end();
-          server = await launch();
+          server = await relaunch(launch);
         },
         stop: () => server.stop(),
       };
     } catch (error: unknown) {
       if (attempt === ATTEMPTS || !/in use/i.test(String(error))) throw error;
+    }
+  }
+}
+
+/** The sessions of a killed server hold its shared memory until the kernel has ended them; until then none starts. */
+async function relaunch(launch: () => Promise<ServerProcess>): Promise<ServerProcess> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await launch();
+    } catch (error: unknown) {
+      if (attempt === RELAUNCHES || !/pre-existing shared memory/.test(String(error))) throw error;
+      await sleep(RELAUNCH_MS);
     }
   }
 }
