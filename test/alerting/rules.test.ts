@@ -26,7 +26,7 @@ test('the shipped rules load, and the schema beside them is the one the app chec
 test.each(shipped.rules.map(({ name, runbook }) => [name, runbook]))(
   '%s has a runbook that says what to do',
   (_, page) => {
-    expect(existsSync(join(root, page))).toBe(true);
+    expect(existsSync(join(root, page)) ? page : `no file: write ${page}`).toBe(page);
     const text = readFileSync(join(root, page), 'utf8');
     for (const heading of ['## What it means', '## Look first', '## Then', '## Why the threshold']) {
       expect(text).toContain(heading);

@@ -87,20 +87,20 @@ const alerts = words(`
   SweepStalled WriteBehindLag WriteBehindStalled
 `);
 
-test('the settings have these names and no other', () => {
+test('the settings have these names and no other; list a new one above', () => {
   expect(sections.flatMap((section) => Object.keys(section.settings)).sort()).toEqual(settings);
 });
 
-test('the program knows these error codes and no other', () => {
+test('the program knows these error codes and no other; list a new one above', () => {
   const sources = globSync('src/**/*.ts').map((file) => readFileSync(file, 'utf8'));
   const found = sources.flatMap((text) => [...text.matchAll(/'(E_[A-Z_]+)'/g)].map(([, code]) => code));
   expect([...new Set(found)].sort()).toEqual(errorCodes);
 });
 
-test('the metrics have these names and no other', () => {
+test('the metrics have these names and no other; list a new one above', () => {
   expect(Object.keys(catalog).sort()).toEqual(metrics);
 });
 
-test('the shipped alert rules have these names and no other', () => {
+test('the shipped alert rules have these names and no other; list a new one above', () => {
   expect(rules.map(({ name }) => name).sort()).toEqual(alerts);
 });

@@ -66,7 +66,7 @@ describe.each(documents)('%s', (document) => {
     const known = [...globSync(join(root, 'bench/scenarios/*.ts')).map((file) => /([\w-]+)\.ts$/.exec(file)?.[1])];
     expect(scenarios.filter((name) => name !== 'readme' && !known.includes(name))).toEqual([]);
 
-    const commands = [...text.matchAll(/(?:(?:npx |`|^)cache-steward|dist\/package\/cli\.js) ([a-z][\w-]*)/gm)].map(
+    const commands = [...text.matchAll(/(?:(?:npx |`|^)cache-steward|dist\/cli\.js) ([a-z][\w-]*)/gm)].map(
       ([, name = '']) => name,
     );
     const registered = globSync(join(root, 'src/cli/commands/*.ts')).flatMap((file) =>
