@@ -3,7 +3,7 @@ import { createClient, type EntitiesSource } from './client';
 import { SECOND, systemClock } from './clock';
 import { examineRedis, examineServices } from './doctor';
 import { createSweeps, openRecords, readCensus } from './hygiene';
-import { type JobName, type JobReport, triggersOf } from './job';
+import { type JobName, triggersOf } from './job';
 import type { Logger } from './logger';
 import {
   createCollector,
@@ -17,7 +17,7 @@ import {
   readJobStates,
   renderPrometheus,
 } from './monitoring';
-import { createPages, type HealthPages, healthPages, json, type Page } from './pages';
+import { createPages, healthPages, json, type Page } from './pages';
 import { redisHost } from './redis';
 import { createRefresher, createRefreshPlanner } from './refresh-ahead';
 import { createSelfCheck } from './self-check';
@@ -28,31 +28,7 @@ import { settledWithin, withTimeout } from './timeout';
 import { createPoisonDrain, type Delivery, readBacklog } from './write-behind';
 
 /** Everything the functions delegate to. A job's name is its function's name. */
-export interface App extends HealthPages {
-  flushWrites(message: unknown, delivery: Delivery): Promise<JobReport>;
-  drainPoison(): Promise<JobReport>;
-  planRefreshes(at: Date): Promise<JobReport>;
-  refreshEntries(message: unknown): Promise<JobReport>;
-  planSweep(at: Date): Promise<JobReport>;
-  sweepShard(message: unknown): Promise<JobReport>;
-  collectMetrics(at: Date): Promise<JobReport>;
-  evaluateAlerts(at: Date): Promise<JobReport>;
-  notifyAlerts(message: unknown): Promise<JobReport>;
-  reportPerformance(at: Date): Promise<JobReport>;
-  metrics(): Promise<Page>;
-  /** The page; with a range, the figures it draws. */
-  dashboard(range: string | null): Promise<Page>;
-  /** What an administrator changes from the page. */
-  dashboardAction(body: unknown): Promise<Page>;
-  selfCheck(): Promise<Page>;
-  /**
-   * Counts a run, remembers how it ended and sends both: on Flex Consumption the process may be gone a moment later.
-   * `failedWith` is the code of the error that ended it.
-   */
-  jobEnded(job: JobName, ms: number, failedWith?: string): Promise<void>;
-  /** Hands over what runs, then closes every connection: within 5 s, whatever does not answer. Never rejects. */
-  close(): Promise<void>;
-}
+export type App = ReturnType<typeof createApp>;
 
 export interface AppOptions {
   readonly settings: Settings;
@@ -68,7 +44,7 @@ const FLUSHES_END_MS = SECOND;
 const HEALTH_MS = 3 * SECOND;
 
 /** The composition root of the jobs: settings in, every service out. Built once a process; nothing connects here. */
-export function createApp({ settings, entities, logger }: AppOptions): App {
+export function createApp({ settings, entities, logger }: AppOptions) {
   if (!namesStorage(settings)) throw new StorageSettingsError();
   const patient = { ...settings, REDIS_DEADLINE_MS: settings.REDIS_JOB_DEADLINE_MS };
   const client = createClient({ settings: patient, entities, logger, role: 'jobs' });
@@ -125,16 +101,16 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
   });
 
   return {
-    flushWrites: (message, delivery) => flusher.flush(message, delivery),
+    flushWrites: (message: unknown, delivery: Delivery) => flusher.flush(message, delivery),
     drainPoison: () => poison.drain(),
-    planRefreshes: (at) => planner.plan(at),
-    refreshEntries: (message) => refresher.refresh(message),
-    planSweep: (at) => sweeps.plan(at),
-    sweepShard: (message) => sweeps.workItem(message),
-    collectMetrics: (at) => collector.collect(at),
-    evaluateAlerts: (at) => alerts.evaluate(at),
-    notifyAlerts: (message) => alerts.notify(message),
-    reportPerformance: (at) => report.write(at),
+    planRefreshes: (at: Date) => planner.plan(at),
+    refreshEntries: (message: unknown) => refresher.refresh(message),
+    planSweep: (at: Date) => sweeps.plan(at),
+    sweepShard: (message: unknown) => sweeps.workItem(message),
+    collectMetrics: (at: Date) => collector.collect(at),
+    evaluateAlerts: (at: Date) => alerts.evaluate(at),
+    notifyAlerts: (message: unknown) => alerts.notify(message),
+    reportPerformance: (at: Date) => report.write(at),
     ...healthPages(async () => {
       const progress = sweeps.progress();
       const [health, passes] = await Promise.all([
@@ -150,7 +126,7 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
       ]);
       return { ...health, sweeps: passes.map(({ last: _, ...progress }) => progress) };
     }),
-    async metrics() {
+    async metrics(): Promise<Page> {
       const [batches, baselines] = await Promise.all([
         latestBatches(samples, clock.now()),
         samples.baselines(clock.now()),
@@ -161,9 +137,11 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
         body: renderPrometheus(batches, baselines),
       };
     },
-    dashboard: (range) => pages.dashboard(range),
-    dashboardAction: (body) => pages.dashboardAction(body),
-    async selfCheck() {
+    /** The page; with a range, the figures it draws. */
+    dashboard: (range: string | null) => pages.dashboard(range),
+    /** What an administrator changes from the page. */
+    dashboardAction: (body: unknown) => pages.dashboardAction(body),
+    async selfCheck(): Promise<Page> {
       const sessions = new SessionCore({ redis });
       const examine = async () =>
         (
@@ -175,12 +153,17 @@ export function createApp({ settings, entities, logger }: AppOptions): App {
       const report = await createSelfCheck({ host: redisHost(settings), cache, sessions, examine }).run();
       return json(report.ok ? 200 : 503, report);
     },
-    async jobEnded(job, ms, failedWith) {
+    /**
+     * Counts a run, remembers how it ended and sends both: on Flex Consumption the process may be gone a moment later.
+     * `failedWith` is the code of the error that ended it.
+     */
+    async jobEnded(job: JobName, ms: number, failedWith?: string): Promise<void> {
       counters.add('job_runs', { job, outcome: failedWith === undefined ? 'ok' : 'failed' });
       counters.add('job_ms', { job }, ms);
       await Promise.all([counters.flush(), runs.note(job, failedWith)]);
     },
-    async close() {
+    /** Hands over what runs, then closes every connection: within 5 s, whatever does not answer. Never rejects. */
+    async close(): Promise<void> {
       const until = performance.now() + END_MS;
       // First what others wait for: the next work item of a sweep, then accepted writes.
       await settledWithin(sweeps.close(), SWEEPS_END_MS);

@@ -32,19 +32,14 @@ async function checkName(host: string): Promise<Finding> {
     const isPublic = /\.(redis\.cache\.windows\.net|redis\.azure\.net)$/.test(host);
     const isPrivate = addresses.some(({ address }) => /^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)/.test(address));
     if (isPublic && !isPrivate) {
-      return warning(
-        'redis.name',
-        `${detail}, a public address`,
-        'Behind a private endpoint, link its private DNS zone to this network; else all traffic leaves it.',
-      );
+      const advice =
+        'Behind a private endpoint, link its private DNS zone to this network; else all traffic leaves it.';
+      return warning('redis.name', `${detail}, a public address`, advice);
     }
     return ok('redis.name', detail);
   } catch (error) {
-    return fault(
-      'redis.name',
-      `${host} has no address: ${coerceError(error).message}`,
-      'Check the host in REDIS_URL, and that the private DNS zone is linked to this network.',
-    );
+    const advice = 'Check the host in REDIS_URL, and that the private DNS zone is linked to this network.';
+    return fault('redis.name', `${host} has no address: ${coerceError(error).message}`, advice);
   }
 }
 
@@ -54,13 +49,9 @@ function checkPort({ host, port }: Address, where: string): Promise<Finding> {
     const socket = connectPlain({ host, port, timeout: TIMEOUT_MS });
     const unreachable = (why: string) => {
       socket.destroy();
-      resolve(
-        fault(
-          'redis.network',
-          `${where} can't be reached: ${why}`,
-          'Check the port (Managed Redis 10000, Premium 6380, others 6379), the network security group, and that the function app is integrated into the network.',
-        ),
-      );
+      const advice =
+        'Check the port (Managed Redis 10000, Premium 6380, others 6379), the network security group, and that the function app is integrated into the network.';
+      resolve(fault('redis.network', `${where} can't be reached: ${why}`, advice));
     };
     socket.once('timeout', () => unreachable(`no answer within ${TIMEOUT_MS} ms`));
     socket.once('error', (error) => unreachable(error.message));
@@ -98,13 +89,8 @@ function checkTls({ host, port }: Address, where: string, tls: NonNullable<Targe
       if (unverified && !socket.authorized && !wrongName) {
         end(fault('redis.tls', `${where}: ${coerceError(unverified).message}`, advice));
       } else if (wrongName) {
-        end(
-          fault(
-            'redis.tls',
-            `${where}: ${wrongName.message}`,
-            'Put the name that the certificate carries into REDIS_URL.',
-          ),
-        );
+        const rename = 'Put the name that the certificate carries into REDIS_URL.';
+        end(fault('redis.tls', `${where}: ${wrongName.message}`, rename));
       } else if (days < FEW_DAYS) end(warning('redis.tls', detail, 'Renew the certificate.'));
       else end(ok('redis.tls', detail));
     });

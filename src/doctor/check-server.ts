@@ -61,11 +61,8 @@ function checkPersistence(address: string, info: ReadonlyMap<string, string>): F
   const appended = info.get('aof_enabled') === '1';
   if (saved === undefined) return skipped('redis.persistence', `${address} does not show it`);
   if (saved !== 'ok' || (appended && info.get('aof_last_write_status') !== 'ok')) {
-    return fault(
-      'redis.persistence',
-      `${address}: the last save failed`,
-      'Read the server’s log: disk full, or no memory to fork.',
-    );
+    const advice = 'Read the server’s log: disk full, or no memory to fork.';
+    return fault('redis.persistence', `${address}: the last save failed`, advice);
   }
   return ok('redis.persistence', `${address}: ${appended ? 'AOF' : 'no AOF'}, last snapshot ${saved}`);
 }
@@ -78,15 +75,9 @@ async function checkClocks(redis: RedisHandle): Promise<Finding[]> {
     const [seconds, micros] = await redis.within(client.time());
     const skewMs = Math.round(Number(seconds) * 1e3 + Number(micros) / 1e3 - (before + Date.now()) / 2);
     const detail = `${address} is ${Math.abs(skewMs)} ms ${skewMs < 0 ? 'behind' : 'ahead of'} this machine`;
-    findings.push(
-      Math.abs(skewMs) <= SKEW_MS
-        ? ok('redis.clock', detail)
-        : warning(
-            'redis.clock',
-            detail,
-            'Deadlines follow the server’s clock, so nothing breaks; but mend the clocks.',
-          ),
-    );
+    const advice = 'Deadlines follow the server’s clock, so nothing breaks; but mend the clocks.';
+    const isFine = Math.abs(skewMs) <= SKEW_MS;
+    findings.push(isFine ? ok('redis.clock', detail) : warning('redis.clock', detail, advice));
   }
   return findings;
 }

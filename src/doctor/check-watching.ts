@@ -15,11 +15,9 @@ export async function checkMetrics(platform: PlatformMetrics | undefined): Promi
     const batches = await limited(platform.read(Date.now()));
     return ok('metrics', `Azure Monitor gave ${batches.length} minutes of platform metrics`);
   } catch (error) {
-    return warning(
-      'metrics',
-      `no platform metrics: ${firstLine(error)}`,
-      'Check AZURE_REDIS_RESOURCE_ID, egress to Azure Monitor, and the identity’s role Monitoring Reader on the cache.',
-    );
+    const advice =
+      'Check AZURE_REDIS_RESOURCE_ID, egress to Azure Monitor, and the identity’s role Monitoring Reader on the cache.';
+    return warning('metrics', `no platform metrics: ${firstLine(error)}`, advice);
   }
 }
 
@@ -33,11 +31,8 @@ export async function checkWebhook(settings: Settings): Promise<Finding> {
     const { status } = await fetch(url, { method: 'HEAD', redirect: 'manual', signal });
     const addresses = await lookup(hostname.replace(/^\[|\]$/g, ''), { all: true });
     if (!allowsPrivate && addresses.some(({ address }) => isPrivateAddress(address))) {
-      return warning(
-        'alerts.webhook',
-        `${host} answers at a private address, which alerts are not posted to`,
-        'Set ALERT_WEBHOOK_ALLOW_PRIVATE=true if it is meant to be there.',
-      );
+      const advice = 'Set ALERT_WEBHOOK_ALLOW_PRIVATE=true if it is meant to be there.';
+      return warning('alerts.webhook', `${host} answers at a private address, which alerts are not posted to`, advice);
     }
     return ok('alerts.webhook', `${host} answers (${status} to HEAD; nothing was posted)`);
   } catch (error) {

@@ -99,11 +99,15 @@ export function storageClients(settings: StorageSettings): StorageClients {
  * Ignores that creating is forbidden. A web app may only send to its queue, which the deployment has created; if it is
  * missing after all, the first use fails.
  */
-async function unlessForbidden(creating: Promise<unknown>): Promise<void> {
+const unlessForbidden = (creating: Promise<unknown>) => unlessStatus(403, creating);
+
+/** Undefined if the service answers with this status. */
+export async function unlessStatus<T>(status: number, work: Promise<T>): Promise<T | undefined> {
   try {
-    await creating;
+    return await work;
   } catch (error: unknown) {
-    if ((error as { statusCode?: unknown }).statusCode !== 403) throw error;
+    if ((error as { statusCode?: unknown }).statusCode === status) return undefined;
+    throw error;
   }
 }
 

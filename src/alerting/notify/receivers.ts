@@ -117,28 +117,15 @@ const publicLookup: LookupFunction = (hostname, options, done) => {
 };
 
 const reserved = new BlockList();
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 3],
-] as const) {
-  reserved.addSubnet(network, prefix, 'ipv4');
-}
-for (const [network, prefix] of [
-  ['::', 96],
-  ['64:ff9b::', 96],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['ff00::', 8],
-] as const) {
-  reserved.addSubnet(network, prefix, 'ipv6');
+const ranges = {
+  ipv4: '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 224.0.0.0/3',
+  ipv6: '::/96 64:ff9b::/96 fc00::/7 fe80::/10 ff00::/8',
+};
+for (const family of ['ipv4', 'ipv6'] as const) {
+  for (const range of ranges[family].split(' ')) {
+    const [network = '', prefix] = range.split('/');
+    reserved.addSubnet(network, Number(prefix), family);
+  }
 }
 
 /** True for an address that is not on the public internet: private, loopback, link-local (the metadata service), multicast. */

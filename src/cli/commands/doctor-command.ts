@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import type { Finding, VaultAccess } from '../../doctor';
-import { examine } from '../../doctor';
+import { examine, type VaultAccess } from '../../doctor';
 import type { CliIo } from '../io';
-
-const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
+import { lineOf } from '../print-findings';
 
 /** `cache-steward doctor [--json]`: looks at everything the app needs; exits 1 if something is wrong. */
 export function registerDoctor(program: Command, io: CliIo, vault?: VaultAccess): void {
@@ -19,14 +17,12 @@ export function registerDoctor(program: Command, io: CliIo, vault?: VaultAccess)
       const warnings = findings.filter(({ state }) => state === 'warning').length;
       if (json) io.out(JSON.stringify({ ok: errors === 0, errors, warnings, findings }, null, 2));
       else {
-        for (const finding of findings) for (const line of toLines(finding)) io.out(line);
+        for (const finding of findings) {
+          io.out(lineOf(finding));
+          if (finding.advice !== undefined) io.out(`${' '.repeat(26)}→ ${finding.advice}`);
+        }
         io.out(`${findings.length} checks: ${errors} wrong, ${warnings} to look at`);
       }
       io.exit(errors === 0 ? 0 : 1);
     });
-}
-
-function toLines({ check, state, detail, advice }: Finding): string[] {
-  const line = `${signs[state].padEnd(4)}  ${check.padEnd(18)}  ${detail}`;
-  return advice === undefined ? [line] : [line, `${' '.repeat(26)}→ ${advice}`];
 }

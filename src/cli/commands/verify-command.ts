@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Finding } from '../../doctor';
 import { missing } from '../../optional-packages';
 import type { CliIo } from '../io';
+import { lineOf } from '../print-findings';
 import { verify } from '../verify';
 import { type ArmResource, createResourceManager, type GetToken } from '../verify/resource-manager';
 
@@ -18,8 +19,6 @@ interface Flags {
 
 /** What the command reaches the outside by; tests pass their own. */
 export type VerifyPorts = { readonly getToken: GetToken; readonly fetch: typeof fetch };
-
-const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
 
 /** `cache-steward verify`: holds a live deployment against what it should be; exits 1 if something is wrong. */
 export function registerVerify(program: Command, io: CliIo, ports: VerifyPorts = azure): void {
@@ -57,9 +56,7 @@ function print(findings: readonly Finding[], json: boolean, io: CliIo): void {
   const wrong = findings.filter(({ state }) => state === 'error').length;
   if (json) io.out(JSON.stringify({ ok: wrong === 0, wrong, findings }, null, 2));
   else {
-    for (const { check, state, detail, advice } of findings) {
-      io.out(`${signs[state].padEnd(4)}  ${check.padEnd(18)}  ${detail}${advice === undefined ? '' : `: ${advice}`}`);
-    }
+    for (const each of findings) io.out(`${lineOf(each)}${each.advice === undefined ? '' : `: ${each.advice}`}`);
     io.out(`${findings.length} checks: ${wrong} wrong`);
   }
   io.exit(wrong === 0 ? 0 : 1);

@@ -4,7 +4,7 @@ import { SECOND } from '../../clock';
 import { coerceError, errorCode } from '../../errors';
 import type { JobName } from '../../job';
 import type { Logger } from '../../logger';
-import type { StorageClients } from '../../storage/clients';
+import { type StorageClients, unlessStatus } from '../../storage/clients';
 import { withTimeout } from '../../timeout';
 
 /** What is remembered of a job's runs. Times are ms since 1970. */
@@ -84,13 +84,8 @@ export function createJobRuns({ storage, clock, logger }: JobRunsOptions): JobRu
 }
 
 /** A job that does not run at all writes nothing: the first reader that looks for it begins its row. */
-async function watch(table: TableClient, job: JobName, now: number): Promise<void> {
-  try {
-    await table.createEntity({ partitionKey: PARTITION, rowKey: job, knownAt: new Date(now) });
-  } catch (error) {
-    if ((error as { statusCode?: unknown }).statusCode !== 409) throw error;
-  }
-}
+const watch = (table: TableClient, job: JobName, now: number) =>
+  unlessStatus(409, table.createEntity({ partitionKey: PARTITION, rowKey: job, knownAt: new Date(now) }));
 
 interface Row {
   readonly knownAt?: Date | string;

@@ -3,33 +3,42 @@ import { escapeHtml } from '../dashboard/dashboard-page';
 import type { ReportData, ReportFigures } from './report-data';
 
 const digits = (value: number, most = 1) => value.toLocaleString('en-US', { maximumFractionDigits: most });
+const percent = (share: number) => `${digits(share * 100)} %`;
+const count = (value: number) => digits(value, 0);
+const perSecond = (value: number) => `${digits(value)}/s`;
+const ms = (value: number) => `${digits(value)} ms`;
+const micros = (value: number) => `${digits(value * 1_000)} µs`;
+const mib = (bytes: number, most = 1) => `${digits(bytes / 2 ** 20, most)} MiB`;
+const minute = (iso: string) => iso.slice(0, 16).replace('T', ' ');
+const shown = (value: number | null, form: (value: number) => string) => (value === null ? '–' : form(value));
 
 const rows: readonly (readonly [keyof ReportFigures, string, (value: number) => string])[] = [
-  ['hitRate', 'Hit rate', (value) => `${digits(value * 100)} %`],
-  ['commandsPerSecond', 'Commands', (value) => `${digits(value)}/s`],
-  ['commandMs', 'Time of a command', (value) => `${digits(value * 1_000)} µs`],
-  ['memoryShare', 'Most memory used', (value) => `${digits(value * 100)} %`],
-  ['evictedKeys', 'Keys evicted', (value) => digits(value, 0)],
-  ['rejectedConnections', 'Connections refused', (value) => digits(value, 0)],
-  ['mostConnections', 'Most connections', (value) => digits(value, 0)],
-  ['loadMs', 'Time of a load', (value) => `${digits(value)} ms`],
+  ['hitRate', 'Hit rate', percent],
+  ['commandsPerSecond', 'Commands', perSecond],
+  ['commandMs', 'Time of a command', micros],
+  ['memoryShare', 'Most memory used', percent],
+  ['evictedKeys', 'Keys evicted', count],
+  ['rejectedConnections', 'Connections refused', count],
+  ['mostConnections', 'Most connections', count],
+  ['loadMs', 'Time of a load', ms],
   ['writeLagSeconds', 'Write-behind lag', (value) => `${digits(value)} s`],
-  ['failedRuns', 'Failed runs of jobs', (value) => digits(value, 0)],
+  ['failedRuns', 'Failed runs of jobs', count],
 ];
 
 /** The report as one page, without scripts and without anything loaded from elsewhere. */
 export function renderReport(data: ReportData): string {
-  const period = `${data.from.slice(0, 16).replace('T', ' ')} to ${data.until.slice(0, 16).replace('T', ' ')} UTC`;
-  const shown = (value: number | null, form: (value: number) => string) => (value === null ? '–' : form(value));
-  const figures = rows.map(([name, title, form]) => [
-    title,
-    shown(data.now[name], form),
-    shown(data.dayBefore[name], form),
-    shown(data.weekBefore[name], form),
-  ]);
-  const at = (ms: number) => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+  const period = `${minute(data.from)} to ${minute(data.until)} UTC`;
+  const periods = [data.now, data.dayBefore, data.weekBefore];
+  const figures = rows.map(([name, title, form]) => [title, ...periods.map((each) => shown(each[name], form))]);
+  const at = (ms: number) => minute(new Date(ms).toISOString());
   const minutes = (from: number, until: number) => `${digits((until - from) / 60_000, 0)} min`;
   const until = Date.parse(data.until);
+  const { hours } = data;
+  const charts = [
+    chart(hours, 'Hit rate', 'hitRate', percent),
+    chart(hours, 'Memory', 'memoryBytes', mib),
+    chart(hours, 'Commands', 'commandsPerSecond', perSecond),
+  ].join('\n');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -40,22 +49,8 @@ th:first-child,td:first-child{text-align:left}.wide{overflow-x:auto}svg{width:10
 <body><h1>${escapeHtml(data.cache)}</h1><p>${period}</p>
 <h2>What to do next</h2><ol>${data.advice.map((line) => `<li>${escapeHtml(line)}</li>`).join('')}</ol>
 <h2>Compared</h2>${table(['', 'Now', 'A day before', 'A week before'], figures)}
-<p>Memory: ${data.memoryFullAt === null ? 'no end is in sight.' : `full at about ${data.memoryFullAt.slice(0, 16).replace('T', ' ')} UTC at this rate.`}</p>
-${chart(
-  'Hit rate',
-  data.hours.map(({ hitRate }) => hitRate),
-  (value) => `${digits(value * 100)} %`,
-)}
-${chart(
-  'Memory',
-  data.hours.map(({ memoryBytes }) => memoryBytes),
-  (value) => `${digits(value / 2 ** 20)} MiB`,
-)}
-${chart(
-  'Commands',
-  data.hours.map(({ commandsPerSecond }) => commandsPerSecond),
-  (value) => `${digits(value)}/s`,
-)}
+<p>Memory: ${data.memoryFullAt === null ? 'no end is in sight.' : `full at about ${minute(data.memoryFullAt)} UTC at this rate.`}</p>
+${charts}
 <h2>Alerts</h2>${table(
     ['Alert', 'Severity', 'Where', 'Fired', 'For'],
     data.alerts.map(({ alert, severity, where, firedAt, resolvedAt }) => [
@@ -66,33 +61,22 @@ ${chart(
 <h2>Entities</h2>${table(
     ['Entity', 'Reads', 'Hit rate', 'Stale', 'Time of a load', 'Failed loads'],
     data.entities.map((it) => [
-      ...[
-        it.entity,
-        digits(it.reads, 0),
-        shown(it.hitRate, (value) => `${digits(value * 100)} %`),
-        digits(it.stale, 0),
-      ],
-      ...[shown(it.loadMs, (value) => `${digits(value)} ms`), digits(it.loadErrors, 0)],
+      it.entity,
+      count(it.reads),
+      shown(it.hitRate, percent),
+      count(it.stale),
+      shown(it.loadMs, ms),
+      count(it.loadErrors),
     ]),
   )}
 <h2>Census</h2>${censusOf(data.census)}
 <h2>Commands that took most of the servers’ time</h2>${table(
     ['Command', 'Calls', 'Mean time', 'Share of the time'],
-    data.commands.map((it) => [
-      it.command,
-      digits(it.calls, 0),
-      `${digits(it.meanMs * 1_000)} µs`,
-      `${digits(it.share * 100)} %`,
-    ]),
+    data.commands.map((it) => [it.command, count(it.calls), micros(it.meanMs), percent(it.share)]),
   )}
 <h2>Jobs</h2>${table(
     ['Job', 'Runs', 'Failed', 'Mean time'],
-    data.jobs.map((it) => [
-      it.job,
-      digits(it.runs, 0),
-      digits(it.failures, 0),
-      shown(it.meanMs, (value) => `${digits(value)} ms`),
-    ]),
+    data.jobs.map((it) => [it.job, count(it.runs), count(it.failures), shown(it.meanMs, ms)]),
   )}
 </body></html>
 `;
@@ -101,14 +85,14 @@ ${chart(
 function censusOf(census: DatedCensus | null): string {
   if (!census) return '<p>None yet.</p>';
   const { finishedAt, isComplete, groups, total, usedBytesPerDay, daysUntilFull, fullAt } = census;
-  const at = new Date(finishedAt).toISOString().slice(0, 16).replace('T', ' ');
+  const at = minute(new Date(finishedAt).toISOString());
   const signed = (value: number | null, form: (value: number) => string) =>
     value === null ? '–' : `${value > 0 ? '+' : ''}${form(value)}`;
-  const mib = (value: number) => `${digits(value / 2 ** 20, 2)} MiB`;
+  const exact = (bytes: number) => mib(bytes, 2);
   const lines = [...groups, total].map((it) => [
     ...[it.label, digits(it.keys, 0), it.withoutTtlShare === null ? '–' : `${digits(it.withoutTtlShare * 100)} %`],
-    it.memoryBytes === null ? '–' : `${mib(it.memoryBytes)} ± ${mib(it.memoryErrorBytes ?? 0)}`,
-    signed(it.keysPerDay, (value) => digits(value, 0)),
+    it.memoryBytes === null ? '–' : `${exact(it.memoryBytes)} ± ${exact(it.memoryErrorBytes ?? 0)}`,
+    signed(it.keysPerDay, count),
   ]);
   const full =
     fullAt === null || daysUntilFull === null
@@ -117,7 +101,7 @@ function censusOf(census: DatedCensus | null): string {
   const growth =
     usedBytesPerDay === null
       ? 'The growth of memory is known a day after the first census'
-      : `Memory of the servers: ${signed(usedBytesPerDay, mib)} a day; ${full}`;
+      : `Memory of the servers: ${signed(usedBytesPerDay, exact)} a day; ${full}`;
   return `<p>Of ${at} UTC${isComplete ? '' : '; it may have missed keys'}. ${growth}.</p>
 ${table(['Keys of', 'Keys', 'Without TTL', 'Memory', 'Keys a day'], lines)}`;
 }
@@ -132,7 +116,10 @@ function table(heads: readonly string[], lines: readonly (readonly string[])[]):
 }
 
 /** A line over the whole period, one point per hour; it is broken if nothing was collected. */
-function chart(title: string, values: readonly (number | null)[], form: (value: number) => string): string {
+type Charted = Exclude<keyof ReportData['hours'][number], 'at'>;
+
+function chart(hours: ReportData['hours'], title: string, name: Charted, form: (value: number) => string): string {
+  const values = hours.map((hour) => hour[name]);
   const known = values.filter((value) => value !== null);
   if (known.length < 2) return '';
   const most = known.reduce((a, b) => Math.max(a, b));

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock';
 import { StewardError } from '../../errors';
 import type { Logger } from '../../logger';
 import type { Counters } from '../../redis/counters';
-import type { StorageClients } from '../../storage/clients';
+import { type StorageClients, unlessStatus } from '../../storage/clients';
 import { toMessageBody } from '../../storage/queues';
 import type { JournalConsumer } from '../journal/journal';
 import type { DeadLetter, DeadLetterSummary, NewDeadLetter } from './dead-letter';
@@ -140,14 +140,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
   };
 }
 
-async function find(table: TableClient, partition: string, row: string): Promise<DeadLetterRow | undefined> {
-  try {
-    return await table.getEntity<DeadLetterRow>(partition, row);
-  } catch (error) {
-    if ((error as { statusCode?: unknown }).statusCode === 404) return undefined;
-    throw error;
-  }
-}
+const find = (table: TableClient, partition: string, row: string): Promise<DeadLetterRow | undefined> =>
+  unlessStatus(404, table.getEntity<DeadLetterRow>(partition, row));
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Version } from '../../entities/version';
 import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
-import type { StorageClients } from '../../storage/clients';
+import { type StorageClients, unlessStatus } from '../../storage/clients';
 import type { Claim } from './journal-message';
 
 export interface ClaimStore {
@@ -28,12 +28,7 @@ export function createClaimStore(options: { readonly storage: StorageClients; re
 
     async read(claim) {
       const container = await storage.container(CLAIMS_CONTAINER);
-      try {
-        return (await container.getBlobClient(claim.blob).downloadToBuffer()).toString('utf8');
-      } catch (error) {
-        if ((error as { statusCode?: unknown }).statusCode === 404) return undefined;
-        throw error;
-      }
+      return (await unlessStatus(404, container.getBlobClient(claim.blob).downloadToBuffer()))?.toString('utf8');
     },
 
     async drop(claims) {
