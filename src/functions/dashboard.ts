@@ -1,16 +1,14 @@
 import { app } from '@azure/functions';
+import type { App } from '../app';
 import { isSameSite } from '../monitoring';
-import { type AppSource, answer } from './run-job';
+import { type AppSource, answer, onRequest } from './run-job';
 
 /** What people look at: the page, and with `?data=<range>` the figures it draws. */
-export function registerDashboard(source: AppSource): void {
-  app.http('dashboard', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'dashboard',
-    handler: (request, context) => answer(source, context, (it) => it.dashboard(request.query.get('data'))),
-  });
-}
+export const registerDashboard = onRequest(
+  'dashboard',
+  { route: 'dashboard', authLevel: 'function' },
+  (it: App, request) => it.dashboard(request.query.get('data')),
+);
 
 /** What changes state: a second, administrator's key, and only from the page itself. */
 export function registerDashboardActions(source: AppSource): void {

@@ -1,12 +1,7 @@
-import { app } from '@azure/functions';
-import { type AppSource, answer } from './run-job';
+import type { App } from '../app';
+import { onRequest } from './run-job';
 
 /** The newest samples as Prometheus text. */
-export function registerMetrics(source: AppSource): void {
-  app.http('metrics', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'metrics',
-    handler: (_request, context) => answer(source, context, (it) => it.metrics()),
-  });
-}
+export const registerMetrics = onRequest('metrics', { route: 'metrics', authLevel: 'function' }, (it: App) =>
+  it.metrics(),
+);

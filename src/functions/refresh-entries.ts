@@ -1,12 +1,4 @@
-import { app } from '@azure/functions';
-import type { Triggers } from '../job';
-import { type AppSource, runJob } from './run-job';
+import { onMessage } from './run-job';
 
 /** Loads and fills again a batch of entries. */
-export function registerRefreshEntries(source: AppSource, { refreshEntries }: Triggers): void {
-  app.storageQueue('refreshEntries', {
-    ...refreshEntries,
-    connection: 'AzureWebJobsStorage',
-    handler: (message, context) => runJob(source, 'refreshEntries', context, (it) => it.refreshEntries(message)),
-  });
-}
+export const registerRefreshEntries = onMessage('refreshEntries', (it, message) => it.refreshEntries(message));

@@ -1,8 +1,15 @@
-import type { HttpResponseInit, InvocationContext, Timer } from '@azure/functions';
+import {
+  type HttpFunctionOptions,
+  type HttpRequest,
+  type HttpResponseInit,
+  type InvocationContext,
+  app as registry,
+  type Timer,
+} from '@azure/functions';
 import type { App } from '../app';
 import { SECOND } from '../clock';
 import { coerceError, errorCode } from '../errors';
-import type { JobName, JobReport } from '../job';
+import type { JobName, JobReport, Triggers } from '../job';
 import type { Page } from '../pages';
 import { SettingsError } from '../settings';
 import { withInvocation } from './context-logger';
@@ -67,3 +74,38 @@ export function tickOf(timer: Timer, now = new Date()): Date {
   const present = Math.floor(now.getTime() / SECOND) * SECOND;
   return new Date(due <= now.getTime() && !timer.isPastDue ? due : present);
 }
+
+type TimerJob = { [K in JobName]: Triggers[K] extends { schedule: string } ? K : never }[JobName];
+
+/** Registers a job that a timer starts. */
+export const onTimer =
+  (name: TimerJob, run: (app: App, at: Date) => Promise<JobReport>) =>
+  (source: AppSource, triggers: Triggers): void => {
+    const handler = (timer: Timer, context: InvocationContext) =>
+      runJob(source, name, context, (it) => run(it, tickOf(timer)));
+    registry.timer(name, { ...triggers[name], handler });
+  };
+
+type QueueRun = (app: App, message: unknown, context: InvocationContext) => Promise<JobReport>;
+
+/** Registers a job that a message starts. */
+export const onMessage =
+  (name: Exclude<JobName, TimerJob>, run: QueueRun) =>
+  (source: AppSource, triggers: Triggers): void => {
+    const handler = (message: unknown, context: InvocationContext) =>
+      runJob(source, name, context, (it) => run(it, message, context));
+    registry.storageQueue(name, { ...triggers[name], connection: 'AzureWebJobsStorage', handler });
+  };
+
+/** Registers an answer to GET. */
+export const onRequest =
+  <T>(
+    name: string,
+    options: Pick<HttpFunctionOptions, 'route' | 'authLevel'>,
+    make: (app: T, request: HttpRequest) => Promise<Page>,
+  ) =>
+  (source: () => T): void => {
+    const handler = (request: HttpRequest, context: InvocationContext) =>
+      answer(source, context, (it) => make(it, request));
+    registry.http(name, { methods: ['GET'], ...options, handler });
+  };

@@ -1,12 +1,7 @@
-import { app } from '@azure/functions';
-import { type AppSource, answer } from './run-job';
+import type { App } from '../app';
+import { onRequest } from './run-job';
 
 /** The data-plane half of `cache-steward verify`, run from inside the network. */
-export function registerSelfCheck(source: AppSource): void {
-  app.http('selfCheck', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'selfCheck',
-    handler: (_request, context) => answer(source, context, (it) => it.selfCheck()),
-  });
-}
+export const registerSelfCheck = onRequest('selfCheck', { route: 'selfCheck', authLevel: 'function' }, (it: App) =>
+  it.selfCheck(),
+);

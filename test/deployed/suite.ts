@@ -20,9 +20,9 @@ const TICK_MS = 90_000;
 /** Every function of the product, as the sources register them. */
 const registered = globSync('src/functions/*.ts', { cwd: projectRoot }).flatMap((file) => {
   const text = readFileSync(join(projectRoot, file), 'utf8');
-  return [...text.matchAll(/app\.(http|timer|storageQueue)\(\s*'(\w+)'/g)].map(([, trigger, name]) => ({
+  return [...text.matchAll(/\b(app\.http|onRequest|onTimer|onMessage)\(\s*'(\w+)'/g)].map(([, trigger, name]) => ({
     name: String(name),
-    trigger: { http: 'httpTrigger', timer: 'timerTrigger', storageQueue: 'queueTrigger' }[String(trigger)],
+    trigger: { onTimer: 'timerTrigger', onMessage: 'queueTrigger' }[String(trigger)] ?? 'httpTrigger',
   }));
 });
 
