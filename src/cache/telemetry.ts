@@ -62,11 +62,8 @@ export class Telemetry {
   }
 
   of(entity: string): EntityCounters {
-    let counters = this.#byEntity.get(entity);
-    if (counters === undefined) {
-      counters = new EntityCounters(entity);
-      this.#byEntity.set(entity, counters);
-    }
+    const counters = this.#byEntity.get(entity) ?? new EntityCounters(entity);
+    this.#byEntity.set(entity, counters);
     return counters;
   }
 

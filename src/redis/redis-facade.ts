@@ -117,11 +117,10 @@ export class RedisFacade implements RedisHandle {
   /** One a database: stores that share a database share the connection too. */
   #connection(store: LogicalStore): Connection {
     const key = this.mode === 'cluster' ? 'all' : String(this.#database(store));
-    let connection = this.#connections.get(key);
-    if (connection === undefined) {
-      connection = this.#connect(store);
-      this.#connections.set(key, connection);
-    }
+    const known = this.#connections.get(key);
+    if (known !== undefined) return known;
+    const connection = this.#connect(store);
+    this.#connections.set(key, connection);
     return connection;
   }
 

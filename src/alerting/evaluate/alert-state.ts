@@ -55,21 +55,12 @@ export interface AlertEvent {
 /** Every firing in the state, for the report: those that have ended, and those that still fire. */
 export function firingsOf(state: AlertState): ReportAlert[] {
   const where = ({ cache, node, queue, job }: Readonly<Record<string, string>>) => node ?? queue ?? job ?? cache ?? '';
-  const over = state.episodes.map(({ rule, labels, firedAt, resolvedAt }) => ({
-    alert: rule,
-    severity: labels.severity ?? '',
-    where: where(labels),
-    firedAt,
-    resolvedAt,
-  }));
+  const firing = ({ rule, labels }: Pick<Episode, 'rule' | 'labels'>, firedAt: number, resolvedAt: number | null) => {
+    return { alert: rule, severity: labels.severity ?? '', where: where(labels), firedAt, resolvedAt };
+  };
+  const over = state.episodes.map((episode) => firing(episode, episode.firedAt, episode.resolvedAt));
   const open = Object.values(state.alerts)
     .filter(({ state: it }) => it === 'firing')
-    .map(({ rule, labels, firedAt, activeAt }) => ({
-      alert: rule,
-      severity: labels.severity ?? '',
-      where: where(labels),
-      firedAt: firedAt ?? activeAt,
-      resolvedAt: null,
-    }));
+    .map((instance) => firing(instance, instance.firedAt ?? instance.activeAt, null));
   return [...over, ...open];
 }

@@ -7,22 +7,16 @@ export const fillSummary = (template: string, labels: Labels, value: number): st
   );
 
 /** The forms a number can take in a summary. */
-export const formats = ['number', 'percent', 'ms', 'duration', 'bytes'] as const;
+const forms = {
+  number: (value: number) => short(value),
+  percent: (value: number) => `${short(value * 100)} %`,
+  ms: (value: number) => `${short(value * 1_000)} ms`,
+  duration: (value: number) => durationText(value),
+  bytes: (value: number) => bytesText(value),
+};
+export const formats = Object.keys(forms);
 
-function formatted(value: number, format = 'number'): string {
-  switch (format) {
-    case 'percent':
-      return `${short(value * 100)} %`;
-    case 'ms':
-      return `${short(value * 1_000)} ms`;
-    case 'duration':
-      return durationText(value);
-    case 'bytes':
-      return bytesText(value);
-    default:
-      return short(value);
-  }
-}
+const formatted = (value: number, format = 'number') => (forms[format as keyof typeof forms] ?? short)(value);
 
 const short = (value: number) => String(Number(value.toPrecision(3)));
 

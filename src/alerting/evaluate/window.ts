@@ -1,4 +1,5 @@
 import { SECOND } from '../../clock';
+import { fitLine } from '../../least-squares';
 import type { Rule } from '../rules/rule-schema';
 import type { Series } from './series';
 
@@ -44,28 +45,21 @@ export function aggregate(
 ): number | undefined {
   const { values } = window;
   if (values.length === 0) return undefined;
-  switch (how) {
-    case 'last':
-      return values.at(-1);
-    case 'avg':
-      return sum(values) / values.length;
-    case 'min':
-      return values.reduce((least, value) => Math.min(least, value));
-    case 'max':
-      return values.reduce((most, value) => Math.max(most, value));
-    case 'sum':
-    case 'delta':
-      return sum(values);
-    case 'rate':
-      return sum(values) / (options.windowMs / SECOND);
-    case 'quantile':
-      return quantile(options.quantile ?? 0.5, values);
-    case 'predict':
-      return predict(window, options.at, options.aheadMs ?? 0);
-  }
+  if (how === 'quantile') return quantile(options.quantile ?? 0.5, values);
+  return how === 'predict' ? predict(window, options.at, options.aheadMs ?? 0) : plain[how](values, options.windowMs);
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+const plain = {
+  last: (values: readonly number[]) => values.at(-1),
+  avg: (values: readonly number[]) => sum(values) / values.length,
+  min: (values: readonly number[]) => values.reduce((least, value) => Math.min(least, value)),
+  max: (values: readonly number[]) => values.reduce((most, value) => Math.max(most, value)),
+  sum,
+  delta: sum,
+  rate: (values: readonly number[], windowMs: number) => sum(values) / (windowMs / SECOND),
+};
 
 /** Interpolates between two neighbours in rank. */
 export function quantile(share: number, values: readonly number[]): number {
@@ -78,18 +72,6 @@ export function quantile(share: number, values: readonly number[]): number {
 
 /** The value that the least-squares line through the samples has `aheadMs` after `at`; needs two samples. */
 export function predict({ times, values }: Window, at: number, aheadMs: number): number | undefined {
-  const n = values.length;
-  if (n < 2) return undefined;
-  const xs = times.map((time) => (time - at) / SECOND);
-  const meanX = sum(xs) / n;
-  const meanY = sum(values) / n;
-  let covariance = 0;
-  let variance = 0;
-  for (let index = 0; index < n; index += 1) {
-    const dx = (xs[index] as number) - meanX;
-    covariance += dx * ((values[index] as number) - meanY);
-    variance += dx * dx;
-  }
-  if (variance === 0) return undefined;
-  return meanY + (covariance / variance) * (aheadMs / SECOND - meanX);
+  const points = times.map((time, index) => [(time - at) / SECOND, values[index] as number] as const);
+  return fitLine(points)?.at(aheadMs / SECOND);
 }

@@ -104,7 +104,7 @@ function faultsOf(rule: Rule): string[] {
       expect(counter !== 'gauge', `${metric} is a gauge: ${aggregation} needs a counter`);
   }
   for (const [, format] of rule.summary.matchAll(/\{value:(\w+)\}/g)) {
-    expect((formats as readonly string[]).includes(format ?? ''), `no such format: {value:${format}}`);
+    expect(formats.includes(format ?? ''), `no such format: {value:${format}}`);
   }
   return faults;
 }

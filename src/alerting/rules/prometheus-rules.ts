@@ -54,20 +54,11 @@ type Aggregated = Pick<Rule, 'metric' | 'where' | 'window' | 'quantile' | 'ahead
 
 function aggregated({ metric, where, window, aggregation, quantile, ahead }: Aggregated): string {
   const range = selector(metric, where, window);
-  switch (aggregation) {
-    case 'delta':
-      return `increase(${range})`;
-    case 'rate':
-      return `rate(${range})`;
-    case 'sum':
-      return isCounter(metric) ? `increase(${range})` : `sum_over_time(${range})`;
-    case 'quantile':
-      return `quantile_over_time(${quantile}, ${range})`;
-    case 'predict':
-      return `predict_linear(${range}, ${durationMs(ahead ?? '0s') / 1_000})`;
-    default:
-      return `${aggregation}_over_time(${range})`;
-  }
+  if (aggregation === 'delta' || (aggregation === 'sum' && isCounter(metric))) return `increase(${range})`;
+  if (aggregation === 'rate') return `rate(${range})`;
+  if (aggregation === 'quantile') return `quantile_over_time(${quantile}, ${range})`;
+  if (aggregation === 'predict') return `predict_linear(${range}, ${durationMs(ahead ?? '0s') / 1_000})`;
+  return `${aggregation}_over_time(${range})`;
 }
 
 const selector = (metric: string, where: Labels | undefined, window: string) =>

@@ -1,4 +1,5 @@
 import { DAY } from '../../clock';
+import { fitLine } from '../../least-squares';
 import type { SweepKind } from '../ports';
 import type { HistoryLine } from '../records/sweep-record';
 import { censusReport } from './census-report';
@@ -56,11 +57,5 @@ export function trend(history: readonly HistoryLine[]): Record<string, number> {
 }
 
 /** The slope of a least-squares line. */
-function slopePerDay(lines: readonly HistoryLine[], figure: string): number {
-  const points = lines.map(({ at, figures }) => ({ x: at / DAY, y: figures[figure] ?? 0 }));
-  const mean = (of: (point: { x: number; y: number }) => number) =>
-    points.reduce((sum, point) => sum + of(point), 0) / points.length;
-  const [x, y] = [mean((point) => point.x), mean((point) => point.y)];
-  const spread = mean((point) => (point.x - x) ** 2);
-  return spread > 0 ? mean((point) => (point.x - x) * (point.y - y)) / spread : 0;
-}
+const slopePerDay = (lines: readonly HistoryLine[], figure: string) =>
+  fitLine(lines.map(({ at, figures }) => [at / DAY, figures[figure] ?? 0]))?.slope ?? 0;

@@ -118,11 +118,8 @@ const loadMonitor = () =>
   import('@azure/monitor-query').catch(missing('@azure/monitor-query@1', 'Metrics of Azure Monitor'));
 
 async function connect(settings: PlatformMetricsOptions['settings'], connection: PlatformMetricsOptions['connection']) {
-  if (connection) {
-    const sdk = await loadMonitor();
-    return new sdk.MetricsQueryClient(connection.credential, connection.options);
-  }
   const { MetricsQueryClient } = await loadMonitor();
+  if (connection) return new MetricsQueryClient(connection.credential, connection.options);
   const credential = await azureCredential(settings.AzureWebJobsStorage__clientId);
   const endpoint = settings.AZURE_MONITOR_ENDPOINT;
   return new MetricsQueryClient(credential, endpoint ? { endpoint } : {});

@@ -13,14 +13,10 @@ export function createOtelObserver(): (batches: readonly SampleBatch[]) => void 
   const instrument = (meter: Meter, name: string) => {
     const known = instruments.get(name);
     if (known) return known;
-    let record: (value: number, labels: Record<string, string>) => void;
-    if (isCounter(name)) {
-      const counter = meter.createCounter(name);
-      record = (value, labels) => counter.add(value, labels);
-    } else {
-      const gauge = meter.createGauge(name);
-      record = (value, labels) => gauge.record(value, labels);
-    }
+    const counter = isCounter(name) ? meter.createCounter(name) : undefined;
+    const gauge = counter ? undefined : meter.createGauge(name);
+    const record = (value: number, labels: Record<string, string>) =>
+      counter ? counter.add(value, labels) : gauge?.record(value, labels);
     instruments.set(name, record);
     return record;
   };

@@ -1,4 +1,5 @@
 import { HOUR } from '../../clock';
+import { fitLine } from '../../least-squares';
 import type { JobState } from '../jobs';
 import { type SampleBatch, seriesIn, sumOf } from '../samples/sample-store';
 
@@ -114,13 +115,8 @@ export function commandRows(batches: readonly SampleBatch[], most: number): read
 export function fullAt(values: readonly (number | null)[], limit: number, stepMs: number, now: number): number | null {
   const points = values.flatMap((value, index) => (value === null ? [] : [[index, value] as const]));
   if (points.length < 3 || limit <= 0) return null;
-  const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length;
-  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length;
-  const slope =
-    points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) /
-    points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
-  if (!(slope > 0)) return null;
-  const current = meanY + slope * (values.length - 1 - meanX);
-  const ms = ((limit - current) / slope) * stepMs;
+  const line = fitLine(points);
+  if (line === undefined || !(line.slope > 0)) return null;
+  const ms = ((limit - line.at(values.length - 1)) / line.slope) * stepMs;
   return ms > 30 * 24 * HOUR ? null : now + Math.max(0, ms);
 }

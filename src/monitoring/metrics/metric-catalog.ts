@@ -12,16 +12,11 @@ export interface Metric {
   readonly labels?: readonly string[];
 }
 
-const gauge = (unit: string, help: string, labels?: readonly string[]): Metric => ({
-  kind: 'gauge',
-  unit,
-  help,
-  ...(labels && { labels }),
-});
-const counter = (unit: string, help: string, labels?: readonly string[]): Metric => ({
-  ...gauge(unit, help, labels),
-  kind: 'counter',
-});
+const metric =
+  (kind: Metric['kind']) =>
+  (unit: string, help: string, labels?: readonly string[]): Metric => ({ kind, unit, help, ...(labels && { labels }) });
+const gauge = metric('gauge');
+const counter = metric('counter');
 
 /** For each node: from INFO and the optional probes. */
 export const nodeMetrics = {
