@@ -111,58 +111,26 @@ export function createClient(options: ClientOptions): Client {
   const cacheSettings = { ...cacheOptions(settings), ...options.cache };
   const { deadlineMs = settings.REDIS_DEADLINE_MS, writerId } = cacheSettings;
   const breakers = new CircuitBreakers({ redis, store: 'cache', logger, deadlineMs });
-  const fence = createFence({
-    redis: guarded(redis, breakers),
-    logger,
-    clock,
-    ...(writerId !== undefined && { writerId }),
-  });
-  const writeBehind = createWriteBehind({
-    storage,
-    entities,
-    fence,
-    settings,
-    logger,
-    clock,
-    counters,
-    ...(options.journal && { journal: options.journal }),
-  });
-  const { journal, deadLetters, flusher } = writeBehind;
-  const demand = createDemand({ redis, entities, settings, counters, logger, clock });
-  const cache: Cache = createCache({
-    redis,
-    breakers,
-    fence,
-    entities,
-    journal,
-    demand,
-    counters,
-    logger,
-    clock,
-    options: cacheSettings,
-  });
+  const shared = { redis, storage, entities, settings, counters, logger, clock };
+  const writer = writerId === undefined ? {} : { writerId };
+  const fence = createFence({ redis: guarded(redis, breakers), logger, clock, ...writer });
+  const given = options.journal && { journal: options.journal };
+  const writeBehind = createWriteBehind({ ...shared, fence, ...given });
+  const { journal } = writeBehind;
+  const demand = createDemand(shared);
+  const cache: Cache = createCache({ ...shared, breakers, fence, journal, demand, options: cacheSettings });
   const flushing = setInterval(() => void counters.flush(), COUNTERS_EVERY_MS).unref();
 
   return {
+    ...shared,
+    ...writeBehind,
     cache,
-    redis,
     fence,
-    journal,
-    deadLetters,
-    flusher,
     demand,
-    entities,
     pool,
-    storage,
-    counters,
-    settings,
-    logger,
-    clock,
     async migrate() {
       for (const entity of entities.all()) await entity.store?.migrate();
     },
-    flush: (key, flushOptions) => writeBehind.flush(key, flushOptions),
-    flushAll: (flushOptions) => writeBehind.flushAll(flushOptions),
     async close(closeOptions) {
       clearInterval(flushing);
       // In this order: accepted writes first, counters last. If one fails to close, the others are closed all the same.

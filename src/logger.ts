@@ -11,13 +11,6 @@ export interface Logger {
 
 export const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** The same logger with fields that every line carries, such as the job and the invocation. */
-export function childLogger(parent: Logger, bound: LogFields): Logger {
-  const at = (level: keyof Logger) => (fields: LogFields, message: string) =>
-    parent[level]({ ...bound, ...fields }, message);
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-}
-
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 /** Lines of JSON on standard output, from `least` upwards. For processes that have no logger of their own. */

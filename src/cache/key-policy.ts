@@ -97,9 +97,8 @@ export class KeyPolicies {
     const known = this.#byName.get(entity.name);
     if (known === undefined) return this.#add(entity.name, entity);
     if (known.entity === entity) return known;
-    throw new CacheInputError(
-      `Another entity named ${entity.name} is registered. Define each entity once and pass that object`,
-    );
+    const message = `Another entity named ${entity.name} is registered. Define each entity once and pass that object`;
+    throw new CacheInputError(message);
   }
 
   /** Registers a memoized function by its name. Throws `E_CACHE_INPUT` if the name is taken. */
@@ -145,9 +144,8 @@ export class KeyPolicies {
 
 function checkPrefix(prefix: string): void {
   if (prefix === '' || /[*?[\]\\]/.test(prefix)) {
-    throw new CacheInputError(
-      `Expected a declared prefix to be the plain beginning of a key, got ${JSON.stringify(prefix)}`,
-    );
+    const message = `Expected a declared prefix to be the plain beginning of a key, got ${JSON.stringify(prefix)}`;
+    throw new CacheInputError(message);
   }
 }
 

@@ -44,9 +44,8 @@ export class KeyvStore extends EventEmitter {
     super();
     const { name = 'main', defaultTtlSeconds = MONTH_SECONDS } = options;
     if (!/^[\w-]{1,64}$/.test(name)) {
-      throw new CacheInputError(
-        'Expected the name of a Keyv store to be 1 to 64 letters, digits, dashes and underscores',
-      );
+      const message = 'Expected the name of a Keyv store to be 1 to 64 letters, digits, dashes and underscores';
+      throw new CacheInputError(message);
     }
     this.#options = { ...options, name, defaultTtlSeconds };
     this.#prefix = `keyv:${name}:k:`;

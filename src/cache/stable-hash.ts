@@ -45,9 +45,8 @@ function objectText(value: object, above: Set<object>): string {
   if (value instanceof Set) return `Set{${[...value].map(text).sort().join(',')}}`;
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    throw new SerializeError(
-      'An argument is an instance of a class, so the call has no key. Pass plain data or the key option',
-    );
+    const message = 'An argument is an instance of a class, so the call has no key. Pass plain data or the key option';
+    throw new SerializeError(message);
   }
   const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${pairs.map(([name, item]) => `${JSON.stringify(name)}:${text(item)}`).join(',')}}`;

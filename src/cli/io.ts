@@ -1,3 +1,5 @@
+import type { Finding } from '../doctor';
+
 /** All that a command uses of its surroundings; tests pass their own. */
 export interface CliIo {
   /** One line to standard output. */
@@ -11,3 +13,9 @@ export interface CliIo {
   /** Sets the exit status: 0 for success, 1 for a finding or a failure, 2 for a wrong call. */
   exit(code: 0 | 1 | 2): void;
 }
+
+const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
+
+/** The first line of a finding, without its advice. */
+export const lineOf = ({ check, state, detail }: Finding): string =>
+  `${signs[state].padEnd(4)}  ${check.padEnd(18)}  ${detail}`;

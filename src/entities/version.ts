@@ -20,9 +20,8 @@ export class VersionError extends StewardError {
 export function toVersion(stored: string | number | bigint | null | undefined): Version {
   if (stored === null || stored === undefined) return NO_VERSION;
   if (typeof stored === 'number' && !Number.isSafeInteger(stored)) {
-    throw new VersionError(
-      'The version is a number too large to be exact, so its last digits are lost. Pass a bigint or text',
-    );
+    const message = 'The version is a number too large to be exact, so its last digits are lost. Pass a bigint or text';
+    throw new VersionError(message);
   }
   const digits = String(stored);
   if (!/^\d{1,19}$/.test(digits)) {

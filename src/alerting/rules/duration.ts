@@ -10,11 +10,3 @@ export function durationMs(text: string): number {
   const [, digits, unit] = DURATION.exec(text) ?? [];
   return Number(digits) * units[unit as keyof typeof units];
 }
-
-/** The shortest form of `ms`, which Prometheus reads too. */
-export function durationText(ms: number): string {
-  for (const [unit, size] of Object.entries(units).reverse()) {
-    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
-  }
-  return `${Math.round(ms / SECOND)}s`;
-}

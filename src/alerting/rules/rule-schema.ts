@@ -110,7 +110,6 @@ export type Rule = z.output<typeof ruleSchema>;
 export type Condition = z.output<typeof condition>;
 export type RulesFile = z.output<typeof rulesFileSchema>;
 export type Inhibition = NonNullable<RulesFile['inhibit']>[number];
-export type Severity = Rule['severity'];
 
 /** The content of `alerts/rules.schema.json`. */
 export const rulesJsonSchema = (): object => ({

@@ -71,9 +71,8 @@ export class WriteService {
     if (condition !== 'absent') changed(key);
     if (outcome === 'foreign') {
       keyPolicy.counters.foreign += 1;
-      throw new ForeignEntryError(
-        'The key holds a value that this library did not write. Delete it or use another key',
-      );
+      const message = 'The key holds a value that this library did not write. Delete it or use another key';
+      throw new ForeignEntryError(message);
     }
     if (stored !== undefined) versions.saw(stored as Version);
     return outcome === 'stored';

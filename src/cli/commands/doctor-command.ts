@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { examine, type VaultAccess } from '../../doctor';
-import type { CliIo } from '../io';
-import { lineOf } from '../print-findings';
+import { type CliIo, lineOf } from '../io';
 
 /** `cache-steward doctor [--json]`: looks at everything the app needs; exits 1 if something is wrong. */
 export function registerDoctor(program: Command, io: CliIo, vault?: VaultAccess): void {

@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Finding } from '../../doctor';
 import { missing } from '../../optional-packages';
-import type { CliIo } from '../io';
-import { lineOf } from '../print-findings';
+import { type CliIo, lineOf } from '../io';
 import { verify } from '../verify';
 import { type ArmResource, createResourceManager, type GetToken } from '../verify/resource-manager';
 

@@ -48,9 +48,8 @@ function target(text: string): Record<string, string | undefined> {
   try {
     url = new URL(text);
   } catch {
-    throw new SweepCallError(
-      'Expected --url to be redis://[user:password@]host:port[/database], got something else (masked)',
-    );
+    const message = 'Expected --url to be redis://[user:password@]host:port[/database], got something else (masked)';
+    throw new SweepCallError(message);
   }
   const database = url.pathname.replace(/^\//, '') || '0';
   if (!/^\d+$/.test(database)) {

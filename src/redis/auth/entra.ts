@@ -24,9 +24,8 @@ export function entraCredentials(options: {
 }): CredentialSource {
   const { objectId, tokens, random = Math.random } = options;
   if (objectId === undefined) {
-    throw new RedisModeError(
-      'REDIS_ENTRA_USER is not set: REDIS_AUTH=entra needs the object id of the identity that signs in',
-    );
+    const message = 'REDIS_ENTRA_USER is not set: REDIS_AUTH=entra needs the object id of the identity that signs in';
+    throw new RedisModeError(message);
   }
   let last: string | undefined;
   return {

@@ -97,7 +97,8 @@ export class SessionSaver {
       return true;
     }
     const followed = handle.retired;
-    const user = record.user ?? userOfContent(this.rules, await this.text.read(record.payload));
+    const content = record.user === undefined ? await this.text.read(record.payload) : undefined;
+    const user = record.user ?? (content && this.rules.userOf(content));
     if (followed && user !== handle.user) return false;
     useRecord(handle, record, user);
     return true;
@@ -138,6 +139,3 @@ export class SessionSaver {
     return { args: [writeMeta(user), generation, authenticatedMs], becomes: { user, generation, authenticatedMs } };
   }
 }
-
-const userOfContent = (rules: SessionRules, data: SessionContent | undefined): string | undefined =>
-  data && rules.userOf(data);

@@ -113,9 +113,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       if (letter.kind === 'write') {
         const { entity, key, version, payload, acceptedAt } = letter;
         if (payload === undefined) {
-          throw new DeadLetterError(
-            'The blob with the value of this dead letter is gone, so it cannot be replayed. Discard it.',
-          );
+          const message = 'The blob with the value of this dead letter is gone, so it cannot be replayed. Discard it.';
+          throw new DeadLetterError(message);
         }
         await journal.append({ entity, key, version, value: payload, acceptedAt });
       } else {

@@ -34,9 +34,8 @@ export function createLimitedJournal(options: LimitedJournalOptions): Journal & 
       // A flush refuses such a version too: in the store it would win over every correct write of its key.
       if (isNewer(version, newestBy(clock.now(), settings.WRITE_BEHIND_CLOCK_BOUND_SECONDS * SECOND))) {
         counters.add('journal_refused');
-        throw new WriteRefusedError(
-          'The version of the write is in the future, so it was refused. Check the clock of Redis.',
-        );
+        const message = 'The version of the write is in the future, so it was refused. Check the clock of Redis.';
+        throw new WriteRefusedError(message);
       }
       try {
         const [outcome] = await store.saveMany([{ key, version, value }]);
