@@ -7,6 +7,7 @@ import { redisSettings } from './redis-settings';
 import { scheduleSettings } from './schedule-settings';
 import { sessionsSettings } from './sessions-settings';
 import type { Setting, SettingsSection } from './setting';
+import { maskedValue, shownValue } from './shown-value';
 import { databaseSettings, storageSettings } from './storage-settings';
 import { writeBehindSettings } from './write-behind-settings';
 
@@ -75,7 +76,7 @@ export function readSettings(environment?: Environment): Settings {
 
 function shown(setting: Setting, given: string | undefined): string {
   if (given === undefined) return 'nothing';
-  return setting.secret ? `a value of ${given.length} characters (masked)` : JSON.stringify(given);
+  return setting.secret ? maskedValue(given) : shownValue(given);
 }
 
 /** Faults in combinations of settings, which no single setting can see. */
@@ -91,7 +92,7 @@ function crossFaults(settings: Settings): string[] {
   queues.forEach((name, index) => {
     const twin = queues.slice(0, index).find((other) => settings[other] === settings[name]);
     if (twin)
-      faults.push(`${name}: expected a queue of its own, got that of ${twin}, ${JSON.stringify(settings[name])}`);
+      faults.push(`${name}: expected a queue of its own, got that of ${twin}, ${shownValue(`${settings[name]}`)}`);
   });
   return faults;
 }

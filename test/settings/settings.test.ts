@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { toTarget } from '../../src/redis/connection/target';
 import { inspectSettings, readSettings, SettingsError, sections } from '../../src/settings';
 import { renderSampleSettings, renderSettingsDoc } from '../../src/settings/render-settings';
 import type { Setting } from '../../src/settings/setting';
@@ -31,6 +32,22 @@ describe('settings', () => {
     }
     expect(message).toMatch(/REDIS_URL: expected a redis:\/\/ or rediss:\/\/ URL/);
     expect(message).not.toContain('canary');
+  });
+
+  test.each([
+    'redis://:canary@x',
+    'postgres://user:canary',
+    'canary@host',
+    'AccountName=a;AccountKey=canary',
+    'SharedAccessSignature=canary',
+    'https://a.blob.core.windows.net/?sv=1&sig=canary',
+    'password=canary',
+    'canaryQ2FuYXJ5NDcxMUNhbmFyeTQ3MTE=',
+  ])('a secret in a setting that is none is masked: %s', (value) => {
+    const { faults } = inspectSettings({ REDIS_CACHE_DB: value, STORAGE_NAME_PREFIX: value, REPORT_SCHEDULE: value });
+    expect(faults).toHaveLength(3);
+    for (const fault of faults) expect(fault).toMatch(`got a value of ${value.length} characters (masked)`);
+    expect(() => toTarget(readSettings({ REDIS_NODES: value }))).toThrow('characters (masked)');
   });
 
   test('every setting says what it means and what is expected, and has a valid sample', () => {

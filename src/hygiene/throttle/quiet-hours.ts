@@ -1,4 +1,5 @@
 import { StewardError } from '../../errors';
+import { shownValue } from '../../settings/shown-value';
 
 /** Hours of the day, by the clock of a time zone, in which no sweep runs. */
 export interface QuietHours {
@@ -45,7 +46,7 @@ function toSpan(range: string): { from: number; to: number } {
     number,
   ];
   if (!match || fromHour > 23 || toHour > 24 || fromMinute > 59 || toMinute > 59) {
-    throw new QuietHoursError(`SWEEP_QUIET_HOURS: expected ranges like 07:00-09:30, got ${JSON.stringify(range)}`);
+    throw new QuietHoursError(`SWEEP_QUIET_HOURS: expected ranges like 07:00-09:30, got ${shownValue(range)}`);
   }
   return { from: fromHour * 60 + fromMinute, to: toHour * 60 + toMinute };
 }
@@ -59,7 +60,7 @@ function zoneClock(timeZone: string): (at: number) => number {
       return hour * 60 + minute;
     };
   } catch (cause: unknown) {
-    throw new QuietHoursError(`Expected an IANA time zone like Europe/Berlin, got ${JSON.stringify(timeZone)}`, {
+    throw new QuietHoursError(`Expected an IANA time zone like Europe/Berlin, got ${shownValue(timeZone)}`, {
       cause,
     });
   }

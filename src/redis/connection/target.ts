@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Settings } from '../../settings';
+import { shownValue } from '../../settings/shown-value';
 import { RedisModeError } from '../errors';
 
 /** The settings that connecting needs. */
@@ -95,7 +96,7 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new RedisModeError(`REDIS_TLS_CA_FILE: the file ${JSON.stringify(file)} can't be read`, { cause: error });
+    throw new RedisModeError(`REDIS_TLS_CA_FILE: the file ${shownValue(file)} can't be read`, { cause: error });
   }
 }
 
@@ -125,7 +126,7 @@ function parseAddress(setting: string, text: string): Address {
   const colon = text.lastIndexOf(':');
   const port = Number(text.slice(colon + 1));
   if (colon < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new RedisModeError(`${setting}: expected host:port, got ${JSON.stringify(text)}`);
+    throw new RedisModeError(`${setting}: expected host:port, got ${shownValue(text)}`);
   }
   return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port };
 }
