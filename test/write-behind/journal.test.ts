@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type RunningAzurite, startAzurite } from '../../local/servers';
 import { systemClock } from '../../src/clock';
 import { versionAt } from '../../src/entities/version';
-import { silentLogger } from '../../src/logger';
+import { type Logger, silentLogger } from '../../src/logger';
 import { readSettings } from '../../src/settings';
 import { storageClients } from '../../src/storage/clients';
 import { createStorageQueueJournal } from '../../src/write-behind';
@@ -28,13 +28,13 @@ afterAll(async () => {
 async function journalOn(
   environment: Record<string, string> = {},
   // A queue that is there already: what a test then troubles is a send.
-  { connection = proxy.connectionString, isThere = true } = {},
+  { connection = proxy.connectionString, isThere = true, logger = silentLogger as Logger } = {},
 ) {
   proxy.sends('pass');
   const name = `journal-${randomUUID().slice(0, 8)}`;
   const settings = readSettings({ AzureWebJobsStorage: connection, WRITE_BEHIND_QUEUE: name, ...environment });
   const counters = countersInMemory();
-  const ports = { settings, counters, logger: silentLogger, clock: systemClock };
+  const ports = { settings, counters, logger, clock: systemClock };
   const storage = storageClients(settings);
   const journal = createStorageQueueJournal({ ...ports, storage });
   if (isThere) await storage.queue(name, 'once');
@@ -125,6 +125,18 @@ describe('an append whose request fails', () => {
       expect(counters.sum('journal_unknown')).toBe(1);
     },
   );
+
+  it.each([
+    [403, 'Storage Queue did not take 1 write; it was not queued'],
+    ['cutAfter', 'Storage Queue did not take 1 write; it may have been queued'],
+  ] as const)('is one line in words after %s', async (trouble, line) => {
+    const lines: string[] = [];
+    const logger = { ...silentLogger, warn: (_fields: unknown, message: string) => void lines.push(message) };
+    const { journal } = await journalOn(fast, { logger });
+    proxy.sends(trouble);
+    await codeOf(journal.append(write(1)));
+    expect(lines).toEqual([line]);
+  });
 
   it('is unknown when only the first try may have arrived', async () => {
     const { journal } = await journalOn(fast);

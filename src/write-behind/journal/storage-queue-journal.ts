@@ -78,7 +78,10 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
           continue;
         }
         counters.add(everUnknown ? 'journal_unknown' : 'journal_refused', {}, rows.length);
-        const message = 'the journal did not take a message';
+        const isOne = rows.length === 1;
+        const fate = everUnknown ? 'may have been queued' : `${isOne ? 'was' : 'were'} not queued`;
+        const writes = isOne ? '1 write; it' : `${rows.length} writes; they`;
+        const message = `Storage Queue did not take ${writes} ${fate}`;
         logger.warn({ rows: rows.length, unknown: everUnknown, error: errorCode(error) }, message);
         throw everUnknown
           ? new WriteUnknownError(
