@@ -35,7 +35,8 @@ export function troubleOf(line: string): string | undefined {
   const message = String(event?.message ?? '');
   const inner = message.startsWith('{') ? parsed(message) : undefined;
   if (inner === undefined) return withFields(message, event);
-  return inner.job === undefined ? withFields(String(inner.message ?? ''), inner) : undefined;
+  if (inner.job !== undefined) return undefined;
+  return typeof inner.message === 'string' ? withFields(inner.message, inner) : withFields(message, event);
 }
 
 const COMMON = new Set(['event', 'level', 'category', 'message', 'functionName', 'invocationId']);

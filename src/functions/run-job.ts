@@ -58,7 +58,8 @@ export async function answer<T>(
     const { status, type, body } = await withInvocation(context, () => make(source()));
     return { status, headers: { 'content-type': type, 'cache-control': 'no-store' }, body };
   } catch (thrown) {
-    context.error(JSON.stringify({ code: errorCode(thrown), summary: coerceError(thrown).message }));
+    const message = `${context.functionName} could not answer`;
+    context.error(JSON.stringify({ message, code: errorCode(thrown), error: coerceError(thrown).message }));
     const isStart = thrown instanceof SettingsError || thrown instanceof AppStartError;
     return { status: 503, jsonBody: { error: errorCode(thrown), ...(isStart && { message: thrown.message }) } };
   }

@@ -1,7 +1,7 @@
 import { InvocationContext, type Timer } from '@azure/functions';
 import type { App } from '../../src/app';
 import { contextLogger } from '../../src/functions/context-logger';
-import { runJob, tickOf } from '../../src/functions/run-job';
+import { answer, runJob, tickOf } from '../../src/functions/run-job';
 
 function context(lines: string[]): InvocationContext {
   return new InvocationContext({
@@ -67,6 +67,20 @@ describe('a job’s run', () => {
     );
     expect(lines[0]).toBe('warning {"level":"warn","message":"shard skipped","shard":"a"}');
   });
+});
+
+test('an answer that fails says in one line which one, and why', async () => {
+  const lines: string[] = [];
+  const failure = Object.assign(new Error('Redis is unavailable'), { code: 'E_REDIS_UNAVAILABLE' });
+  const { status } = await answer(
+    () => undefined,
+    context(lines),
+    () => Promise.reject(failure),
+  );
+  expect(status).toBe(503);
+  expect(lines).toEqual([
+    'error {"message":"flushWrites could not answer","code":"E_REDIS_UNAVAILABLE","error":"Redis is unavailable"}',
+  ]);
 });
 
 describe('the tick of a timer', () => {

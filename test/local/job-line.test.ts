@@ -33,6 +33,8 @@ test('warnings and errors that are no runs are shown, the rest is not', () => {
   );
   expect(troubleOf('{"level":"warn","message":"redis reconnecting","attempt":2}')).toBe('redis reconnecting attempt=2');
   expect(troubleOf(log('error', JSON.stringify({ ...RUN, ok: false })))).toBeUndefined();
+  const withoutMessage = JSON.stringify({ code: 'E_X', summary: 'no text' });
+  expect(troubleOf(log('error', withoutMessage))).toBe(withoutMessage);
   expect(troubleOf('Something failed')).toBe('Something failed');
 });
 
