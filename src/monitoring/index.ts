@@ -7,7 +7,6 @@ export {
   createDashboard,
   type Dashboard,
   type DashboardData,
-  type DashboardOptions,
 } from './dashboard';
 export { ACTION_HEADER, isSameSite } from './dashboard/dashboard-page';
 export { type Overview, overviewOf } from './dashboard/overview';

@@ -62,26 +62,11 @@ function credentialsOf(settings: RedisSettings): CredentialSource | undefined {
 
 export type { CredentialSource, Credentials } from './auth/credential-refresher';
 export { entraCredentials, type TokenProvider } from './auth/entra';
-export {
-  createSecrets,
-  keyCredentials,
-  keyVaultSecrets,
-  type RedisConfig,
-  SecretError,
-  type SecretStore,
-  type Secrets,
-} from './auth/secrets';
+export { createSecrets, keyCredentials, keyVaultSecrets, SecretError } from './auth/secrets';
 export { type Capabilities, capabilitiesOf, parseInfo } from './capabilities';
 export { type RedisSettings, redisHost } from './connection/target';
 export { type Counters, createCounters, readCounters } from './counters';
 export { DeadlineError, RedisModeError, RedisUnavailableError } from './errors';
 export { escapeGlob, type Glob, globArguments, globLua, parseGlob } from './scripts/glob';
 export { defineScript, type Script } from './scripts/script';
-export type {
-  LogicalStore,
-  RedisClient,
-  RedisHandle,
-  RedisNode,
-  RunOptions,
-  ScriptOptions,
-} from './types';
+export type { LogicalStore, RedisHandle, RedisNode } from './types';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { azureCredential } from '../../azure-credential';
 import type { Finding } from '../../doctor';
-import { missing } from '../../optional-packages';
 import { type CliIo, lineOf } from '../io';
 import { verify } from '../verify';
 import { type ArmResource, createResourceManager, type GetToken } from '../verify/resource-manager';
@@ -67,10 +67,9 @@ const readSnapshot = async (file: string): Promise<readonly ArmResource[]> =>
 /** The caller's own sign-in: the Azure CLI's, a managed identity's, or what else DefaultAzureCredential finds. */
 const azure: VerifyPorts = {
   async getToken(scope) {
-    const { DefaultAzureCredential } = await import('@azure/identity').catch(
-      missing('@azure/identity@4', 'Sign-ins with Entra'),
-    );
-    return (await new DefaultAzureCredential().getToken(scope)).token;
+    const token = await (await azureCredential(undefined)).getToken(scope);
+    if (token === null) throw new Error('Entra returned no token for Azure Resource Manager');
+    return token.token;
   },
   fetch: (...args) => fetch(...args),
 };

@@ -44,9 +44,7 @@ export function entraCredentials(options: {
 
 /** Tokens for Redis from the app's managed identity, or from what DefaultAzureCredential finds. Loads the SDK at first use. */
 export function azureTokens(clientId: string | undefined): TokenProvider {
-  let credential:
-    | Promise<{ getToken(scope: string): Promise<{ token: string; expiresOnTimestamp: number } | null> }>
-    | undefined;
+  let credential: ReturnType<typeof azureCredential> | undefined;
   return {
     async getToken() {
       credential ??= azureCredential(clientId);

@@ -1,7 +1,6 @@
-import { azureCredential } from '../../azure-credential';
 import { MINUTE } from '../../clock';
 import { StewardError } from '../../errors';
-import { missing } from '../../optional-packages';
+import { type KeyVault, openKeyVault } from '../../key-vault';
 import type { CredentialSource } from './credential-refresher';
 
 /** A secret can't be read, or does not exist. The message holds its name, never its value. */
@@ -37,25 +36,12 @@ export function createSecrets(options: {
 }
 
 /** Azure Key Vault. Loads the SDK at first use. */
-export function keyVaultSecrets(options: {
-  readonly vaultUrl: string;
-  readonly clientId: string | undefined;
-  /** Tests sign in to a double. Default: the app's identity. */
-  readonly credential?: KeyVaultCredential;
-  /** Passed to the SDK's client: tests use a double. */
-  readonly clientOptions?: KeyVaultClientOptions;
-}): SecretStore {
-  const { vaultUrl, clientId, credential, clientOptions } = options;
-  let client: Promise<import('@azure/keyvault-secrets').SecretClient> | undefined;
-  const connect = async () => {
-    const { SecretClient } = await import('@azure/keyvault-secrets').catch(
-      missing('@azure/keyvault-secrets@4', 'Secrets of a key vault'),
-    );
-    return new SecretClient(vaultUrl, credential ?? (await azureCredential(clientId)), clientOptions);
-  };
+export function keyVaultSecrets(vault: KeyVault): SecretStore {
+  const { vaultUrl } = vault;
+  let client: ReturnType<typeof openKeyVault> | undefined;
   return {
     async getSecret(name) {
-      client ??= connect();
+      client ??= openKeyVault(vault);
       const connected = await client;
       try {
         const { value } = await connected.getSecret(name);
@@ -67,11 +53,6 @@ export function keyVaultSecrets(options: {
     },
   };
 }
-
-export type KeyVaultCredential = ConstructorParameters<typeof import('@azure/keyvault-secrets').SecretClient>[1];
-export type KeyVaultClientOptions = NonNullable<
-  ConstructorParameters<typeof import('@azure/keyvault-secrets').SecretClient>[2]
->;
 
 /** The vault is read this often, so a new key is in use this much later at the latest. */
 const REREAD_MS = 10 * MINUTE;

@@ -1,7 +1,6 @@
 import type { TokenCredential } from '@azure/identity';
 import type { SecretClient, SecretClientOptions } from '@azure/keyvault-secrets';
-import { azureCredential } from '../../azure-credential';
-import { missing } from '../../optional-packages';
+import { openKeyVault } from '../../key-vault';
 import type { SecretVault, SessionSecret } from './session-secrets';
 
 export interface KeyVaultOptions {
@@ -21,10 +20,10 @@ export interface KeyVaultOptions {
 
 /** The secret in Azure Key Vault; each rotation adds a version. It connects at the first use. */
 export function createKeyVaultSecrets(options: KeyVaultOptions): SecretVault {
-  const { vaultUrl, name = 'session-secret', kept = 3, clientId, client: clientOptions } = options;
+  const { vaultUrl, name = 'session-secret', kept = 3, clientId, credential, client: clientOptions } = options;
   let made: Promise<SecretClient> | undefined;
   const connect = () => {
-    made ??= connectTo(vaultUrl, clientId, options.credential, clientOptions);
+    made ??= openKeyVault({ vaultUrl, clientId, credential, clientOptions });
     return made;
   };
 
@@ -65,16 +64,4 @@ export function createKeyVaultSecrets(options: KeyVaultOptions): SecretVault {
       return old.length;
     },
   };
-}
-
-async function connectTo(
-  vaultUrl: string,
-  clientId: string | undefined,
-  credential: TokenCredential | undefined,
-  options: SecretClientOptions | undefined,
-): Promise<SecretClient> {
-  const { SecretClient: Client } = await import('@azure/keyvault-secrets').catch(
-    missing('@azure/keyvault-secrets@4', 'Secrets of a key vault'),
-  );
-  return new Client(vaultUrl, credential ?? (await azureCredential(clientId)), options);
 }
