@@ -1,10 +1,9 @@
 import { createAlerts, firingsOf } from './alerting';
-import { createClient, type EntitiesSource } from './client';
+import { type ClientOptions, createClient } from './client';
 import { SECOND, systemClock } from './clock';
 import { examineRedis, examineServices } from './doctor';
 import { createSweeps, openRecords, readCensus } from './hygiene';
 import { type JobName, triggersOf } from './job';
-import type { Logger } from './logger';
 import {
   createCollector,
   createJobRuns,
@@ -22,7 +21,7 @@ import { redisHost } from './redis';
 import { createRefresher, createRefreshPlanner } from './refresh-ahead';
 import { createSelfCheck } from './self-check';
 import { SessionCore } from './sessions';
-import { maskSecrets, type Settings } from './settings';
+import { maskSecrets } from './settings';
 import { namesStorage, StorageSettingsError } from './storage/clients';
 import { settledWithin, withTimeout } from './timeout';
 import { createPoisonDrain, type Delivery, readBacklog } from './write-behind';
@@ -30,11 +29,7 @@ import { createPoisonDrain, type Delivery, readBacklog } from './write-behind';
 /** Everything the functions delegate to. A job's name is its function's name. */
 export type App = ReturnType<typeof createApp>;
 
-export interface AppOptions {
-  readonly settings: Settings;
-  readonly entities: EntitiesSource;
-  readonly logger: Logger;
-}
+export type AppOptions = Required<Pick<ClientOptions, 'settings' | 'entities' | 'logger'>>;
 
 /** The platform gives the end of a process 5 s, whatever still runs. */
 const END_MS = 4.5 * SECOND;

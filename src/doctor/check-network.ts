@@ -43,8 +43,8 @@ async function checkName(host: string): Promise<Finding> {
   }
 }
 
-function checkPort({ host, port }: Address, where: string): Promise<Finding> {
-  return new Promise((resolve) => {
+const checkPort = ({ host, port }: Address, where: string): Promise<Finding> =>
+  new Promise((resolve) => {
     const began = performance.now();
     const socket = connectPlain({ host, port, timeout: TIMEOUT_MS });
     const unreachable = (why: string) => {
@@ -60,10 +60,9 @@ function checkPort({ host, port }: Address, where: string): Promise<Finding> {
       resolve(ok('redis.network', `${where} answers within ${Math.ceil(performance.now() - began)} ms`));
     });
   });
-}
 
-function checkTls({ host, port }: Address, where: string, tls: NonNullable<Target['tls']>): Promise<Finding> {
-  return new Promise((resolve) => {
+const checkTls = ({ host, port }: Address, where: string, tls: NonNullable<Target['tls']>): Promise<Finding> =>
+  new Promise((resolve) => {
     const name = tls.servername ?? host;
     const socket = connectTls({
       host,
@@ -95,4 +94,3 @@ function checkTls({ host, port }: Address, where: string, tls: NonNullable<Targe
       else end(ok('redis.tls', detail));
     });
   });
-}

@@ -34,8 +34,8 @@ export async function checkStorage(storage: StorageClients, settings: Settings):
   return [...findings, await checkStorageClock(storage, settings.WRITE_BEHIND_QUEUE)];
 }
 
-function checkQueue(storage: StorageClients, name: string): Promise<Finding> {
-  return attempt('storage.queue', name, advice, async () => {
+const checkQueue = (storage: StorageClients, name: string): Promise<Finding> =>
+  attempt('storage.queue', name, advice, async () => {
     const queue = await storage.queue(name);
     const { approximateMessagesCount = 0 } = await queue.getProperties();
     await queue.peekMessages({ numberOfMessages: 1 });
@@ -45,10 +45,9 @@ function checkQueue(storage: StorageClients, name: string): Promise<Finding> {
     await queue.deleteMessage(messageId, popReceipt);
     return ok('storage.queue', `${name} holds about ${approximateMessagesCount} messages; may be read and written`);
   });
-}
 
-function checkTable(storage: StorageClients, name: string): Promise<Finding> {
-  return attempt('storage.table', name, advice, async () => {
+const checkTable = (storage: StorageClients, name: string): Promise<Finding> =>
+  attempt('storage.table', name, advice, async () => {
     const table = await storage.table(name);
     await table.listEntities().byPage({ maxPageSize: 1 }).next();
     const row = { partitionKey: 'self-check', rowKey: randomUUID() };
@@ -56,10 +55,9 @@ function checkTable(storage: StorageClients, name: string): Promise<Finding> {
     await table.deleteEntity(row.partitionKey, row.rowKey);
     return ok('storage.table', `${name} may be read and written`);
   });
-}
 
-function checkContainer(storage: StorageClients): Promise<Finding> {
-  return attempt('storage.blob', DEAD_LETTERS_CONTAINER, advice, async () => {
+const checkContainer = (storage: StorageClients): Promise<Finding> =>
+  attempt('storage.blob', DEAD_LETTERS_CONTAINER, advice, async () => {
     const container = await storage.container(DEAD_LETTERS_CONTAINER);
     await container.listBlobsFlat().byPage({ maxPageSize: 1 }).next();
     const blob = container.getBlockBlobClient(`self-check/${randomUUID()}`);
@@ -68,10 +66,9 @@ function checkContainer(storage: StorageClients): Promise<Finding> {
     await blob.delete();
     return ok('storage.blob', `${DEAD_LETTERS_CONTAINER} may be read and written`);
   });
-}
 
-function checkStorageClock(storage: StorageClients, queueName: string): Promise<Finding> {
-  return attempt('storage.clock', 'storage', advice, async () => {
+const checkStorageClock = (storage: StorageClients, queueName: string): Promise<Finding> =>
+  attempt('storage.clock', 'storage', advice, async () => {
     const queue = await storage.queue(queueName);
     const before = Date.now();
     const { date } = await queue.getProperties();
@@ -79,4 +76,3 @@ function checkStorageClock(storage: StorageClients, queueName: string): Promise<
     const theirs = date === undefined ? Number.NaN : date.getTime() + SECOND / 2;
     return checkClock('storage.clock', 'storage', theirs - (before + Date.now()) / 2);
   });
-}

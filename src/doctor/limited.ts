@@ -22,6 +22,4 @@ export async function attempt(
   }
 }
 
-export function firstLine(error: unknown): string {
-  return coerceError(error).message.split('\n')[0] ?? '';
-}
+export const firstLine = (error: unknown): string => coerceError(error).message.split('\n')[0] ?? '';

@@ -149,8 +149,7 @@ export class RedisFacade implements RedisHandle {
 
   #database(store: LogicalStore): number {
     const { settings } = this.#options;
-    return { sessions: settings.REDIS_SESSIONS_DB, cache: settings.REDIS_CACHE_DB, work: settings.REDIS_WORK_DB }[
-      store
-    ];
+    const { REDIS_SESSIONS_DB: sessions, REDIS_CACHE_DB: cache, REDIS_WORK_DB: work } = settings;
+    return { sessions, cache, work }[store];
   }
 }

@@ -120,6 +120,5 @@ function expect(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Unmet(`expected that ${what}; it is not so`);
 }
 
-async function systemResolve(host: string): Promise<readonly string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address);
-}
+const systemResolve = async (host: string): Promise<readonly string[]> =>
+  (await lookup(host, { all: true })).map(({ address }) => address);

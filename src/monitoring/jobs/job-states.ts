@@ -31,8 +31,8 @@ const GRACE = MINUTE;
 /** A message is taken within seconds; one that waits for longer while nothing succeeds is left alone. */
 const LONGEST_WAIT = 5 * MINUTE;
 
-export function jobStates({ triggers, runs, waiting, now }: JobStatesOptions): readonly JobState[] {
-  return Object.entries(triggers).map(([name, trigger]) => {
+export const jobStates = ({ triggers, runs, waiting, now }: JobStatesOptions): readonly JobState[] =>
+  Object.entries(triggers).map(([name, trigger]) => {
     const job = name as JobName;
     const run = runs.get(job) ?? { knownAt: now };
     const since = run.succeededAt ?? run.knownAt;
@@ -53,7 +53,6 @@ export function jobStates({ triggers, runs, waiting, now }: JobStatesOptions): r
       detail: `${succeeded}${failed}${fault === undefined ? '' : `; ${fault}`}`,
     };
   });
-}
 
 function scheduleFault(schedule: string, since: number, now: number): string | undefined {
   const { next } = parseSchedule(schedule);

@@ -75,9 +75,8 @@ function seedsOf(mode: RedisMode, settings: RedisSettings, url: Address | undefi
   const nodes = settings.REDIS_NODES.map((text) => parseAddress('REDIS_NODES', text));
   const sentinels = settings.REDIS_SENTINELS.map((text) => parseAddress('REDIS_SENTINELS', text));
   const single = url ? [url] : [];
-  const [first, ...rest] = { standalone: single, sentinel: sentinels, cluster: nodes.length > 0 ? nodes : single }[
-    mode
-  ];
+  const seeds = { standalone: single, sentinel: sentinels, cluster: nodes.length > 0 ? nodes : single };
+  const [first, ...rest] = seeds[mode];
   if (first === undefined) {
     throw new RedisModeError(
       'No Redis to connect to: set REDIS_URL to redis://host:port, REDIS_NODES for a cluster, or REDIS_SENTINELS',
