@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Clock } from '../clock';
-import { MINUTE } from '../clock';
+import { type Clock, MINUTE } from '../clock';
 import { addressOf } from './connection/nodes';
 import { RedisUnavailableError } from './errors';
 

@@ -1,5 +1,4 @@
-import type { Clock } from '../../clock';
-import { SECOND } from '../../clock';
+import { type Clock, SECOND } from '../../clock';
 import type { WriteRow } from '../../entities/entity-store';
 import { entryAndLease, physicalKey } from '../../entities/key';
 import type { Version } from '../../entities/version';

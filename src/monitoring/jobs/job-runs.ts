@@ -1,6 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import type { Clock } from '../../clock';
-import { SECOND } from '../../clock';
+import { type Clock, SECOND } from '../../clock';
 import { coerceError, errorCode } from '../../errors';
 import type { JobName } from '../../job';
 import type { Logger } from '../../logger';
@@ -27,11 +26,7 @@ export interface JobRuns {
   read(jobs: readonly JobName[]): Promise<ReadonlyMap<JobName, JobRun>>;
 }
 
-export interface JobRunsOptions {
-  readonly storage: StorageClients;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
+export type JobRunsOptions = { readonly storage: StorageClients; readonly clock: Clock; readonly logger: Logger };
 
 export const JOB_RUNS_TABLE = 'jobruns';
 const PARTITION = 'job';
