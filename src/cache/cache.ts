@@ -23,6 +23,7 @@ import { stableHash } from './stable-hash';
 import { Telemetry } from './telemetry';
 import type { Cache, WarmItem, WriteOptions } from './types';
 import { createFence } from './write/fence';
+import { LostSettles } from './write/lost-settles';
 import { WriteService } from './write/write-service';
 
 /** Concurrent writes of one `setMany` or `warm`: more would fill the queue of the connection. */
@@ -76,11 +77,13 @@ export function createCache(dependencies: CacheDependencies): Cache {
   const misses = new Misses({ logger, generations, inFlightLoads, leases, loadRunner, codec, time, clock, deadlineMs });
   const refresh: Cache['refresh'] = (keys, refreshOptions) =>
     refreshKeys({ batcher, keyPolicies, misses, generations }, keys, refreshOptions);
+  const lostSettles = new LostSettles({ redis, keyPolicies, time, logger });
   const context: ReadContext = {
     batcher,
     keyPolicies,
     misses,
     refreshTrigger: new RefreshTrigger(demand, refresh, time),
+    lostSettles,
     local,
     generations,
     codec,
@@ -179,11 +182,12 @@ export function createCache(dependencies: CacheDependencies): Cache {
     async invalidatePattern(pattern) {
       changing();
       const issued = versions.now();
+      const isStored = (key: string) => keyPolicies.isStored(key);
       const dropped = await pending.track(
         `:pattern:${pattern}`,
         undefined,
-        () => dropPattern(redis, pattern),
-        () => dropPattern(redis, pattern, issued),
+        () => dropPattern(redis, pattern, isStored),
+        () => dropPattern(redis, pattern, isStored, issued),
       );
       changed();
       return dropped;
@@ -203,6 +207,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
 
     async close() {
       pending.close();
+      lostSettles.close();
       breakers.close();
       channel?.close();
       await leases.close();

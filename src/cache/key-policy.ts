@@ -110,6 +110,11 @@ export class KeyPolicies {
     this.#add(full, undefined, options);
   }
 
+  /** Whether the key's entity has a store. A scan may also find a key that is invalid. */
+  isStored(key: string): boolean {
+    return this.#byName.get(key.split(':', 2).join(':'))?.entity?.store !== undefined;
+  }
+
   /** The generation that `invalidatePrefix` advances; undefined if the prefix is neither declared nor an entity's. */
   generationOfPrefix(prefix: string): TagGeneration | undefined {
     const name = prefix.endsWith(':') ? prefix.slice(0, -1) : prefix;

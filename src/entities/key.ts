@@ -116,12 +116,19 @@ export const physicalKey = (key: string): string => physicalOf(encodeKey(key));
 /** The same, given `encodeKey(key)`, which is the hash tag: the part that decides the slot. */
 export const physicalOf = (hashTag: string): string => `${CACHE_PREFIX}{${hashTag}}`;
 
-export const companionKey = (key: string, companion: 'lease' | 'refresh'): string => `${physicalKey(key)}:${companion}`;
+export const companionKey = (key: string, companion: 'lease' | 'refresh' | 'settled'): string =>
+  `${physicalKey(key)}:${companion}`;
 
 /** The entry of a logical key and its lease: the two keys of most scripts. */
 export const entryAndLease = (key: string): [entry: string, lease: string] => [
   physicalKey(key),
   companionKey(key, 'lease'),
+];
+
+/** The same, and the mark that a late showing of a settled write must obey. */
+export const entryLeaseAndMark = (key: string): [entry: string, lease: string, settled: string] => [
+  ...entryAndLease(key),
+  companionKey(key, 'settled'),
 ];
 
 /** The logical key of an entry or a companion in Redis; undefined if the key is not ours. */

@@ -37,6 +37,7 @@ describe('keys in Redis', () => {
     expect(physicalKey('user:profile:a b{c}%')).toBe('cache:{user:profile:a%20b%7Bc%7D%25}');
     expect(companionKey('user:profile:1', 'lease')).toBe('cache:{user:profile:1}:lease');
     expect(companionKey('user:profile:1', 'refresh')).toBe('cache:{user:profile:1}:refresh');
+    expect(companionKey('user:profile:1', 'settled')).toBe('cache:{user:profile:1}:settled');
     expect(logicalKey('cache:{user:profile:1}:lease')).toBe('user:profile:1');
   });
 

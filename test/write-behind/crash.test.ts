@@ -33,7 +33,7 @@ const counted = (names: readonly string[]) => {
 };
 
 /** One generation of the write's tag, one of its entity. */
-const shown = ['redis ensure-generation-1', 'redis ensure-generation-1', 'redis put-2'];
+const shown = ['redis ensure-generation-1', 'redis ensure-generation-1', 'redis put-3'];
 
 describe.each(['lost', 'done'] as const)('a crash at a request that is %s', (death) => {
   it.each([
@@ -114,7 +114,7 @@ describe.each(['lost', 'done'] as const)('a crash at a request that is %s', (dea
     expect(counted(requests)).toEqual({
       ...{ 'open container': 4, 'container downloadToBuffer': 3, 'container deleteIfExists': 3 },
       ...{ 'open table': 4, 'table getEntity': 4, 'table upsertEntity': 4 },
-      ...{ 'sql insert': 8, 'sql select': 2, 'redis settle-1': 4, 'redis supersede-2': 1, 'redis drop-2': 3 },
+      ...{ 'sql insert': 8, 'sql select': 2, 'redis settle-1': 4, 'redis supersede-3': 1, 'redis drop-3': 3 },
       ...{ 'open queue': 3, 'queue sendMessage': 2, 'queue deleteMessage': 1 },
     });
   }, 300_000);

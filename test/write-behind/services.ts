@@ -43,14 +43,14 @@ export function startServices() {
     options: Omit<ClientOptions, 'settings' | 'entities'> & Partial<Pick<ClientOptions, 'entities'>> = {},
   ) {
     const id = randomUUID().replaceAll('-', '').slice(0, 8);
-    const settingsOf = (REDIS_URL: string) =>
-      readSettings({
-        ...{ REDIS_URL, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
-        ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
-        // A busy machine is not an unavailable Redis.
-        ...{ WRITE_BEHIND_RETRY_CAP_SECONDS: '1', REDIS_DEADLINE_MS: '20000' },
-        ...environment,
-      });
+    const environmentOf = (REDIS_URL: string) => ({
+      ...{ REDIS_URL, DATABASE_URL: pglite.url, AzureWebJobsStorage: azurite.connectionString },
+      ...{ STORAGE_NAME_PREFIX: `t${id}`, WRITE_BEHIND_QUEUE: `journal-${id}` },
+      // A busy machine is not an unavailable Redis.
+      ...{ WRITE_BEHIND_RETRY_CAP_SECONDS: '1', REDIS_DEADLINE_MS: '20000' },
+      ...environment,
+    });
+    const settingsOf = (url: string) => readSettings(environmentOf(url));
     const settings = settingsOf(redis.appUrl);
     const make = (url: string) => open({ settings: settingsOf(url), entities: createEntities, ...options });
     const clients = Array.from({ length: webs }, () => make(redis.webUrl));
@@ -58,6 +58,8 @@ export function startServices() {
     await jobs.migrate();
     return {
       ...{ id, settings, jobs, deadLetters: jobs.deadLetters, clients, web: clients[0] as Client },
+      /** Of a process of its own. */
+      environments: { web: environmentOf(redis.webUrl), app: environmentOf(redis.appUrl) },
       drain: () => jobs.flushAll(),
       stored: async (key: string) => (await jobs.entities.of(key)?.store?.loadMany([key]))?.get(key),
     };

@@ -1,39 +1,52 @@
-import { companionKey, encodeKey, entryAndLease, logicalKey, physicalKey } from '../../entities/key';
+import { companionKey, encodeKey, entryLeaseAndMark, logicalKey, physicalKey } from '../../entities/key';
 import type { RedisHandle, RedisNode } from '../../redis/types';
 import { dropScript } from '../entry/cache-scripts';
 import { CacheInputError } from '../errors';
+import { SETTLED_MARK_MS } from '../write/settle';
 
 /** Keys scanned per SCAN call. */
 const SCAN_COUNT = 500;
 
 /**
  * Deletes one key: its entry and its lease. `issued` is the version of the invalidation, so that a dirty entry written
- * after it stays; '' means now. Returns 1 if there was an entry.
+ * after it stays; '' means now. Returns 1 if there was an entry. `isStored`: the key's entity has a store, so that a
+ * write of it may be shown late, and must not be if it is older than the deleted entry.
  */
-export const dropKey = (redis: RedisHandle, key: string, issued: string): Promise<number> =>
-  redis.run('cache', dropScript, entryAndLease(key), [issued, '']);
+export const dropKey = (redis: RedisHandle, key: string, issued: string, isStored: boolean): Promise<number> =>
+  redis.run('cache', dropScript, entryLeaseAndMark(key), [issued, '', isStored ? SETTLED_MARK_MS : 0]);
 
 /**
  * Deletes every key that matches, entries and leases, on every master. Returns how many entries were deleted. `issued`
- * is as for {@link dropKey}.
+ * and `isStored` are as for {@link dropKey}.
  *
  * It scans twice, since a load may store between the steps of one scan: its lease is gone before the scan reaches it,
  * and its entry appears where the scan has already been. After the first scan, over leases, no load that began earlier
  * can store. The second scan then finds everything that was stored until then.
  */
-export async function dropPattern(redis: RedisHandle, pattern: string, issued = ''): Promise<number> {
+export async function dropPattern(
+  redis: RedisHandle,
+  pattern: string,
+  isStored: (key: string) => boolean,
+  issued = '',
+): Promise<number> {
   const glob = physicalGlob(pattern);
   const nodes = await redis.nodes('masters', 'cache');
   const counts = await Promise.all(
     nodes.map(async (node) => {
-      const beingLoaded = await dropOn(redis, node, `${glob.slice(0, -1)}:lease`, issued);
-      return beingLoaded + (await dropOn(redis, node, glob, issued));
+      const drop = (key: string) => dropKey(redis, key, issued, isStored(key));
+      const beingLoaded = await dropOn(redis, node, `${glob.slice(0, -1)}:lease`, drop);
+      return beingLoaded + (await dropOn(redis, node, glob, drop));
     }),
   );
   return counts.reduce((sum, one) => sum + one, 0);
 }
 
-async function dropOn(redis: RedisHandle, { client }: RedisNode, glob: string, issued: string): Promise<number> {
+async function dropOn(
+  redis: RedisHandle,
+  { client }: RedisNode,
+  glob: string,
+  drop: (key: string) => Promise<number>,
+): Promise<number> {
   let dropped = 0;
   let cursor = '0';
   do {
@@ -41,7 +54,7 @@ async function dropOn(redis: RedisHandle, { client }: RedisNode, glob: string, i
     cursor = next;
     // An entry and its lease may be in the same reply or far apart. Either one is enough to drop both.
     const keys = new Set(found.map(ownKey).filter((key) => key !== undefined));
-    const results = await Promise.all([...keys].map((key) => dropKey(redis, key, issued)));
+    const results = await Promise.all([...keys].map(drop));
     dropped += results.reduce((sum, one) => sum + one, 0);
   } while (cursor !== '0');
   return dropped;

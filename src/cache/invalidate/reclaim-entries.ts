@@ -16,6 +16,7 @@ import {
 import { generationsOf } from '../entry/freshness';
 import { KeyPolicies, prefixGenerations } from '../key-policy';
 import { Telemetry } from '../telemetry';
+import { isSuspect, settleLost } from '../write/lost-settles';
 import { isInvalidated, TagGenerations } from './tag-generations';
 
 export interface ReclaimerOptions {
@@ -36,7 +37,10 @@ export interface Reclaimed {
 }
 
 export interface Reclaimer {
-  /** Unlinks invalidated entries, to free their memory. `physical`: the keys of one SCAN reply, companions included. */
+  /**
+   * Unlinks invalidated entries, to free their memory, and settles the dirty ones whose write the store has.
+   * `physical`: the keys of one SCAN reply, companions included.
+   */
   reclaim(physical: readonly string[], options: { readonly dryRun: boolean }): Promise<Reclaimed>;
 }
 
@@ -51,6 +55,7 @@ export function createReclaimer(options: ReclaimerOptions): Reclaimer {
   const get = (key: string) => redis.within(redis.client('cache').get(key));
   const generations = new TagGenerations({ redis, get, clock, cacheMs: GENERATION_CACHE_MS, skewMarginMs: 0 });
   const telemetry = new Telemetry(undefined);
+  let isStoreDown = false;
   const keyPolicies = new KeyPolicies({ entities, generations, telemetry, prefixes, defaults: {} });
 
   /** The header and the tags of an entry; undefined if the key holds something else. */
@@ -67,6 +72,14 @@ export function createReclaimer(options: ReclaimerOptions): Reclaimer {
     }
   }
 
+  /** After a failure this reclaimer asks no store again. The sweep goes on; the next sweep tries again. */
+  async function settleSuspects(keys: readonly string[]): Promise<void> {
+    if (isStoreDown || keys.length === 0) return;
+    await settleLost(redis, keyPolicies, keys).catch(() => {
+      isStoreDown = true;
+    });
+  }
+
   return {
     async reclaim(physical, { dryRun }) {
       const own = physical.filter((key) => {
@@ -79,7 +92,7 @@ export function createReclaimer(options: ReclaimerOptions): Reclaimer {
       const entries = seen.flatMap(({ key, logical, raw }) => {
         if (raw === undefined) return [];
         const prefixes = prefixGenerations(keyPolicies.of(logical), logical);
-        return [{ key, raw, generations: generationsOf(raw, prefixes, generations) }];
+        return [{ key, logical, raw, generations: generationsOf(raw, prefixes, generations) }];
       });
       const now = clock.now();
       const all = new Set(entries.flatMap((entry) => entry.generations));
@@ -89,6 +102,7 @@ export function createReclaimer(options: ReclaimerOptions): Reclaimer {
         (entry) => (flagsOf(entry.raw) & FLAG_DIRTY) === 0 && isInvalidated(createdAtOf(entry.raw), entry.generations),
       );
       if (dryRun) return { entries: entries.length, dead: dead.length, unlinked: 0 };
+      await settleSuspects(entries.flatMap(({ logical, raw }) => (isSuspect(raw, now) ? [logical] : [])));
       const results = await Promise.all(
         dead.map(({ key, raw }) => redis.run('cache', reclaimScript, [key], [headerOf(raw)])),
       );

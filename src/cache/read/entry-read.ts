@@ -13,6 +13,7 @@ import type { RefreshTrigger } from '../load/refresh';
 import type { Copy, LocalLayer } from '../local/local-layer';
 import type { WhenUnavailable } from '../options';
 import type { ServerTime } from '../server-time';
+import type { LostSettles } from '../write/lost-settles';
 
 /** The parts of the cache that reads use. */
 export interface ReadContext {
@@ -20,6 +21,7 @@ export interface ReadContext {
   readonly keyPolicies: KeyPolicies;
   readonly misses: Misses;
   readonly refreshTrigger: RefreshTrigger;
+  readonly lostSettles: LostSettles;
   readonly local: LocalLayer | undefined;
   readonly generations: TagGenerations;
   readonly codec: Codec;
@@ -129,13 +131,14 @@ export abstract class EntryRead implements BatchedRead {
 
   #hit(raw: string, value: unknown): void {
     const { key, keyPolicy } = this;
-    const { local, generations, refreshTrigger } = this.context;
+    const { local, generations, refreshTrigger, lostSettles } = this.context;
     keyPolicy.counters.hits += 1;
     if (local !== undefined) {
       const all = generationsOf(raw, prefixGenerations(keyPolicy, key), generations);
       local.put(key, raw, value, keyPolicy, all, this.#changes, performance.now() - this.sentAt);
     }
     const { refreshAt } = keyPolicy;
+    lostSettles.hit(key, raw);
     if (refreshAt > 0) refreshTrigger.hit(key, refreshAt, createdAtOf(raw), expiresOf(raw));
     this.hit(value);
   }

@@ -1,6 +1,6 @@
 import { SECOND } from '../../clock';
 import type { WriteRow } from '../../entities/entity-store';
-import { checkKey, entryAndLease } from '../../entities/key';
+import { checkKey, entryLeaseAndMark } from '../../entities/key';
 import type { Version } from '../../entities/version';
 import type { RedisHandle } from '../../redis/types';
 import { resolveOptions } from '../call-options';
@@ -16,6 +16,7 @@ import { lifeOf, physicalMs } from '../load/load-request';
 import type { Journal } from '../ports';
 import type { WriteBehindOptions, WriteOptions } from '../types';
 import type { Fence } from './fence';
+import { SHOWN_WITHIN_MS } from './settle';
 import type { Versions } from './versions';
 
 export interface WriteServiceOptions {
@@ -37,9 +38,6 @@ export interface WriteServiceOptions {
 
 type Condition = 'any' | 'absent' | 'newer';
 
-/** A journalled write that could not be shown within this time is no longer shown, in ms. */
-const SHOWN_WITHIN_MS = 10 * SECOND;
-
 /** Everything that changes a key. Each change ends the right of running loads to store what they read before. */
 export class WriteService {
   constructor(private readonly options: WriteServiceOptions) {}
@@ -57,7 +55,7 @@ export class WriteService {
     const encoded =
       value === undefined ? NEGATIVE : await codec.encode(value, keyPolicy.entity, resolved.compressOverBytes);
     const lifeMs = lifeOf(resolved);
-    const [outcome, stored] = await redis.run('cache', putScript, entryAndLease(key), [
+    const [outcome, stored] = await redis.run('cache', putScript, entryLeaseAndMark(key), [
       version,
       versions.writer,
       versions.last,
@@ -81,29 +79,30 @@ export class WriteService {
   async set(key: string, value: unknown, options: WriteOptions = {}): Promise<void> {
     if (value === undefined) throw new SerializeError('Expected a value to set, got undefined; delete the key instead');
     // If Redis does not take a set, the key still holds the old value. The retry deletes it; it never sets late.
-    const { pending, redis, versions } = this.options;
+    const { pending, redis, versions, keyPolicies } = this.options;
     const issued = versions.now();
     await pending.trackKey(
       key,
       () => this.put(key, value, options),
-      () => dropKey(redis, key, issued),
+      () => dropKey(redis, key, issued, keyPolicies.isStored(key)),
     );
   }
 
   /** Returns whether there was an entry. */
   delete(key: string): Promise<boolean> {
     checkKey(key);
-    const { pending, redis, changing, changed, versions } = this.options;
+    const { pending, redis, changing, changed, versions, keyPolicies } = this.options;
     changing(key);
     const issued = versions.now();
+    const isStored = keyPolicies.isStored(key);
     return pending.trackKey(
       key,
       async () => {
-        const dropped = await dropKey(redis, key, '');
+        const dropped = await dropKey(redis, key, '', isStored);
         changed(key);
         return dropped === 1;
       },
-      () => dropKey(redis, key, issued),
+      () => dropKey(redis, key, issued, isStored),
     );
   }
 
@@ -148,7 +147,13 @@ export class WriteService {
         changed(key);
       });
     } else {
-      await this.#show(key, () => this.put(key, value, options, 'newer', row.version));
+      const { ttlSeconds } = keyPolicy.options;
+      await this.#show(
+        key,
+        () => this.put(key, value, options, 'newer', row.version),
+        // By then the value may be old: what is older than it goes, and readers load.
+        () => fence.settle([row], { ttlSeconds }),
+      );
     }
   }
 
@@ -189,9 +194,9 @@ export class WriteService {
   }
 
   /** Shows a write in the cache. If Redis does not take it now, a retry is pending, so the call still succeeds. */
-  async #show(key: string, show: () => Promise<unknown>): Promise<void> {
+  async #show(key: string, show: () => Promise<unknown>, retry = show): Promise<void> {
     const { pending } = this.options;
-    await pending.trackKey(key, show).catch((error: unknown) => {
+    await pending.trackKey(key, show, retry).catch((error: unknown) => {
       if (!pending.hasFailed(key)) throw error;
     });
   }

@@ -123,6 +123,80 @@ describe.each(topologies)('fence on %s', (topology) => {
     expect(await raw(key)).toBeNull();
   });
 
+  test('a write that is settled before it is shown is not shown, nor is an older one', async () => {
+    const { cache, key, fence, raw, store } = setUp();
+    const [older, version] = [await fence.takeVersion(key), await fence.takeVersion(key)];
+    await store.saveMany([{ key, version, value: '"saved"' }]);
+    await fence.settle([{ key, version }], { ttlSeconds: 60 });
+    await fence.publish({ key, version, value: '"saved"' }, { ttlSeconds: 60 });
+    await fence.publish({ key, version: older, value: '"older"' }, { ttlSeconds: 60 });
+    expect(await raw(key)).toBeNull();
+    expect(await cache.get(key)).toBe('saved');
+    const next = await cache.writeBehind(key, 'newer');
+    expect(next > version).toBe(true);
+    expect((await raw(key))?.slice(1, 21)).toBe(`1${next}`);
+  });
+
+  test('a write that is shown between the two commands of its settle does not stay dirty', async () => {
+    const { key, redis, raw } = setUp();
+    const row = {
+      key,
+      version: await createFence({ redis, logger: silentLogger, clock: systemClock }).takeVersion(key),
+    };
+    const between = {
+      ...{ mode: redis.mode, client: redis.client.bind(redis), ready: redis.ready.bind(redis) },
+      async run(...[store, script, ...rest]: Parameters<typeof redis.run>) {
+        if (script.name.startsWith('supersede')) await publishing({ ...row, value: '"late"' }, { ttlSeconds: 60 });
+        return redis.run(store, script, ...rest);
+      },
+    } as unknown as typeof redis;
+    const { publish: publishing } = createFence({ redis, logger: silentLogger, clock: systemClock });
+    await createFence({ redis: between, logger: silentLogger, clock: systemClock }).settle([row], { ttlSeconds: 60 });
+    expect(await raw(key)).toBeNull();
+  });
+
+  test.each(['delete', 'invalidatePattern'] as const)(
+    'an older write is not shown after a newer one was written through and gone by %s',
+    async (how) => {
+      const { cache, other, key, fence, raw } = setUp();
+      const version = await fence.takeVersion(key);
+      await other.writeThrough(key, 'newer');
+      await other[how](key);
+      await fence.publish({ key, version, value: '"older"' }, { ttlSeconds: 60 });
+      expect(await raw(key)).toBeNull();
+      expect(await cache.get(key)).toBe('newer');
+    },
+  );
+
+  test('a write that became a dead letter before it is shown is not shown', async () => {
+    const { key, fence, raw } = setUp();
+    const version = await fence.takeVersion(key);
+    await fence.discard(key, version);
+    await fence.publish({ key, version, value: '"bad"' }, { ttlSeconds: 60 });
+    expect(await raw(key)).toBeNull();
+  });
+
+  test('a mark outlives every late showing, is left for stored entities only, and not for an old write', async () => {
+    const { cache, key, fence, redis } = setUp();
+    const mark = (of: string) => redis.client('cache').pttl(companionKey(of, 'settled'));
+    await fence.settle([{ key, version: '1'.padStart(19, '0') as Version }], { ttlSeconds: 60 });
+    const plain = `plain:${rig.name()}:1`;
+    await cache.set(plain, 1);
+    await cache.delete(plain);
+    expect([await mark(key), await mark(plain)]).toEqual([-2, -2]);
+    await fence.settle([{ key, version: await fence.takeVersion(key) }], { ttlSeconds: 60 });
+    expect(await mark(key)).toBeGreaterThan(60_000);
+  });
+
+  test('a mark of another form is no obstacle to a write', async () => {
+    const { key, fence, redis, raw } = setUp();
+    const client = redis.client('cache');
+    await client.set(companionKey(key, 'settled'), 'of another form');
+    const version = await fence.takeVersion(key);
+    await fence.publish({ key, version, value: '"shown"' }, { ttlSeconds: 60 });
+    expect((await raw(key))?.charAt(1)).toBe('1');
+  });
+
   test('write-through saves and shows, and shows nothing where the save failed', async () => {
     const { cache, other, key, rows } = setUp();
     await cache.writeThrough(key, 'through');

@@ -27,6 +27,10 @@ export interface FaultReport {
   readonly lost: number;
   /** Times that a row of the database went back to an older version. */
   readonly regressed: number;
+  /** Entries that stayed dirty though the journal was empty and the reclaim sweep had passed. */
+  readonly dirty: number;
+  /** Entries that the reclaim sweep had to settle, because a killed Redis forgot a settle or a mark. */
+  readonly healed: number;
   /** By reason. */
   readonly deadLetters: Readonly<Record<string, number>>;
   /** Everything that is not as promised, in words. */
@@ -58,9 +62,20 @@ export async function runFaults(count: number, seed: number): Promise<FaultRepor
     await world.host.end('SIGTERM');
 
     const { rows, regressed } = await readRows(client.pool);
-    const { lost, deadLetters } = await examine(client, rows, model);
+    const { lost, dirty, healed, deadLetters } = await examine(client, rows, model);
     const seconds = Math.round((performance.now() - began) / SECOND);
-    return { seed, seconds, faults, ...model.counts, lost, regressed, deadLetters, findings: model.findings };
+    return {
+      seed,
+      seconds,
+      faults,
+      ...model.counts,
+      lost,
+      regressed,
+      dirty,
+      healed,
+      deadLetters,
+      findings: model.findings,
+    };
   } finally {
     await Promise.all([...world.webs, world.host].map((process) => process.end('SIGKILL')));
     await client.close();

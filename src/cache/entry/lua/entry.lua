@@ -34,3 +34,17 @@ local function next_version(current, seen, writer)
   local micros = math.max(now_us, tonumber(string.sub(current, 1, 16)) + 1, tonumber(string.sub(seen, 1, 16)) + 1)
   return string.format('%016.0f', micros) .. writer
 end
+
+-- The version in a settled mark: writes of that version and of older ones must not be shown any more.
+local function settled_version(mark)
+  local version = redis.pcall('GET', mark)
+  if type(version) == 'string' and #version == 19 then return version end
+  return NO_VERSION
+end
+
+-- Leaves the mark for `life` ms, unless the write of that version is too old to be shown late.
+local function mark_settled(mark, version, life)
+  if now_us - tonumber(string.sub(version, 1, 16)) > life * 1000 then return end
+  local marked = settled_version(mark)
+  redis.call('SET', mark, marked > version and marked or version, 'PX', life)
+end

@@ -2,7 +2,7 @@
 -- KEYS one per row, all in one slot: entry
 -- ARGV[2] life from now on, ms  ARGV[3] physical time-to-live, ms
 -- ARGV[4] the versions that the store holds, 19 digits each, concatenated: one argument costs less than many
--- Result: numbers of the rows whose entry is missing or older. Pass those to supersede-2
+-- Result: numbers of the rows whose entry is missing or older. Pass those to supersede-3
 local versions, ttl, life = ARGV[4], ARGV[3], ms(now_ms + tonumber(ARGV[2]))
 -- Flags without the dirty bit.
 local clean_of = { ['1'] = '0', ['3'] = '2', ['5'] = '4', ['7'] = '6', ['9'] = '8', B = 'A', D = 'C', F = 'E' }

@@ -1,10 +1,11 @@
 -- Writes an entry that was not loaded: set, warm, write-through and write-behind.
--- KEYS[1] entry  KEYS[2] lease
+-- KEYS[1] entry  KEYS[2] lease  KEYS[3] settled mark
 -- ARGV[2] version, or '' to take one here  ARGV[3] writer id, 3 digits  ARGV[4] last version the process saw
--- ARGV[5] 'any' | 'absent' (leaves a live entry and a running load alone) | 'newer' (yields to this version or later)
+-- ARGV[5] 'any' | 'absent' (leaves a live entry and a running load alone) | 'newer' (yields to this version or later,
+-- in the entry or in the mark)
 -- ARGV[6] flags  ARGV[7] smallest createdAt that is valid, ms: the newest generation of the key + 1  ARGV[8] life, ms
 -- ARGV[9] physical time-to-live, ms  ARGV[10] cost, tags and payload
--- Result: {'stored', version} | {'kept', version of the entry} | {'foreign'}
+-- Result: {'stored', version} | {'kept', version of the entry or of the mark} | {'foreign'}
 local raw, kind = read(KEYS[1])
 if kind == 'foreign' then return {'foreign'} end
 local current = kind == 'none' and NO_VERSION or version_of(raw)
@@ -17,7 +18,11 @@ if ARGV[5] == 'absent' then
   end
 else
   redis.call('DEL', KEYS[2])
-  if ARGV[5] == 'newer' and kind ~= 'none' and current >= ARGV[2] then return {'kept', current} end
+  if ARGV[5] == 'newer' then
+    local settled = settled_version(KEYS[3])
+    if settled > current then current = settled end
+    if current >= ARGV[2] then return {'kept', current} end
+  end
 end
 local version = ARGV[2]
 if version == '' then version = next_version(current, ARGV[4], ARGV[3]) end
