@@ -1,4 +1,5 @@
--- After a database commit: clears the dirty flag of every entry that still has the committed version.
+-- After a database commit: clears the dirty flag of every entry that still has the committed version. An entry that can't
+-- be cleared is deleted.
 -- KEYS one per row, all in one slot: entry
 -- ARGV[2] life from now on, ms  ARGV[3] physical time-to-live, ms
 -- ARGV[4] the versions that the store holds, 19 digits each, concatenated: one argument costs less than many
@@ -14,8 +15,9 @@ for row = 1, #KEYS do
   local is_it = type(raw) == 'string' and #raw == HEADER and sub(raw, 1, 1) == 'A' and sub(raw, 3, 21) == stored
   local clean = is_it and clean_of[sub(raw, 2, 2)]
   if clean then
-    call('SETRANGE', entry, 1, clean .. stored .. sub(raw, 22, 34) .. life)
-    call('PEXPIRE', entry, ttl)
+    -- A full server refuses SETRANGE, but not UNLINK, which needs no memory.
+    local written = pcall('SETRANGE', entry, 1, clean .. stored .. sub(raw, 22, 34) .. life)
+    if type(written) == 'number' then call('PEXPIRE', entry, ttl) else call('UNLINK', entry) end
   elseif not is_as_new(raw, stored) then
     missed[#missed + 1] = row
   end
