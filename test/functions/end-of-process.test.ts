@@ -22,6 +22,8 @@ beforeAll(async () => {
     // Longer than the end of the process, so that the flush is cut off by it.
     DATABASE_CONNECT_TIMEOUT_MS: '60000',
     SWEEP_DUTY: '0.001',
+    // On a busy machine the sweep would pause by itself.
+    SWEEP_STOP_LATENCY_MS: '60000',
     SWEEP_CENSUS_MINUTES: '0',
     SWEEP_RECLAIM_MINUTES: '0',
     SWEEP_SCHEDULE: '0 0 3 1 1 *',
@@ -47,8 +49,10 @@ test('what runs at the end of the process is handed over: a sweep’s next work 
 
   // 10 s for what runs, then 5 s for the end. The host says 1, since it cut the flush off; a kill would be null.
   expect(await app.host.process.stop(30_000)).toBe(1);
-  expect(app.lines.join('\n')).toMatch(/Still under way after 10 s: flushWrites, sweepShard/);
-  expect(app.lines.join('\n')).toMatch(/sessions continued/);
+  const printed = app.lines.join('\n');
+  expect(printed).toMatch(/Still under way after 10 s: (flushWrites, sweepShard|sweepShard, flushWrites)/);
+  expect(printed).toMatch(/sessions continued/);
+  expect(printed).not.toMatch(/appTerminate hooks took longer/);
   const queues = QueueServiceClient.fromConnectionString(app.azurite.connectionString);
   for (const name of ['sweep', 'write-behind']) {
     // Only what is visible can be peeked: the messages that were cut off are hidden for ten minutes.
