@@ -78,9 +78,12 @@ export function createSweeps(options: SweepsOptions): Sweeps {
     async workItem(value) {
       const message = toSweepMessage(value);
       if (!message) {
-        logger.warn({ job: 'sweepShard' }, 'dropped an invalid sweep message');
+        logger.warn(
+          { job: 'sweepShard', queue: settings.SWEEP_QUEUE },
+          'dropped a message that is no sweep; nothing of ours is lost: see what else writes to this queue',
+        );
         counters.add('sweep_messages_dropped');
-        return { summary: 'dropped an invalid sweep message', figures: { keysExamined: 0 } };
+        return { summary: 'dropped a message that is no sweep', figures: { keysExamined: 0 } };
       }
       const work = runWorkItem(message, deps).finally(() => running.delete(work));
       running.add(work);

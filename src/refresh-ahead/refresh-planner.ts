@@ -2,6 +2,7 @@ import { type Clock, SECOND } from '../clock';
 import { entityOf } from '../entities/key';
 import type { JobReport } from '../job';
 import type { Logger } from '../logger';
+import { counted } from '../plural';
 import type { Counters, RedisHandle } from '../redis';
 import type { Settings } from '../settings';
 import type { StorageClients } from '../storage/clients';
@@ -70,10 +71,13 @@ export function createRefreshPlanner(options: RefreshPlannerOptions): { plan(at:
       const more = [
         shed > 0 ? `${shed} over the budget` : '',
         missed > 0 ? `${missed} expired before` : '',
-        breakersOpen > 0 ? `${breakersOpen} sources failing` : '',
+        breakersOpen > 0 ? `${counted(breakersOpen, 'source')} failing` : '',
       ].filter(Boolean);
       return {
-        summary: [queued > 0 ? `queued ${queued} refreshes` : 'nothing to refresh', ...more].join(', '),
+        summary: [
+          queued > 0 ? `queued ${counted(queued, 'refresh', 'refreshes')}` : 'nothing to refresh',
+          ...more,
+        ].join(', '),
         figures: { ...figures, breakersOpen },
       };
     },

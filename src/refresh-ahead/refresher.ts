@@ -3,6 +3,7 @@ import { type Clock, SECOND } from '../clock';
 import type { Entities } from '../entities/registry';
 import type { JobReport } from '../job';
 import type { Logger } from '../logger';
+import { counted } from '../plural';
 import type { Counters, RedisHandle } from '../redis';
 import type { Settings } from '../settings';
 import { createDueSet } from './due-set';
@@ -15,7 +16,7 @@ export interface RefresherOptions {
   readonly cache: Pick<Cache, 'refresh'>;
   readonly redis: RedisHandle;
   readonly entities: Entities;
-  readonly settings: Pick<Settings, 'REFRESH_MAX_KEYS'>;
+  readonly settings: Pick<Settings, 'REFRESH_MAX_KEYS' | 'REFRESH_AHEAD_QUEUE'>;
   readonly counters: Counters;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -52,8 +53,11 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
       if (!message) {
         // Nothing is lost: its keys are claimed again, or they expire and a reader loads them.
         counters.add('refresh_dropped', { why: 'undecodable' });
-        logger.warn({}, 'dropped an invalid refresh-ahead message');
-        return { summary: 'dropped an invalid refresh-ahead message', figures: { keys: 0, dropped: 1 } };
+        logger.warn(
+          { queue: settings.REFRESH_AHEAD_QUEUE },
+          'dropped a message that is no refresh; nothing is lost, its entries load when they are read: see what else writes to this queue',
+        );
+        return { summary: 'dropped a message that is no refresh', figures: { keys: 0, dropped: 1 } };
       }
       const { entity, keys } = message;
       const rules = refreshRules(entities.get(entity));
@@ -62,7 +66,7 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
         counters.add('refresh_dropped', { why: rules ? 'breaker' : 'unknown-entity' }, keys.length);
         const why = rules ? `the source of ${entity} keeps failing` : `${entity} is not refreshed by this deployment`;
         return {
-          summary: `left ${keys.length} entries alone: ${why}`,
+          summary: `left ${counted(keys.length, 'entry', 'entries')} alone: ${why}`,
           figures: { keys: keys.length, dropped: keys.length },
         };
       }
@@ -102,7 +106,10 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
       const leadMs = leads.reduce((sum, lead) => sum + lead, 0) / figures.refreshed;
       const lead = figures.refreshed > 0 ? `, ${Math.round(leadMs / SECOND)} s before they expired` : '';
       const failed = figures.failed > 0 ? `, ${figures.failed} failed` : '';
-      return { summary: `refreshed ${figures.refreshed} entries of ${entity}${lead}${failed}`, figures };
+      return {
+        summary: `refreshed ${counted(figures.refreshed, 'entry', 'entries')} of ${entity}${lead}${failed}`,
+        figures,
+      };
     },
   };
 }

@@ -101,13 +101,13 @@ describe('a read past the refresh point', () => {
     await app.demand.flush();
     app.demand.refreshNeeded('page:home:1', end);
     await app.demand.flush();
-    expect((await app.plan()).summary).toBe('queued 1 refreshes');
+    expect((await app.plan()).summary).toBe('queued 1 refresh');
     // Claimed: asking again changes nothing until the claim is done or lapses.
     app.demand.refreshNeeded('page:home:1', end);
     await app.demand.flush();
     expect((await app.plan()).figures.queued).toBe(0);
     const [message] = await app.messages();
-    expect((await app.refresher.refresh(message)).summary).toMatch(/^refreshed 1 entries of page:home, \d+ s before/);
+    expect((await app.refresher.refresh(message)).summary).toMatch(/^refreshed 1 entry of page:home, \d+ s before/);
     expect(app.asked).toEqual([['page:home:1']]);
   });
 

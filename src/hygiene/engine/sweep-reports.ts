@@ -1,4 +1,5 @@
 import type { JobReport } from '../../job';
+import { counted } from '../../plural';
 import type { Counters } from '../../redis';
 import type { SweepProgress } from '../records/sweep-progress';
 import type { SweepMessage } from '../records/sweep-record';
@@ -14,7 +15,7 @@ export function reportPlan(result: PlanResult, counters: Counters): JobReport {
   for (const pass of closed) counters.add('sweep_runs_closed', { pass });
   const parts = [
     started.length > 0 ? `started ${started.join(', ')}` : '',
-    stalled > 0 ? `queued ${stalled} stalled shard${stalled === 1 ? '' : 's'} again` : '',
+    stalled > 0 ? `queued ${counted(stalled, 'stalled shard')} again` : '',
     closed.length > 0 ? `finished ${closed.join(', ')}` : '',
   ].filter(Boolean);
   return {
@@ -47,9 +48,9 @@ export function reportWorkItem(
   return {
     summary: [
       `${pass} ${outcome}${reason ? ` (${reason})` : ''}`,
-      ...(examined > 0 ? [`${examined} keys examined`, ...done] : []),
+      ...(examined > 0 ? [`${counted(examined, 'key')} examined`, ...done] : []),
       ...(finish?.outcome === 'closed' ? ['the sweep is complete'] : []),
-      ...(finish?.outcome === 'extended' ? [`${finish.shards.length} shards to scan again`] : []),
+      ...(finish?.outcome === 'extended' ? [`${counted(finish.shards.length, 'shard')} to scan again`] : []),
     ].join(', '),
     figures: { keysExamined: examined, serverMs: Math.round(serverMicros / 1_000), ...changes },
   };

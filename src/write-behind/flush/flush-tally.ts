@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock';
 import type { JobReport } from '../../job';
+import { counted } from '../../plural';
 import type { Counters } from '../../redis/counters';
 import type { BatchSaveReport } from './batch-save';
 
@@ -54,14 +55,14 @@ export function createFlushTally(counters: Counters, clock: Clock) {
     report(rows = 0, putBack = 0): JobReport {
       const parts = [
         rows > 0 && sums.statements === 0 && putBack === 0 && sums.held === 0
-          ? `shared a statement of ${rows} writes`
+          ? `${counted(rows, 'write')} saved by another run, in one statement with its own`
           : '',
-        sums.statements > 0 ? `saved ${sums.saved} writes` : '',
+        sums.statements > 0 ? `saved ${counted(sums.saved, 'write')}` : '',
         sums.superseded > 0 ? `${sums.superseded} superseded` : '',
         sums.fenced > 0 ? `${sums.fenced} already newer in the store` : '',
         putBack > 0 ? `${putBack} put back for later` : '',
         sums.held > 0 ? `${sums.held} held for a deployment that knows them` : '',
-        sums.deadLetters > 0 ? `${sums.deadLetters} dead letters` : '',
+        sums.deadLetters > 0 ? counted(sums.deadLetters, 'dead letter') : '',
       ].filter(Boolean);
       const lag = sums.saved > 0 ? `, ${Math.round(lagMs)} ms after they were accepted` : '';
       return {
