@@ -9,7 +9,10 @@ import { registerReport } from './commands/report-command';
 import { registerSecrets } from './commands/secrets-command';
 import { registerSweep } from './commands/sweep-command';
 import { registerVerify } from './commands/verify-command';
-import type { CliIo } from './io';
+import { type CliIo, exitWhenUnread } from './io';
+
+exitWhenUnread(process.stdout);
+exitWhenUnread(process.stderr);
 
 const io: CliIo = {
   out: (line) => process.stdout.write(`${line}\n`),

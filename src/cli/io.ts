@@ -14,6 +14,14 @@ export interface CliIo {
   exit(code: 0 | 1 | 2): void;
 }
 
+/** Ends the process, without a word, if the reader of `stream` has gone, as `head` does when it has enough. */
+export function exitWhenUnread(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+}
+
 const signs = { ok: 'ok', warning: 'WARN', error: 'FAIL', skipped: '-' } as const;
 
 /** The first line of a finding, without its advice. */

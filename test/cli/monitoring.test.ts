@@ -79,6 +79,8 @@ describe('metrics', () => {
     );
     const lines = await run('metrics');
     expect(lines.code).toBe(0);
+    const time = new Date(now).toISOString().replace('.000Z', 'Z');
+    expect(lines.out).toMatch(new RegExp(`^sample of ${time} \\(\\d+ s ago\\) of a:1$`, 'm'));
     expect(lines.out).toMatch(/^memory\.used +1000$/m);
     expect(lines.out).toMatch(/^performance\.hit_rate +0\.9$/m);
     expect(lines.out).toMatch(/^persistence\.last_save +-$/m);

@@ -139,6 +139,14 @@ test('reclaim finds the prefixes that were invalidated by itself', async () => {
   expect((await client.keys('*')).sort()).toEqual(['app:1', 'cache:epoch:{p:user:profile:}', 'cache:{product:x:1}']);
 });
 
+test('several databases of a server are one server', async () => {
+  const env = { REDIS_URL: operatorUrl, REDIS_SESSIONS_DB: '0', REDIS_CACHE_DB: '1' };
+  const { out } = await run(['census', ...fast], { env });
+  expect(out[0]).toMatch(/^census: [\d,]+ keys on 1 server in /);
+  const json = await run(['census', '--json', ...fast], { env });
+  expect(JSON.parse(json.out.join('\n')).shards).toBeGreaterThan(1);
+});
+
 test('a terminal is shown a bar that ends full', async () => {
   await client.mset(Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`sess:${index}`, '{}'])));
   const { err } = await run(['--url', server.appUrl, ...fast], { isTerminal: true });

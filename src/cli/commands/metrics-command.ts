@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
-import { systemClock } from '../../clock';
-import { createTableSampleStore, latestBatches, overviewOf, renderPrometheus } from '../../monitoring';
+import { SECOND, systemClock } from '../../clock';
+import {
+  createTableSampleStore,
+  latestBatches,
+  overviewOf,
+  renderPrometheus,
+  type SampleBatch,
+} from '../../monitoring';
 import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
 import type { CliIo } from '../io';
@@ -23,6 +29,7 @@ export function registerMetrics(program: Command, io: CliIo): void {
       if (prometheus) io.out(renderPrometheus(batches, await samples.baselines(now)).trimEnd());
       else if (json) io.out(JSON.stringify(overviewOf(batches), null, 2));
       else {
+        for (const line of sourcesOf(batches, now)) io.out(line);
         for (const [part, figures] of Object.entries(overviewOf(batches))) {
           for (const [name, value] of Object.entries<number | null>(figures)) {
             io.out(`${`${part}.${name}`.padEnd(36)} ${value ?? '-'}`);
@@ -31,4 +38,14 @@ export function registerMetrics(program: Command, io: CliIo): void {
       }
       io.exit(0);
     });
+}
+
+/** `sample of 2026-11-28T18:40:00Z (12 s ago) of a:6379, app`: a line for each time that a newest sample has. */
+function sourcesOf(batches: readonly SampleBatch[], now: number): readonly string[] {
+  const times = [...new Set(batches.map(({ at }) => at))].sort((a, b) => b - a);
+  return times.map((time) => {
+    const sources = batches.filter(({ at }) => at === time).map(({ source }) => source);
+    const age = Math.max(0, Math.round((now - time) / SECOND));
+    return `sample of ${new Date(time).toISOString().replace('.000Z', 'Z')} (${age} s ago) of ${sources.sort().join(', ')}`;
+  });
 }

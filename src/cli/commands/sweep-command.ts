@@ -39,6 +39,7 @@ async function run(given: string, flags: SweepFlags, io: CliIo): Promise<0 | 1> 
   try {
     const dryRun = flags.dryRun === true;
     const prefixes = sweep === 'reclaim' ? await declaredPrefixes(redis) : [];
+    const servers = new Set((await redis.nodes('masters')).map(({ address }) => address));
     const summary = await runSweepHere({
       redis,
       settings: opened,
@@ -52,7 +53,7 @@ async function run(given: string, flags: SweepFlags, io: CliIo): Promise<0 | 1> 
       },
     });
     bar.end();
-    for (const line of showSummary(sweep, summary, flags.json === true)) io.out(line);
+    for (const line of showSummary(sweep, summary, servers.size, flags.json === true)) io.out(line);
     return summary.faults.length === 0 ? 0 : 1;
   } finally {
     await redis.close();

@@ -10,12 +10,18 @@ import {
 } from '../../hygiene';
 import { readProgress } from '../../hygiene/records/sweep-progress';
 import type { SessionsFindings } from '../../hygiene/sessions/sessions-sweep';
+import { counted } from '../../plural';
 import { readSettings } from '../../settings';
 import { storageClients } from '../../storage/clients';
 import type { CliIo } from '../io';
 
-/** The result of a run, as lines or as one object. */
-export function showSummary(sweep: SweepName, summary: SweepSummary, json: boolean): readonly string[] {
+/** The result of a run on `servers` servers, as lines or as one object. */
+export function showSummary(
+  sweep: SweepName,
+  summary: SweepSummary,
+  servers: number,
+  json: boolean,
+): readonly string[] {
   const census = sweep === 'census' ? censusReport(summary.findings as CensusFindings) : undefined;
   if (json) {
     const { findings, ...rest } = summary;
@@ -24,8 +30,8 @@ export function showSummary(sweep: SweepName, summary: SweepSummary, json: boole
   }
   const seconds = (summary.finishedAt - summary.startedAt) / 1_000;
   return [
-    `${sweep}${summary.dryRun ? ' (dry run: nothing was changed)' : ''}: ${count(summary.examined)} keys on ${summary.shards} ` +
-      `server${summary.shards === 1 ? '' : 's'} in ${seconds.toFixed(1)} s, ${count(summary.serverMs)} ms of their time`,
+    `${sweep}${summary.dryRun ? ' (dry run: nothing was changed)' : ''}: ${count(summary.examined)} keys on ` +
+      `${counted(servers, 'server')} in ${seconds.toFixed(1)} s, ${count(summary.serverMs)} ms of their time`,
     ...(census ? showCensus(census) : showFigures(summary.figures)),
     ...(summary.restarts + summary.rescans > 0
       ? [
@@ -117,8 +123,9 @@ function barOf(progress: SweepProgress): string {
 /** One line about a run in progress. */
 function textOf({ pass, percent, examined, expected, secondsLeft, shards, shardsDone }: SweepProgress): string {
   const left = secondsLeft === undefined ? '' : `, ${secondsLeft} s left`;
-  const servers = shards > 1 ? `, ${shardsDone} of ${shards} servers done` : '';
-  return `${pass} ${percent.toFixed(1)} %, ${count(examined)} of ${count(expected)} keys${servers}${left}`;
+  // Each database of each server is scanned by itself.
+  const scans = shards > 1 ? `, ${shardsDone} of ${shards} scans done` : '';
+  return `${pass} ${percent.toFixed(1)} %, ${count(examined)} of ${count(expected)} keys${scans}${left}`;
 }
 
 const count = (value: number): string => value.toLocaleString('en-US');
