@@ -149,9 +149,29 @@ function inTime<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, late]);
 }
 
-async function main(): Promise<number> {
+const HELP = `npm start [-- options]   starts Redis, storage, a database, the app and a sample web app, until Ctrl-C
+
+  --once       make a fixed amount of traffic, run every job, check the outcome and end
+  --sentinel   start Redis as a primary with two replicas and three sentinels
+  --help       show this
+`;
+
+function readOptions() {
   const flag = { type: 'boolean', default: false } as const;
-  const { values } = parseArgs({ options: { once: flag, sentinel: flag } });
+  try {
+    return parseArgs({ options: { once: flag, sentinel: flag, help: { ...flag, short: 'h' } } }).values;
+  } catch (thrown: unknown) {
+    const [fault] = coerceError(thrown).message.split('. ');
+    throw new Error(`${fault}. The options are --once, --sentinel and --help`);
+  }
+}
+
+async function main(): Promise<number> {
+  const values = readOptions();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   return values.once ? once(values.sentinel) : watch(values.sentinel);
 }
 

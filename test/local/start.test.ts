@@ -92,7 +92,7 @@ describe('one line each, and a failed start, for', () => {
 
   test('an option that there is not', async () => {
     const [line, ...others] = await failed({}, ['--twice']);
-    expect(line).toMatch(/^Unknown option '--twice'/);
+    expect(line).toBe("Unknown option '--twice'. The options are --once, --sentinel and --help");
     expect(others).toEqual([]);
   });
 
@@ -101,6 +101,12 @@ describe('one line each, and a failed start, for', () => {
       '--sentinel starts a Redis of its own: leave REDIS_SENTINELS unset',
     ]);
   });
+});
+
+test.each(['--help', '-h'])('%s lists the options and starts nothing', async (option) => {
+  const started = startStack([option]);
+  expect(await started.ended).toBe(0);
+  expect(started.output).toMatch(/--once .*\n.*--sentinel .*\n.*--help /);
 });
 
 test('settings that are empty are as good as unset', async () => {
