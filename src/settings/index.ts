@@ -60,7 +60,8 @@ export function inspectSettings(environment: Environment = process.env): Setting
       const given = environment[name];
       const parsed = setting.schema.safeParse(given);
       values[name] = parsed.success ? parsed.data : setting.schema.fallback;
-      if (!parsed.success) faults.push(`${name}: expected ${setting.schema.expected}, got ${shown(setting, given)}`);
+      if (parsed.success) continue;
+      faults.push(`${name}: expected ${parsed.expected ?? setting.schema.expected}, got ${shown(setting, given)}`);
     }
   }
   const settings = values as Settings;

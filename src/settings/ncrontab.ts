@@ -1,5 +1,13 @@
-/** A schedule that can't be read: which field, what came. */
-export class ScheduleError extends Error {}
+/** A schedule that can't be read. */
+export class ScheduleError extends Error {
+  /** `expected`: the field that is wrong and its range; undefined if there are not six. */
+  constructor(
+    message: string,
+    readonly expected?: string,
+  ) {
+    super(message);
+  }
+}
 
 interface Field {
   readonly name: string;
@@ -111,7 +119,8 @@ function parseValue(field: Field, text: string, value: string): number {
 }
 
 function fail(field: Field, text: string): never {
-  throw new ScheduleError(
-    `Expected ${field.min} to ${field.max}, lists, ranges or steps for the ${field.name}, got ${JSON.stringify(text)}`,
-  );
+  const number = FIELDS.indexOf(field) + 1;
+  const values = `${field.min} to ${field.max}${field.words ? ' or names' : ''}`;
+  const expected = `field ${number}, the ${field.name}, to be ${values}, or lists, ranges or steps of these`;
+  throw new ScheduleError(`Expected ${expected}, got ${JSON.stringify(text)}`, expected);
 }

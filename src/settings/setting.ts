@@ -1,4 +1,4 @@
-import { parseSchedule } from './ncrontab';
+import { parseSchedule, ScheduleError } from './ncrontab';
 
 /** Turns the string of the environment, or its absence, into a typed value. */
 export interface SettingSchema<T> {
@@ -8,7 +8,10 @@ export interface SettingSchema<T> {
   readonly expected: string;
   /** Of the value, if it has one: `ms`, `s`, `bytes`, `NCRONTAB`, ... */
   readonly unit?: string;
-  safeParse(given: string | undefined): { readonly success: true; readonly data: T } | { readonly success: false };
+  /** `expected`: of a wrong value, if more can be said than for all. */
+  safeParse(
+    given: string | undefined,
+  ): { readonly success: true; readonly data: T } | { readonly success: false; readonly expected?: string | undefined };
 }
 
 /** One setting: everything the code, the docs and the sample file need to know of it, said once. */
@@ -36,8 +39,10 @@ export function section<T extends Record<string, Setting>>(title: string, settin
  * whose load would be most of what a web app waits for when it requires this package.
  */
 
-const WRONG = Symbol('wrong');
-type Wrong = typeof WRONG;
+class Wrong {
+  constructor(readonly expected?: string) {}
+}
+const WRONG = new Wrong();
 
 /** An empty value counts as absent. */
 function kind<T>(fallback: T, expected: string, read: (given: string) => T | Wrong): SettingSchema<T> {
@@ -46,7 +51,7 @@ function kind<T>(fallback: T, expected: string, read: (given: string) => T | Wro
     expected,
     safeParse(given) {
       const data = given === undefined || given === '' ? fallback : read(given);
-      return data === WRONG ? { success: false } : { success: true, data };
+      return data instanceof Wrong ? { success: false, expected: data.expected } : { success: true, data };
     },
   };
 }
@@ -129,14 +134,16 @@ export const webAddress = () => addressOf('an http or https URL', /^https?:$/);
 export const schedule = (fallback: string) =>
   measured(
     'NCRONTAB, UTC',
-    kind(fallback, 'six NCRONTAB fields: second minute hour day month weekday, UTC', ifTrue(isSchedule)),
+    kind(fallback, 'six NCRONTAB fields: second minute hour day month weekday, UTC', readSchedule),
   );
 
-function isSchedule(value: string): boolean {
+function readSchedule(value: string): string | Wrong {
+  if (value.trim().split(/\s+/).length !== 6) return WRONG;
   try {
-    return value.trim().split(/\s+/).length === 6 && parseSchedule(value).next(new Date()) !== undefined;
-  } catch {
-    return false;
+    const comes = parseSchedule(value).next(new Date()) !== undefined;
+    return comes ? value : new Wrong('a time that comes');
+  } catch (error) {
+    return new Wrong(error instanceof ScheduleError ? error.expected : undefined);
   }
 }
 

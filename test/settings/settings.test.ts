@@ -22,6 +22,16 @@ describe('settings', () => {
     expect(read).toThrow(/SWEEP_SCHEDULE: expected six NCRONTAB fields.*got "hourly"/);
   });
 
+  test.each([
+    ['0 * * * * 9', 'field 6, the day of week, to be 0 to 6 or names, or lists, ranges or steps of these'],
+    ['0 61 * * * *', 'field 2, the minute, to be 0 to 59, or lists, ranges or steps of these'],
+    ['0 0 0 30 2 *', 'a time that comes'],
+    ['0 0 * * *', 'six NCRONTAB fields: second minute hour day month weekday, UTC'],
+  ])('of the schedule %p it says what is wrong', (given, expected) => {
+    const { faults } = inspectSettings({ SWEEP_SCHEDULE: given });
+    expect(faults).toEqual([`SWEEP_SCHEDULE: expected ${expected}, got ${JSON.stringify(given)}`]);
+  });
+
   test('a secret never stands in the message', () => {
     const secret = 'http://user:canary-4711@host';
     let message = '';
