@@ -1,20 +1,13 @@
-import type { Reclaimer } from '../../cache';
+import type { Reclaimed, Reclaimer } from '../../cache';
 import { CACHE_PREFIX } from '../../entities/key';
 import type { Glob } from '../../redis';
 import { type SendCommands, scan } from '../engine/send-commands';
 import type { SweepKind } from '../ports';
 import type { ServerWorkTime, UntimedBatchReader } from '../throttle/server-work-time';
 
-export interface ReclaimFindings {
-  /** Cached entries. */
-  entries: number;
-  /** Of them, invalidated by the generation of a tag or a prefix. */
-  dead: number;
-  /** Of the dead, removed. The others were written again meanwhile, or it was a dry run. */
-  unlinked: number;
-}
+export type ReclaimFindings = { -readonly [Count in keyof Reclaimed]: Reclaimed[Count] };
 
-export const reclaimKind: SweepKind<ReclaimFindings, Readonly<ReclaimFindings>> = {
+export const reclaimKind: SweepKind<ReclaimFindings, Reclaimed> = {
   name: 'reclaim',
   empty: () => ({ entries: 0, dead: 0, unlinked: 0 }),
   add: addUp,
@@ -27,7 +20,7 @@ export const reclaimKind: SweepKind<ReclaimFindings, Readonly<ReclaimFindings>> 
   changes: ({ unlinked }) => ({ unlinked }),
 };
 
-function addUp(findings: ReclaimFindings, more: Readonly<ReclaimFindings>): void {
+function addUp(findings: ReclaimFindings, more: Reclaimed): void {
   findings.entries += more.entries;
   findings.dead += more.dead;
   findings.unlinked += more.unlinked;
@@ -42,12 +35,12 @@ export function reclaimBatches(
   reclaimer: Reclaimer,
   time: ServerWorkTime,
   { dryRun, only }: { readonly dryRun: boolean; readonly only: Glob | undefined },
-): UntimedBatchReader<ReclaimFindings> {
+): UntimedBatchReader<Reclaimed> {
   return async (cursor, count) => {
     const [next, keys] = await scan(send, cursor, count);
     const wanted = only ? keys.filter((key) => only.matches(key)) : keys;
     const entries = wanted.map(String).filter((key) => key.startsWith(`${CACHE_PREFIX}{`));
-    const { entries: seen, dead, unlinked } = await time.of(reclaimer.reclaim(entries, { dryRun }));
-    return { cursor: next, examined: keys.length, found: { entries: seen, dead, unlinked } };
+    const found = await time.of(reclaimer.reclaim(entries, { dryRun }));
+    return { cursor: next, examined: keys.length, found };
   };
 }

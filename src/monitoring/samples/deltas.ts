@@ -4,15 +4,7 @@ import type { Baseline } from './sample-store';
 /** Growth over a longer gap says nothing about the minute that it would be stored for. */
 export const LONGEST_INTERVAL = 15 * MINUTE;
 
-export interface CounterReading {
-  readonly source: string;
-  /** The tick, in ms since 1970. */
-  readonly at: number;
-  readonly readAt: number;
-  /** Changes when the counters restart. Empty if the server does not report it: then only drops show a restart. */
-  readonly identity: string;
-  readonly counters: Readonly<Record<string, number>>;
-}
+export type CounterReading = Omit<Baseline, 'totals'>;
 
 export interface CounterGrowth {
   /** By series key; undefined if there is nothing to compare with: a first reading, another identity, a long gap. */

@@ -30,7 +30,7 @@ export interface SampleBatch {
 export interface Baseline {
   readonly source: string;
   readonly at: number;
-  /** Changes when the counters restart: the node's `run_id`. */
+  /** Changes when the counters restart: the node's `run_id`. Empty if the server shows none: then only drops show it. */
   readonly identity: string;
   /** When they were read, in ms since 1970. */
   readonly readAt: number;

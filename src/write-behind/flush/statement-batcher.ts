@@ -14,9 +14,7 @@ interface Share extends AttemptedRows {
 }
 
 /** The result of one invocation's rows. */
-export interface BatchedReport {
-  readonly later: readonly JournalRow[];
-  readonly error: Error | undefined;
+export interface BatchedReport extends Pick<BatchSaveReport, 'later' | 'error'> {
   /** The statement's report. Only the first invocation of a statement gets it, so that sums are correct. */
   readonly statement: BatchSaveReport | undefined;
 }
