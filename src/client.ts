@@ -8,6 +8,7 @@ import {
   type Journal,
 } from './cache';
 import { type Clock, SECOND, systemClock } from './clock';
+import { containedLogger } from './contained';
 import type { Entity } from './entities/define-entity';
 import { type LazyPool, lazyPool, type SqlPool } from './entities/postgres';
 import { type Entities, entityRegistry } from './entities/registry';
@@ -99,7 +100,8 @@ const COUNTERS_EVERY_MS = 10 * SECOND;
  * app.get('/users/:id', async (req, res) => res.json(await steward.cache.get(`user:profile:${req.params.id}`)));
  */
 export function createClient(options: ClientOptions): Client {
-  const { settings = readSettings(), logger = jsonLogger('warn'), role = 'web', clock = systemClock } = options;
+  const { settings = readSettings(), role = 'web', clock = systemClock } = options;
+  const logger = containedLogger(options.logger ?? jsonLogger('warn'));
   const { credentials } = options;
   const redis = createRedis({ settings, logger, role, ...(credentials && { credentials }) });
   const storage = storageClients(settings);

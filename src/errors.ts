@@ -15,11 +15,19 @@ export abstract class StewardError extends Error {
 
 /** An `Error`, whatever was thrown. */
 export function coerceError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  try {
+    return thrown instanceof Error ? thrown : new Error(String(thrown));
+  } catch {
+    return new Error('something was thrown that cannot be turned into text');
+  }
 }
 
 /** The stable code of an error of ours, of Node or of an SDK; `E_UNKNOWN` if it has none. */
 export function errorCode(thrown: unknown): string {
-  const code = (thrown as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' && code !== '' ? code : 'E_UNKNOWN';
+  try {
+    const code = (thrown as { code?: unknown } | null | undefined)?.code;
+    return typeof code === 'string' && code !== '' ? code : 'E_UNKNOWN';
+  } catch {
+    return 'E_UNKNOWN';
+  }
 }

@@ -1,3 +1,4 @@
+import { containedCounters, containedLogger, ignoreRejection } from '../contained';
 import { CircuitBreakers, guarded } from '../redis/circuit-breaker';
 import { ReadBatcher } from '../redis/reads/read-batcher';
 import { Codec, jsonSerializer } from './entry/codec';
@@ -31,7 +32,9 @@ const CONCURRENT_WRITES = 100;
 
 /** The cache of one process. Nothing connects before the first use. `close` ends its timers; Redis stays open. */
 export function createCache(dependencies: CacheDependencies): Cache {
-  const { entities, logger, clock, journal, demand = refreshInProcess(), counters } = dependencies;
+  const { entities, clock, journal, demand = refreshInProcess() } = dependencies;
+  const logger = containedLogger(dependencies.logger);
+  const counters = dependencies.counters && containedCounters(dependencies.counters);
   const given = dependencies.options ?? {};
   checkOptions(given);
   const options = { ...DEFAULTS, ...given };
@@ -199,7 +202,7 @@ export function createCache(dependencies: CacheDependencies): Cache {
       }
       keyPolicies.addMemo(name, callOptions);
       return async (...args) => {
-        const part = keyOf ? keyOf(...args) : stableHash(args);
+        const part = keyOf ? textOf(keyOf(...args)) : stableHash(args);
         const found = await cache.get(`${MEMO_PREFIX}${name}:${part}`, async () => fn(...args));
         return found as Awaited<ReturnType<typeof fn>>;
       };
@@ -215,4 +218,11 @@ export function createCache(dependencies: CacheDependencies): Cache {
     },
   };
   return cache;
+}
+
+/** The part of a key that a memoized function's `key` returned. Throws `E_CACHE_INPUT`. */
+function textOf(part: unknown): string {
+  if (typeof part === 'string') return part;
+  ignoreRejection(part);
+  throw new CacheInputError(`Expected the key of a memoized function to be a text, got ${typeof part}`);
 }

@@ -1,3 +1,4 @@
+import { ignoreRejection } from '../contained';
 import { DEFAULT_REFRESH_FRACTION, type Entity } from '../entities/define-entity';
 import { checkKey, encodeKey, entityOf } from '../entities/key';
 import type { Entities } from '../entities/registry';
@@ -166,6 +167,11 @@ export function prefixGenerations(keyPolicy: KeyPolicy, key: string): readonly T
 export function tagsFor(keyPolicy: KeyPolicy, key: string, given: readonly string[] | undefined): readonly string[] {
   const own = keyPolicy.entity?.tags?.(key);
   if (own === undefined && given === undefined) return [];
+  for (const list of [own, given]) {
+    if (list === undefined || Array.isArray(list)) continue;
+    ignoreRejection(list);
+    throw new CacheInputError(`Expected tags to be a list of texts, got ${typeof list}`);
+  }
   const tags = [...new Set([...(own ?? []), ...(given ?? [])])];
   for (const tag of tags) checkTag(tag);
   const encoded = tags.map(encodeTag);

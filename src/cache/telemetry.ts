@@ -1,4 +1,5 @@
 import type { ObservableResult } from '@opentelemetry/api';
+import { contained } from '../contained';
 import { errorCode } from '../errors';
 import { openTelemetry } from '../open-telemetry';
 import type { Counters } from '../redis/counters';
@@ -116,16 +117,21 @@ export async function inLoadSpan<T>(entity: string, keys: number, work: () => Pr
   const api = openTelemetry();
   if (!api) return work();
   const attributes = { [ATTRIBUTE_ENTITY]: entity, [ATTRIBUTE_KEYS]: keys };
-  return api.trace.getTracer(SCOPE).startActiveSpan('cache.load', { attributes }, async (span) => {
-    try {
-      return await work();
-    } catch (error) {
-      // A loader's error message may contain a key or a value, so the span gets only its code.
-      span.setAttribute(ATTRIBUTE_ERROR, errorCode(error));
-      span.setStatus({ code: api.SpanStatusCode.ERROR });
-      throw error;
-    } finally {
-      span.end();
-    }
+  let result: Promise<T> | undefined;
+  // A tracer that fails must not fail the load.
+  contained(() => {
+    api.trace.getTracer(SCOPE).startActiveSpan('cache.load', { attributes }, (span) => {
+      result = work();
+      const failed = (error: unknown) => {
+        // A loader's error message may contain a key or a value, so the span gets only its code.
+        span.setAttribute(ATTRIBUTE_ERROR, errorCode(error));
+        span.setStatus({ code: api.SpanStatusCode.ERROR });
+      };
+      result
+        .catch(failed)
+        .finally(() => span.end())
+        .catch(() => {});
+    });
   });
+  return result ?? work();
 }

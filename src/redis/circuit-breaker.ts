@@ -1,4 +1,5 @@
 import type { Logger } from '../logger';
+import { outsideCalls } from '../outside-calls';
 import { slotAddress } from './connection/nodes';
 import { isRedisUnavailable, RedisUnavailableError } from './errors';
 import { slotOf } from './slot';
@@ -79,7 +80,7 @@ export class CircuitBreaker {
     this.#isOpen = true;
     if (this.#isClosed) return;
     this.logger.warn(this.#where, 'redis circuit breaker open: commands fail at once until a PING is answered');
-    this.#timer = setInterval(() => void this.#test(), PROBE_EVERY_MS).unref();
+    this.#timer = outsideCalls(() => setInterval(() => void this.#test(), PROBE_EVERY_MS)).unref();
   }
 
   /** Any answer of the node closes the breaker, also an error. */

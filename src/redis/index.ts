@@ -1,4 +1,5 @@
 import type { Clock } from '../clock';
+import { containedLogger } from '../contained';
 import type { Logger } from '../logger';
 import { CredentialRefresher, type CredentialSource } from './auth/credential-refresher';
 import { azureTokens, entraCredentials } from './auth/entra';
@@ -27,7 +28,8 @@ export interface RedisOptions {
  */
 export function createRedis(options: RedisOptions): RedisHandle {
   makeStringsFast();
-  const { settings, logger, role, clock = steadyClock } = options;
+  const { settings, role, clock = steadyClock } = options;
+  const logger = containedLogger(options.logger);
   const target = toTarget(settings);
   const source = options.credentials ?? credentialsOf(settings);
   const refresher = source && new CredentialRefresher(source, logger);

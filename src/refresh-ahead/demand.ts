@@ -4,6 +4,7 @@ import { entityOf } from '../entities/key';
 import type { Entities } from '../entities/registry';
 import { coerceError } from '../errors';
 import type { Logger } from '../logger';
+import { outsideCalls } from '../outside-calls';
 import type { Counters, RedisHandle } from '../redis';
 import type { Settings } from '../settings';
 import { createDueSet, type Offer } from './due-set';
@@ -56,10 +57,12 @@ export function createDemand(options: DemandOptions): RunningDemand {
     if (known === undefined ? offersByKey.size >= MAX_OFFERS : known.expiresAt > expiresAt) return;
     const reads = known?.expiresAt === expiresAt ? known.reads + 1 : 1;
     offersByKey.set(key, { key, dueAt, expiresAt, reads });
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      void flush();
-    }, settings.REFRESH_DEMAND_FLUSH_MS).unref();
+    timer ??= outsideCalls(() => setTimeout(flushLater, settings.REFRESH_DEMAND_FLUSH_MS)).unref();
+  }
+
+  function flushLater(): void {
+    timer = undefined;
+    void flush();
   }
 
   async function flush(): Promise<void> {

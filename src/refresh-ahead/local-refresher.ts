@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
 import type { Cache, RefreshOutcome } from '../cache/types';
 import type { Clock } from '../clock';
@@ -50,7 +51,11 @@ export class LocalRefresher {
     const queue = this.#queueOf(rules);
     if (queue.waiting.size >= WAITING || this.options.clock.now() < queue.pausedUntil) return;
     this.#requested.set(key, expiresAt, { ttl: holdMs(rules) });
-    queue.waiting.set(key, () => this.#run(queue, key, expiresAt, refresh));
+    // Another refresh's end may start it. Its load runs in the context of the call that asked for it.
+    queue.waiting.set(
+      key,
+      AsyncResource.bind(() => this.#run(queue, key, expiresAt, refresh)),
+    );
     this.#pump(queue);
   }
 

@@ -1,4 +1,5 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../clock';
+import { contained, containedLogger, ignoreRejection, isThenable } from '../contained';
 import { type Logger, silentLogger } from '../logger';
 import { DeadlineError, RedisUnavailableError } from '../redis/errors';
 import { SessionOptionsError, SessionsUnavailableError } from './errors';
@@ -79,7 +80,7 @@ export interface SessionRules {
 
 export function sessionRules(options: SessionOptions): SessionRules {
   const absoluteMs = seconds('absoluteTtl', options.absoluteTtl ?? (7 * DAY) / SECOND);
-  const { ttl = DAY / SECOND, disableTTL = false, touchAfter } = options;
+  const { ttl = DAY / SECOND, disableTTL = false, touchAfter, counters } = options;
   if (typeof ttl === 'number' && !Number.isFinite(ttl)) {
     throw new SessionOptionsError(`ttl: expected a number of seconds or a function, got ${ttl}`);
   }
@@ -96,16 +97,23 @@ export function sessionRules(options: SessionOptions): SessionRules {
     maxBytes: whole('maxBytes', options.maxBytes ?? 262_144, 1),
     maxSessionsPerUser: whole('maxSessionsPerUser', options.maxSessionsPerUser ?? 0, 0),
     replicaWaitMs: whole('replicaWaitMs', options.replicaWaitMs ?? 100, 1),
-    logger: options.logger ?? silentLogger,
-    counters: options.counters,
-    userOf: options.userOf ?? userOfSession,
+    logger: containedLogger(options.logger ?? silentLogger),
+    counters: counters && { add: (...args) => contained(() => counters.add(...args)) },
+    userOf: (session) => plain('userOf', (options.userOf ?? userOfSession)(session)),
     idleMsOf: (session) => (disableTTL ? 0 : idleMs(session, ttl)),
     touchAfterMs: (idle) => touchMs ?? Math.min(idle / 100, MINUTE),
   };
 }
 
+/** Throws `E_SESSION_OPTIONS` if a function of the app returned a promise. */
+function plain<T>(name: string, result: T): T {
+  if (!isThenable(result)) return result;
+  ignoreRejection(result);
+  throw new SessionOptionsError(`${name}: expected a plain result, got a promise. The function must be synchronous`);
+}
+
 function idleMs(session: SessionValues, ttl: NonNullable<SessionOptions['ttl']>): number | undefined {
-  const ms = typeof ttl === 'function' ? ttl(session) * SECOND : (cookieMs(session) ?? ttl * SECOND);
+  const ms = typeof ttl === 'function' ? plain('ttl', ttl(session)) * SECOND : (cookieMs(session) ?? ttl * SECOND);
   return ms >= 1 ? Math.min(Math.ceil(ms), 9_999_999_999_999) : undefined;
 }
 

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Request } from 'express';
 import type session from 'express-session';
 import type { SessionData } from 'express-session';
+import { announce } from '../contained';
 import { expressSession } from './express/express-session';
 import { withholdOldCookie } from './express/withhold-old-cookie';
 import type { SessionOptions, SessionValues } from './options';
@@ -37,11 +38,11 @@ export class SessionStore extends EventEmitter implements session.Store {
   #unavailable = false;
   readonly #connected = () => {
     this.#unavailable = false;
-    this.emit('connect');
+    announce(this, 'connect');
   };
   readonly #disconnected = () => {
     this.#unavailable = true;
-    this.emit('disconnect');
+    announce(this, 'disconnect');
   };
 
   constructor(options: SessionOptions) {
@@ -88,12 +89,12 @@ export class SessionStore extends EventEmitter implements session.Store {
     return this.#answer(callback, async () => {
       const values = data as unknown as SessionValues;
       if (known?.sid === sid) {
-        if ((await this.core.save(known.handle, values)) === 'gone') this.emit('refused');
+        if ((await this.core.save(known.handle, values)) === 'gone') announce(this, 'refused');
         return;
       }
       const handle = await this.core.create(sid, values, this.#origins.get(data));
       if (handle) this.#handles.set(data, { sid, handle });
-      else this.emit('refused');
+      else announce(this, 'refused');
     });
   }
 

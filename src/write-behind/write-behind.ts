@@ -98,7 +98,12 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
       await settledWithin(Promise.allSettled(running.keys()), flushesEndMs);
       const flushesUnderWay = running.size;
       await settledWithin(Promise.all([...running.values()].map(giveBack)), GIVE_BACK_MS);
-      await journal.close();
+      await inTime(
+        Promise.resolve().then(() => journal.close()),
+        FLUSHES_END_MS,
+      ).catch((error: unknown) => {
+        logger.error({ error: errorCode(error) }, 'the journal did not close; appends that got no answer are unknown');
+      });
       const left = used ? await look() : undefined;
       if (used) {
         const { messages, oldestSeconds } = left ?? {};

@@ -1,10 +1,11 @@
 import { promisify } from 'node:util';
 import type { ZlibOptions } from 'node:zlib';
+import { ignoreRejection, isThenable } from '../../contained';
 import type { Entity } from '../../entities/define-entity';
 import { SerializeError, ValueTooLargeError } from '../errors';
 import { FLAG_COMPRESSED, FLAG_NEGATIVE, flagsOf, payloadOf } from './entry-format';
 
-/** Turns values into text and back. Both methods throw if they cannot. */
+/** Turns values into text and back. Both methods are synchronous, and throw if they cannot. */
 export interface Serializer {
   serialize(value: unknown): string;
   deserialize(text: string): unknown;
@@ -51,18 +52,36 @@ export class Codec {
     return packed.length < bytes ? { flags: FLAG_COMPRESSED, payload: packed } : { flags: 0, payload: text };
   }
 
-  /** Returns the value, or undefined for a negative entry; a promise if it is compressed. Throws if the payload is corrupt. */
-  decode(raw: string, entity: Entity | undefined): unknown {
-    const flags = flagsOf(raw);
-    if ((flags & FLAG_NEGATIVE) !== 0) return undefined;
-    if ((flags & FLAG_COMPRESSED) !== 0) return this.#unpack(raw, entity);
-    return this.#serializerOf(entity).deserialize(payloadOf(raw));
+  /** Whether values are JSON, so that callers can share a frozen one, and reading one runs no code of the app. */
+  isJson(entity: Entity | undefined): boolean {
+    return this.#serializerOf(entity) === jsonSerializer;
   }
 
-  async #unpack(raw: string, entity: Entity | undefined): Promise<unknown> {
+  /** Returns the value, or undefined for a negative entry; a promise if it is compressed. Throws if the payload is corrupt. */
+  decode(raw: string, entity: Entity | undefined): unknown {
+    const text = this.textOf(raw);
+    return text instanceof Promise ? text.then((unpacked) => this.parse(unpacked, entity)) : this.parse(text, entity);
+  }
+
+  /** The serialized value of an entry; undefined if it is negative; a promise if it is compressed. */
+  textOf(raw: string): string | undefined | Promise<string> {
+    const flags = flagsOf(raw);
+    if ((flags & FLAG_NEGATIVE) !== 0) return undefined;
+    return (flags & FLAG_COMPRESSED) === 0 ? payloadOf(raw) : this.#unpack(raw);
+  }
+
+  /** The value of a text from {@link textOf}. Throws if the serializer cannot read it. */
+  parse(text: string | undefined, entity: Entity | undefined): unknown {
+    if (text === undefined) return undefined;
+    const value = this.#serializerOf(entity).deserialize(text);
+    if (!isThenable(value)) return value;
+    ignoreRejection(value);
+    throw new SerializeError('Expected the serializer to return a value, got a promise. It must be synchronous');
+  }
+
+  async #unpack(raw: string): Promise<string> {
     const packed = Buffer.from(payloadOf(raw), 'base64');
-    const text = (await unzip(packed, this.options.maxValueBytes)).toString();
-    return this.#serializerOf(entity).deserialize(text);
+    return (await unzip(packed, this.options.maxValueBytes)).toString();
   }
 
   #serializerOf(entity: Entity | undefined): Serializer {
@@ -81,6 +100,7 @@ export function serialized(value: unknown, serializer: Serializer): string {
     });
   }
   if (typeof text !== 'string') {
+    ignoreRejection(text);
     throw new SerializeError(`The serializer returned no text for a value of type ${typeof value}. Store plain data`);
   }
   return text;

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock';
 import { physicalKey } from '../../entities/key';
 import { coerceError } from '../../errors';
 import type { Logger } from '../../logger';
+import { outsideCalls } from '../../outside-calls';
 import { addressOf, isCluster, slotAddress } from '../../redis/connection/nodes';
 import { isRetryableWrite } from '../../redis/errors';
 import { slotOf } from '../../redis/slot';
@@ -112,7 +113,9 @@ export class PendingInvalidations {
     this.#pending.set(name, pending);
     if (this.#timer === undefined) {
       // A check throws only after the connection was closed for good. Then nothing can be sent any more.
-      this.#timer = setInterval(() => void this.#check().catch(() => this.close()), CHECK_EVERY_MS).unref();
+      this.#timer = outsideCalls(() =>
+        setInterval(() => void this.#check().catch(() => this.close()), CHECK_EVERY_MS),
+      ).unref();
     }
   }
 

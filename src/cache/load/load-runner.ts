@@ -23,8 +23,20 @@ export class LoadRunner {
 
   /** Loads under leases. All grants have the same source. Never throws: it settles each in-flight load. */
   async run(grants: readonly Grant[]): Promise<void> {
-    const [first] = grants;
-    if (first === undefined) return;
+    if (grants.length === 0) return;
+    try {
+      await this.#run(grants);
+    } catch (error) {
+      // Only a fault of ours. No caller may wait for ever because of it.
+      for (const { inFlight } of grants) {
+        inFlight.reject(error);
+        inFlight.end({ outcome: 'failed' });
+      }
+    }
+  }
+
+  async #run(grants: readonly Grant[]): Promise<void> {
+    const [first] = grants as [Grant];
     const result = await callSource(grants);
     if ('values' in result) {
       const { values, costMs } = result;

@@ -1,8 +1,9 @@
+import { ignoreRejection, isThenable } from '../../contained';
 import type { Entity, LoadContext } from '../../entities/define-entity';
 import type { StoredRow } from '../../entities/entity-store';
 import { NO_VERSION, type Version } from '../../entities/version';
 import { withTimeout } from '../../timeout';
-import { LoadTimeoutError } from '../errors';
+import { CacheInputError, LoadTimeoutError } from '../errors';
 import type { BulkLoader, Loader } from '../types';
 
 /** What a source returned for a key: a value, or undefined if it has none. `version` is the row's, if it has one. */
@@ -31,7 +32,15 @@ export function loaderOfFunction<V>(load: Loader<V>): LoadMany {
 export const loaderOfBulkFunction =
   <V>(loader: BulkLoader<V>): LoadMany =>
   async (keys, context) =>
-    fill(keys, await loader(keys, context), fromValue);
+    fill(keys, withoutPromises(await loader(keys, context)), fromValue);
+
+/** Throws `E_CACHE_INPUT` if the result of a bulk loader holds promises instead of values. */
+function withoutPromises<V>(found: ReadonlyMap<string, V>): ReadonlyMap<string, V> {
+  const promises = [...found.values()].filter(isThenable);
+  if (promises.length === 0) return found;
+  for (const promise of promises) ignoreRejection(promise);
+  throw new CacheInputError('Expected a bulk loader to return values, got promises of them. Await them in the loader');
+}
 
 const fromValue = (value: unknown): Loaded => ({ value, version: undefined });
 

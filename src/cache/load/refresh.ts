@@ -1,3 +1,4 @@
+import { contained } from '../../contained';
 import { KeyError } from '../../entities/key';
 import type { ReadBatcher } from '../../redis/reads/read-batcher';
 import { expiresOf, FLAG_DIRTY, flagsOf } from '../entry/entry-format';
@@ -74,8 +75,10 @@ export class RefreshTrigger {
   /** `fraction`: the refresh point. A reader waits, so this returns at once and never throws. */
   hit(key: string, fraction: number, createdAtMs: number, expiresMs: number): void {
     const dueAt = createdAtMs + (expiresMs - createdAtMs) * fraction;
-    if (this.time.now() < dueAt) this.demand.read(key, dueAt, expiresMs);
-    else this.demand.refreshNeeded(key, expiresMs, this.refresh);
+    contained(() => {
+      if (this.time.now() < dueAt) return this.demand.read(key, dueAt, expiresMs);
+      return this.demand.refreshNeeded(key, expiresMs, this.refresh);
+    });
   }
 }
 

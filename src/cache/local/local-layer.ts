@@ -6,9 +6,15 @@ import type { KeyPolicy } from '../key-policy';
 import type { LocalOptions } from '../options';
 import type { ServerTime } from '../server-time';
 
-/** A copy of an entry, decoded. Callers share the value, so it is frozen. */
+/** A copy of an entry. */
 export interface Copy {
+  /** Decoded JSON. Callers share it, so it is frozen. */
   readonly value: unknown;
+  /**
+   * The serialized value, if the app has a serializer of its own: its values (buffers, maps, cycles) cannot be frozen, so
+   * each caller gets one of its own. Undefined for JSON.
+   */
+  readonly text: string | undefined;
   readonly keyPolicy: KeyPolicy;
   readonly createdAtMs: number;
   readonly expiresMs: number;
@@ -77,11 +83,11 @@ export class LocalLayer {
     return (this.#changes[bucketOf(key)] as number) + this.#changesOfAll;
   }
 
-  /** `changes`: {@link changesOf} before the read was sent. `ageMs`: time since then. */
+  /** `content`: see {@link Copy}. `changes`: {@link changesOf} before the read was sent. `ageMs`: time since then. */
   put(
     key: string,
     raw: string,
-    value: unknown,
+    content: Pick<Copy, 'value' | 'text'>,
     keyPolicy: KeyPolicy,
     generations: readonly TagGeneration[],
     changes: number,
@@ -89,7 +95,8 @@ export class LocalLayer {
   ): void {
     if (!this.#isListening || this.changesOf(key) !== changes) return;
     const copy: Copy = {
-      value: freeze(value),
+      value: frozen(content.value),
+      text: content.text,
       keyPolicy,
       createdAtMs: createdAtOf(raw),
       expiresMs: expiresOf(raw),
@@ -129,8 +136,13 @@ function bucketOf(key: string): number {
   return hash & (BUCKETS - 1);
 }
 
-function freeze(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) freeze(inner);
-  return Object.freeze(value);
+/** The same JSON value, with everything in it frozen. Not recursive, since it may be nested deeper than the stack. */
+function frozen(value: unknown): unknown {
+  const waiting = [value];
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    if (typeof one !== 'object' || one === null) continue;
+    Object.freeze(one);
+    for (const inner of Object.values(one)) if (typeof inner === 'object') waiting.push(inner);
+  }
+  return value;
 }

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { encodeKey, physicalOf } from '../../entities/key';
 import type { Logger } from '../../logger';
 import { withDeadline } from '../../redis/deadline';
@@ -49,6 +50,11 @@ export abstract class EntryRead implements BatchedRead {
     readonly key: string,
     readonly keyPolicy: KeyPolicy,
     protected readonly strict: boolean,
+    /**
+     * The async context of the call. The answers of a batch arrive in that of its first caller, so what runs code of the
+     * app (loader, serializer, tags, refresh-ahead) enters this one. A hit of JSON runs none.
+     */
+    protected readonly scope: AsyncResource,
   ) {
     this.hashTag = encodeKey(key);
     this.physical = physicalOf(this.hashTag);
@@ -78,6 +84,11 @@ export abstract class EntryRead implements BatchedRead {
     }
   }
 
+  /** Goes on after a wait. Nobody awaits it, so what it throws is an outcome of the read. */
+  #later<T>(waiting: Promise<T>, go: (result: T) => void, failed: (error: unknown) => void): void {
+    waiting.then(go, failed).catch((error: unknown) => this.unavailable(error));
+  }
+
   #judge(raw: string, at: number): void {
     const { keyPolicy, key } = this;
     const { generations, time, deadlineMs } = this.context;
@@ -87,9 +98,11 @@ export abstract class EntryRead implements BatchedRead {
       this.#serve(raw);
     } else if (verdict === 'undecided') {
       const left = deadlineMs - (performance.now() - this.sentAt);
-      withDeadline(generations.read(generationsOf(raw, prefixes, generations)), Math.max(1, left)).then(
+      const reading = withDeadline(generations.read(generationsOf(raw, prefixes, generations)), Math.max(1, left));
+      this.#later(
+        reading,
         () => this.#judgeAgain(raw),
-        (error: unknown) => this.unavailable(error),
+        (error) => this.unavailable(error),
       );
     } else {
       keyPolicy.counters.misses += 1;
@@ -112,34 +125,47 @@ export abstract class EntryRead implements BatchedRead {
   }
 
   #serve(raw: string): void {
+    const text = this.context.codec.textOf(raw);
+    if (text instanceof Promise) {
+      this.#later(
+        text,
+        (unpacked) => this.#parse(raw, unpacked),
+        () => this.#corrupt(raw),
+      );
+    } else {
+      this.#parse(raw, text);
+    }
+  }
+
+  #parse(raw: string, text: string | undefined): void {
+    const { codec } = this.context;
+    const { entity } = this.keyPolicy;
+    const isJson = codec.isJson(entity);
     let value: unknown;
     try {
-      value = this.context.codec.decode(raw, this.keyPolicy.entity);
+      value = isJson ? codec.parse(text, entity) : this.scope.runInAsyncScope(() => codec.parse(text, entity));
     } catch {
       this.#corrupt(raw);
       return;
     }
-    if (value instanceof Promise) {
-      value.then(
-        (unpacked) => this.#hit(raw, unpacked),
-        () => this.#corrupt(raw),
-      );
-    } else {
-      this.#hit(raw, value);
-    }
+    this.#hit(raw, value, isJson ? undefined : text);
   }
 
-  #hit(raw: string, value: unknown): void {
+  /** `text`: see {@link Copy}. */
+  #hit(raw: string, value: unknown, text: string | undefined): void {
     const { key, keyPolicy } = this;
     const { local, generations, refreshTrigger, lostSettles } = this.context;
     keyPolicy.counters.hits += 1;
     if (local !== undefined) {
       const all = generationsOf(raw, prefixGenerations(keyPolicy, key), generations);
-      local.put(key, raw, value, keyPolicy, all, this.#changes, performance.now() - this.sentAt);
+      const content = { value: text === undefined ? value : undefined, text };
+      local.put(key, raw, content, keyPolicy, all, this.#changes, performance.now() - this.sentAt);
     }
     const { refreshAt } = keyPolicy;
     lostSettles.hit(key, raw);
-    if (refreshAt > 0) refreshTrigger.hit(key, refreshAt, createdAtOf(raw), expiresOf(raw));
+    if (refreshAt > 0) {
+      this.scope.runInAsyncScope(() => refreshTrigger.hit(key, refreshAt, createdAtOf(raw), expiresOf(raw)));
+    }
     this.hit(value);
   }
 
@@ -157,11 +183,28 @@ export abstract class EntryRead implements BatchedRead {
   }
 }
 
-/** Counts a hit of a local copy, and returns its value. */
-export function serveCopy(context: ReadContext, key: string, copy: Copy): unknown {
-  const { keyPolicy, value, createdAtMs, expiresMs } = copy;
+/** Counts a hit of a local copy, and returns its content. Undefined if the serializer cannot read it any more. */
+export function serveCopy(context: ReadContext, key: string, copy: Copy): Pick<Copy, 'value'> | undefined {
+  const { keyPolicy, createdAtMs, expiresMs } = copy;
+  const content = contentOf(context, key, copy);
+  if (content === undefined) return undefined;
   keyPolicy.counters.hits += 1;
   keyPolicy.counters.localHits += 1;
   if (keyPolicy.refreshAt > 0) context.refreshTrigger.hit(key, keyPolicy.refreshAt, createdAtMs, expiresMs);
-  return value;
+  return content;
+}
+
+/** The content of a copy. A copy that the serializer cannot read any more is dropped. */
+export function contentOf(
+  { codec, local }: Pick<ReadContext, 'codec' | 'local'>,
+  key: string,
+  copy: Copy,
+): Pick<Copy, 'value'> | undefined {
+  if (copy.text === undefined) return copy;
+  try {
+    return { value: codec.parse(copy.text, copy.keyPolicy.entity) };
+  } catch {
+    local?.forget(key);
+    return undefined;
+  }
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Entity } from '../../entities/define-entity';
 import { checkKey } from '../../entities/key';
 import { type ResolvedOptions, resolveOptions } from '../call-options';
@@ -113,7 +114,9 @@ function findMany(
   return new Promise((resolve) => {
     const found: Found[] = new Array(keys.length);
     let left = keys.length;
+    const scope = new AsyncResource('CacheGetMany');
     const report = (one: Found, index: number) => {
+      if (found[index] !== undefined) return;
       found[index] = one;
       left -= 1;
       if (left === 0) resolve(found);
@@ -122,8 +125,9 @@ function findMany(
       const { keyPolicy } = policies[index] as SourcedPolicy;
       const { strict } = options[index] as ResolvedOptions;
       const copy = strict ? undefined : context.local?.get(key);
-      if (copy !== undefined) report({ kind: 'hit', value: serveCopy(context, key, copy) }, index);
-      else context.batcher.add(new ManyKeysRead(context, key, keyPolicy, strict, report, index));
+      const served = copy && serveCopy(context, key, copy);
+      if (served !== undefined) report({ kind: 'hit', value: served.value }, index);
+      else context.batcher.add(new ManyKeysRead(context, key, keyPolicy, strict, scope, report, index));
     }
   });
 }
@@ -135,10 +139,11 @@ class ManyKeysRead extends EntryRead {
     key: string,
     keyPolicy: KeyPolicy,
     strict: boolean,
+    scope: AsyncResource,
     private readonly report: (found: Found, index: number) => void,
     private readonly index: number,
   ) {
-    super(context, key, keyPolicy, strict);
+    super(context, key, keyPolicy, strict, scope);
   }
 
   protected override hit(value: unknown): void {
@@ -150,7 +155,7 @@ class ManyKeysRead extends EntryRead {
   }
 
   protected override unavailable(error: unknown): void {
-    const copy = copyWithoutRedis(this.context, this.key, this.strict);
+    const copy = this.scope.runInAsyncScope(copyWithoutRedis, undefined, this.context, this.key, this.strict);
     this.report(copy === undefined ? { kind: 'unavailable', error } : { kind: 'hit', value: copy.value }, this.index);
   }
 }

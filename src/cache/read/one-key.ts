@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { checkKey } from '../../entities/key';
 import { type ResolvedOptions, resolveOptions } from '../call-options';
 import { expiresOf } from '../entry/entry-format';
@@ -18,7 +19,8 @@ export function getOne<V>(
 ): Promise<V | undefined> {
   const copy = context.local?.get(key);
   if (copy !== undefined && !(callOptions?.strict ?? copy.keyPolicy.options.strict)) {
-    return Promise.resolve(serveCopy(context, key, copy) as V | undefined);
+    const served = serveCopy(context, key, copy);
+    if (served !== undefined) return Promise.resolve(served.value as V | undefined);
   }
   return new Promise((resolve, reject) => {
     const isLoader = typeof source === 'function';
@@ -52,7 +54,7 @@ class OneKeyRead extends EntryRead {
     private readonly resolve: (value: unknown) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    super(context, key, keyPolicy, options.strict);
+    super(context, key, keyPolicy, options.strict, new AsyncResource('CacheGet'));
   }
 
   protected override hit(value: unknown): void {
@@ -61,16 +63,16 @@ class OneKeyRead extends EntryRead {
 
   protected override miss(unusable: string | undefined, stale: string | undefined): void {
     if (this.loadMany === undefined) this.resolve(undefined);
-    else this.#load(this.loadMany, unusable, stale, true);
+    else this.scope.runInAsyncScope(this.#load, this, this.loadMany, unusable, stale, true);
   }
 
   protected override unavailable(error: unknown): void {
     const { context, loadMany } = this;
     this.keyPolicy.counters.deadlineMisses += 1;
-    const copy = copyWithoutRedis(context, this.key, this.strict);
+    const copy = this.scope.runInAsyncScope(copyWithoutRedis, undefined, context, this.key, this.strict);
     if (copy !== undefined) this.resolve(copy.value);
     else if (loadMany === undefined || !mayLoadWithoutRedis(context)) this.reject(error);
-    else this.#load(loadMany, undefined, undefined, false);
+    else this.scope.runInAsyncScope(this.#load, this, loadMany, undefined, undefined, false);
   }
 
   #load(loadMany: LoadMany, unusable: string | undefined, stale: string | undefined, isAvailable: boolean): void {

@@ -3,6 +3,7 @@ import { entityOf } from '../../entities/key';
 import { NO_VERSION } from '../../entities/version';
 import { errorCode } from '../../errors';
 import type { Logger } from '../../logger';
+import { outsideCalls } from '../../outside-calls';
 import type { RedisHandle } from '../../redis/types';
 import { createdAtOf, FLAG_DIRTY, flagsOf } from '../entry/entry-format';
 import type { KeyPolicies } from '../key-policy';
@@ -60,7 +61,8 @@ export class LostSettles {
   hit(key: string, raw: string): void {
     if (!isDirty(raw) || this.#suspects.size >= CHECK_KEYS || !isSuspect(raw, this.options.time.now())) return;
     this.#suspects.add(key);
-    this.#timer ??= setTimeout(() => void this.#check(), CHECK_EVERY_MS).unref();
+    // It asks for keys of many callers, so in no caller's context.
+    this.#timer ??= outsideCalls(() => setTimeout(() => void this.#check(), CHECK_EVERY_MS)).unref();
   }
 
   close(): void {

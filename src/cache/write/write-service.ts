@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { SECOND } from '../../clock';
 import type { WriteRow } from '../../entities/entity-store';
 import { checkKey, entryLeaseAndMark } from '../../entities/key';
@@ -196,7 +197,9 @@ export class WriteService {
   /** Shows a write in the cache. If Redis does not take it now, a retry is pending, so the call still succeeds. */
   async #show(key: string, show: () => Promise<unknown>, retry = show): Promise<void> {
     const { pending } = this.options;
-    await pending.trackKey(key, show, retry).catch((error: unknown) => {
+    // A retry runs code of the app (the entity's tags), so it runs in the context of this call.
+    const again = AsyncResource.bind(retry);
+    await pending.trackKey(key, show, again).catch((error: unknown) => {
       if (!pending.hasFailed(key)) throw error;
     });
   }

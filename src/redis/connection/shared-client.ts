@@ -1,5 +1,6 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Command, Redis, type RedisOptions } from 'ioredis';
 import { coerceError } from '../../errors';
+import { outsideCalls } from '../../outside-calls';
 import { settledWithin } from '../../timeout';
 import {
   type Authenticated,
@@ -43,9 +44,11 @@ export class SharedRedis extends Redis implements Authenticated {
     return client;
   }
 
-  override async connect(): Promise<void> {
-    if (this.refresher && !this.refresher.current) await firstCredentials(this, this.refresher);
-    return super.connect();
+  override connect(): Promise<void> {
+    return outsideCalls(async () => {
+      if (this.refresher && !this.refresher.current) await firstCredentials(this, this.refresher);
+      return super.connect();
+    });
   }
 
   override sendCommand(command: Command, stream?: Stream): unknown {
@@ -53,7 +56,8 @@ export class SharedRedis extends Redis implements Authenticated {
       if (this.status !== 'wait' || !this.refresher || this.refresher.current) {
         return super.sendCommand(command, stream);
       }
-      firstCredentials(this, this.refresher).then(
+      const { refresher } = this;
+      outsideCalls(() => firstCredentials(this, refresher)).then(
         () => super.sendCommand(command, stream),
         (error: unknown) => command.reject(coerceError(error)),
       );
@@ -114,9 +118,11 @@ export class SharedCluster extends Cluster implements Authenticated {
     return client;
   }
 
-  override async connect(): Promise<void> {
-    if (this.refresher && !this.refresher.current) await firstCredentials(this, this.refresher);
-    return super.connect();
+  override connect(): Promise<void> {
+    return outsideCalls(async () => {
+      if (this.refresher && !this.refresher.current) await firstCredentials(this, this.refresher);
+      return super.connect();
+    });
   }
 
   override sendCommand(...args: Parameters<Cluster['sendCommand']>): unknown {

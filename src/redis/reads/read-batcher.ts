@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '../../clock';
 import type { CircuitBreakers } from '../circuit-breaker';
 import { isCluster } from '../connection/nodes';
-import { isWrongType } from '../errors';
+import { isWrongType, RedisUnavailableError } from '../errors';
 import type { LogicalStore, RedisClient, RedisHandle, RunOptions } from '../types';
 import { type BatchedRead, readEach } from './cluster-reads';
 
@@ -106,6 +106,7 @@ export class ReadBatcher {
       const keys = reads.map(({ physical }) => physical);
       const get = () => redis.within(client.mget(keys), this.#within);
       values = await (breakers === undefined ? get() : breakers.whole.run(get));
+      if (!Array.isArray(values)) throw new RedisUnavailableError('Redis did not answer MGET with a list');
     } catch (error) {
       for (const read of reads) read.failed(error);
       return;
@@ -116,19 +117,27 @@ export class ReadBatcher {
     }
   }
 
+  /** Nobody awaits it: what it throws is the failure of the read. */
   readonly #answer = (read: BatchedRead, raw: string | null, at: number): void => {
-    const repairing = raw === null ? undefined : this.options.repair?.(read.key);
-    if (repairing === undefined) read.answered(raw, at);
-    else void this.#readAgain(read, repairing);
+    try {
+      const repairing = raw === null ? undefined : this.options.repair?.(read.key);
+      if (repairing !== undefined) void this.#readAgain(read, repairing);
+      else if (raw === null || typeof raw === 'string') read.answered(raw, at);
+      else read.holdsNoString(at);
+    } catch (error) {
+      read.failed(error);
+    }
   };
 
   async #readAgain(read: BatchedRead, repairing: Promise<unknown>): Promise<void> {
+    let client: RedisClient;
     try {
       await repairing;
+      client = this.options.redis.client(this.options.store);
     } catch (error) {
       read.failed(error);
       return;
     }
-    await this.#getOne(read, this.options.redis.client(this.options.store));
+    await this.#getOne(read, client);
   }
 }

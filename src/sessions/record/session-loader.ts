@@ -78,6 +78,7 @@ export class SessionLoader {
   async #ofRecord(id: string, key: string, record: SessionRecord, guess?: Promise<string | undefined>) {
     if (this.#isOver(record)) return undefined;
     const current = guess ?? this.#loginGeneration(record.user);
+    current?.catch(() => {}); // it may fail before the serializer has read the session; whoever awaits it gets the error
     const parsed = this.text.read(record.payload);
     const data = parsed instanceof Promise ? await parsed : parsed;
     let generation = await current;

@@ -1,6 +1,11 @@
-import { SessionTooLargeError, SessionUnserializableError } from '../errors';
+import { ignoreRejection, isThenable } from '../../contained';
+import { withTimeout } from '../../timeout';
+import { SessionsUnavailableError, SessionTooLargeError, SessionUnserializableError } from '../errors';
 import type { SessionRules } from '../options';
 import type { SessionContent } from './merge-sessions';
+
+/** How long an asynchronous serializer may read one session, in ms. */
+const PARSE_MS = 10_000;
 
 /** Serializes sessions, within the allowed size. */
 export class SessionText {
@@ -17,6 +22,7 @@ export class SessionText {
       );
     }
     if (typeof text !== 'string') {
+      ignoreRejection(text);
       throw new SessionUnserializableError(`Expected the serializer to return a string, got ${typeof text}`);
     }
     // A string has at most three bytes per UTF-16 unit, so short ones need no counting.
@@ -31,11 +37,21 @@ export class SessionText {
   read(text: string): SessionContent | undefined | Promise<SessionContent | undefined> {
     try {
       const parsed = this.rules.serializer.parse(text);
-      return parsed instanceof Promise ? parsed.then(asContent, () => undefined) : asContent(parsed);
+      return isThenable(parsed) ? inTime(parsed).then(asContent, unreadable) : asContent(parsed);
     } catch {
       return undefined;
     }
   }
+}
+
+const inTime = (parsing: PromiseLike<unknown>): Promise<unknown> =>
+  withTimeout(parsing, PARSE_MS, () => {
+    return new SessionsUnavailableError(`The serializer did not read the session within ${PARSE_MS} ms`);
+  });
+
+/** A serializer that is late has not said that the session is damaged. */
+function unreadable(error: unknown): undefined {
+  if (error instanceof SessionsUnavailableError) throw error;
 }
 
 const asContent = (parsed: unknown): SessionContent | undefined =>

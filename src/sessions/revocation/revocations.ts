@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { DAY, SECOND } from '../../clock';
 import { coerceError } from '../../errors';
+import { outsideCalls } from '../../outside-calls';
 import type { RedisClient } from '../../redis/types';
 import destroyText from '../lua/destroy.lua';
 import revokeText from '../lua/revoke.lua';
@@ -107,7 +108,7 @@ export class Revocations {
     this.#revocations.delete(name);
     this.#revocations.set(name, revocation);
     if (this.#timer || this.#closed) return;
-    this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref();
+    this.#timer = outsideCalls(() => setInterval(() => void this.#tick(), TICK_MS)).unref();
   }
 
   async #tick(): Promise<void> {

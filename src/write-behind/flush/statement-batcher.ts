@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { StoredEntity } from '../../entities/define-entity';
 import type { JournalRow } from '../journal/journal-message';
 import { type AttemptedRows, BatchSave, type BatchSavePorts, type BatchSaveReport, rowName } from './batch-save';
@@ -10,6 +11,8 @@ const STATEMENTS = 3;
 
 interface Share extends AttemptedRows {
   readonly bytes: number;
+  /** The context of the invocation. A statement runs in that of its first one, so that its log lines have an owner. */
+  readonly scope: AsyncResource;
   readonly resolve: (report: BatchedReport) => void;
 }
 
@@ -35,7 +38,8 @@ export class StatementBatcher {
 
   save(rows: readonly JournalRow[], attempts: number): Promise<BatchedReport> {
     return new Promise((resolve) => {
-      this.#shares.push({ rows, attempts, bytes: rows.reduce((sum, row) => sum + bytesOf(row), 0), resolve });
+      const bytes = rows.reduce((sum, row) => sum + bytesOf(row), 0);
+      this.#shares.push({ rows, attempts, bytes, scope: new AsyncResource('SaveRows'), resolve });
       if (this.#scheduled) return;
       this.#scheduled = true;
       // The host starts invocations one after the other: wait until all of this turn have arrived.
@@ -65,7 +69,8 @@ export class StatementBatcher {
 
   async #run(shares: readonly Share[]): Promise<void> {
     this.#running++;
-    const report = await new BatchSave(this.entity, this.ports).run(shares);
+    const { scope } = shares[0] as Share;
+    const report = await scope.runInAsyncScope(() => new BatchSave(this.entity, this.ports).run(shares));
     const later = new Set(report.later.map(rowName));
     for (const [at, share] of shares.entries()) {
       share.resolve({

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { WriteRefusedError } from '../errors';
 import { createLinger } from './linger';
 
@@ -17,6 +18,8 @@ interface Waiting {
   readonly text: string;
   readonly bytes: number;
   readonly since: number;
+  /** The context of the call. A message is sent in that of its first row, so that traces and log lines have an owner. */
+  readonly scope: AsyncResource;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -58,7 +61,14 @@ export class GroupCommit {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ text, bytes, since: performance.now(), resolve, reject });
+      this.#waiting.push({
+        text,
+        bytes,
+        since: performance.now(),
+        scope: new AsyncResource('Append'),
+        resolve,
+        reject,
+      });
       this.#waitingBytes += bytes + 1;
       this.#heldBytes += bytes;
       const full = this.#waitingBytes >= this.#options.messageBytes;
@@ -116,10 +126,9 @@ export class GroupCommit {
     this.#inFlight++;
     this.#linger.sent();
     try {
-      await this.#options.send(
-        batch.map((row) => row.text),
-        (batch[0] as Waiting).since + this.#options.timeoutMs,
-      );
+      const { scope, since } = batch[0] as Waiting;
+      const rows = batch.map((row) => row.text);
+      await scope.runInAsyncScope(() => this.#options.send(rows, since + this.#options.timeoutMs));
       for (const row of batch) row.resolve();
     } catch (error) {
       for (const row of batch) row.reject(error);

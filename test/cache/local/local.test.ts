@@ -223,7 +223,7 @@ test('an answer that a change has overtaken leaves no copy', () => {
   const expiresMs = Date.now() + 60_000;
   const header = { flags: 0, version: NO_VERSION, createdAtMs: Date.now(), expiresMs, costMs: 0, tags: [] };
   const raw = encodeEntry({ ...header, payload: '1' });
-  const put = (changes: number) => local.put(key, raw, 1, policies.of(key), [], changes, 0);
+  const put = (changes: number) => local.put(key, raw, { value: 1, text: undefined }, policies.of(key), [], changes, 0);
   for (const change of [() => local.forget(key), () => local.forget()]) {
     const before = local.changesOf(key);
     change();
