@@ -3,7 +3,7 @@ import { keyVaultSecrets } from '../redis/auth/secrets';
 import { createKeyVaultSecrets, type KeyVaultOptions } from '../sessions/secrets/key-vault-secrets';
 import type { Settings } from '../settings';
 import { type Finding, fault, ok, skipped, warning } from './finding';
-import { firstLine, limited } from './limited';
+import { firstLine, limited, packageFault } from './limited';
 
 /** How to speak to Key Vault; tests sign in to a double. */
 export type VaultAccess = Pick<KeyVaultOptions, 'credential' | 'client'>;
@@ -19,7 +19,9 @@ export async function checkVault(settings: Settings, { credential, client }: Vau
       return await limited(read());
     } catch (error) {
       const { cause = error } = error as Error;
-      return fault(check, `${secret} can't be read from ${vaultUrl}: ${firstLine(cause)}`, advice);
+      return (
+        packageFault(error) ?? fault(check, `${secret} can't be read from ${vaultUrl}: ${firstLine(cause)}`, advice)
+      );
     }
   };
   const access = { vaultUrl, clientId, ...(credential && { credential }) };

@@ -27,5 +27,10 @@ export async function examineServices(services: Services): Promise<readonly Find
     checkMetrics(platform),
     checkWebhook(settings),
   ]);
-  return findings.flat();
+  return onceEach(findings.flat());
 }
+
+/** One missing package makes many checks fail with one and the same finding. */
+const onceEach = (findings: readonly Finding[]): readonly Finding[] => [
+  ...new Map(findings.map((finding) => [`${finding.check} ${finding.detail}`, finding])).values(),
+];

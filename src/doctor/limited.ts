@@ -1,4 +1,5 @@
 import { coerceError } from '../errors';
+import { PackageMissingError } from '../optional-packages';
 import { withTimeout } from '../timeout';
 import { type Finding, fault } from './finding';
 
@@ -18,8 +19,15 @@ export async function attempt(
   try {
     return await limited(look());
   } catch (error) {
-    return fault(check, `${subject}: ${firstLine(error)}`, advice);
+    return packageFault(error) ?? fault(check, `${subject}: ${firstLine(error)}`, advice);
   }
 }
+
+const INSTALL =
+  'Install it in the folder from which this command runs. The app on Azure brings all its packages along.';
+
+/** A missing package says nothing about the service that needs it. */
+export const packageFault = (error: unknown): Finding | undefined =>
+  error instanceof PackageMissingError ? fault('packages', firstLine(error), INSTALL) : undefined;
 
 export const firstLine = (error: unknown): string => coerceError(error).message.split('\n')[0] ?? '';

@@ -16,9 +16,11 @@ import {
 import { certificateFor } from '../../local/servers/certificates';
 import { registerDoctor } from '../../src/cli/commands/doctor-command';
 import type { CliIo } from '../../src/cli/io';
-import type { Finding, VaultAccess } from '../../src/doctor';
+import { examineServices, type Finding, type VaultAccess } from '../../src/doctor';
+import { missing } from '../../src/optional-packages';
 import { aclRules, COMMANDS, LIBRARY_COMMANDS } from '../../src/redis/auth/acl';
 import { createKeyVaultSecrets } from '../../src/sessions';
+import { readSettings } from '../../src/settings';
 import { startVault, type VaultDouble } from '../sessions/vault-double';
 
 let server: RunningRedis;
@@ -244,5 +246,28 @@ describe('with Key Vault', () => {
 
   test('without one there is nothing to look at', async () => {
     expect((await examined({ REDIS_URL: server.appUrl })).of('vault')[0]?.state).toBe('skipped');
+  });
+});
+
+test('a package that is missing is one finding, however many checks need it, and says to install it', async () => {
+  const absent = (name: string, feature: string) => () =>
+    Promise.reject(Object.assign(new Error(`Cannot find module '${name}'`), { code: 'MODULE_NOT_FOUND' })).catch(
+      missing(`${name}@12`, feature),
+    );
+  const findings = await examineServices({
+    settings: readSettings({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' }),
+    storage: {
+      queue: absent('@azure/storage-queue', 'Storage queues'),
+      table: absent('@azure/data-tables', 'Storage tables'),
+      container: absent('@azure/storage-blob', 'Blobs'),
+    },
+    pool: { query: () => Promise.reject(new Error('none')), close: async () => {} } as never,
+    platform: undefined,
+  });
+  const wrong = findings.filter(({ state }) => state === 'error');
+  expect(wrong.map(({ check }) => check)).toEqual(['packages', 'packages', 'packages']);
+  expect(wrong[0]).toMatchObject({
+    detail: expect.stringMatching(/^Storage queues need the package .*npm install @azure\/storage-queue@12$/),
+    advice: expect.stringMatching(/^Install it/),
   });
 });
