@@ -3,8 +3,9 @@ import { type RunningAzurite, startAzurite } from '../../local/servers';
 import { systemClock } from '../../src/clock';
 import { versionAt } from '../../src/entities/version';
 import { type Logger, silentLogger } from '../../src/logger';
+import { missing } from '../../src/optional-packages';
 import { readSettings } from '../../src/settings';
-import { storageClients } from '../../src/storage/clients';
+import { type StorageClients, storageClients } from '../../src/storage/clients';
 import { createStorageQueueJournal } from '../../src/write-behind';
 import { journalConformance } from '../../src/write-behind/journal/journal-conformance';
 import { decodeMessage, type JournalRow } from '../../src/write-behind/journal/journal-message';
@@ -28,14 +29,19 @@ afterAll(async () => {
 async function journalOn(
   environment: Record<string, string> = {},
   // A queue that is there already: what a test then troubles is a send.
-  { connection = proxy.connectionString, isThere = true, logger = silentLogger as Logger } = {},
+  {
+    connection = proxy.connectionString,
+    isThere = true,
+    logger = silentLogger as Logger,
+    queue = undefined as StorageClients['queue'] | undefined,
+  } = {},
 ) {
   proxy.sends('pass');
   const name = `journal-${randomUUID().slice(0, 8)}`;
   const settings = readSettings({ AzureWebJobsStorage: connection, WRITE_BEHIND_QUEUE: name, ...environment });
   const counters = countersInMemory();
   const ports = { settings, counters, logger, clock: systemClock };
-  const storage = storageClients(settings);
+  const storage = { ...storageClients(settings), ...(queue && { queue }) };
   const journal = createStorageQueueJournal({ ...ports, storage });
   if (isThere) await storage.queue(name, 'once');
   const direct = storageClients({ ...settings, AzureWebJobsStorage: azurite.connectionString });
@@ -152,6 +158,18 @@ describe('an append whose request fails', () => {
     expect(await codeOf(journal.append(write(1)))).toBe('E_WRITE_REFUSED');
     expect(proxy.requests - before).toBe(1);
     expect(await take()).toEqual([]);
+  });
+
+  it('is refused with the package that is missing, which is no answer of the service', async () => {
+    const absent = Object.assign(new Error("Cannot find package '@azure/storage-queue'"), { code: 'MODULE_NOT_FOUND' });
+    const needs = missing('@azure/storage-queue@12', 'Storage queues');
+    const { journal } = await journalOn({}, { isThere: false, queue: () => Promise.reject(absent).catch(needs) });
+    await expect(journal.append(write(1))).rejects.toMatchObject({
+      code: 'E_WRITE_REFUSED',
+      message:
+        'The write was not queued: Storage queues need the package @azure/storage-queue, which is not installed: npm install @azure/storage-queue@12',
+      cause: { code: 'E_PACKAGE_MISSING' },
+    });
   });
 
   it('is refused when nothing listens', async () => {

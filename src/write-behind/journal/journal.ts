@@ -1,3 +1,8 @@
+/**
+ * The journal as the jobs see it. A write waits in an Azure Storage Queue until a flush saves it: see
+ * storage-queue-journal.ts.
+ */
+
 import { MESSAGE_BYTES } from '../../storage/queues';
 import {
   type Claim,

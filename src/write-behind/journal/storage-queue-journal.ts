@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Journal, JournalWrite } from '../../cache/ports';
 import type { Clock } from '../../clock';
-import { errorCode } from '../../errors';
+import { coerceError, errorCode } from '../../errors';
 import type { Logger } from '../../logger';
-import { PackageMissingError } from '../../optional-packages';
 import type { Counters } from '../../redis/counters';
 import type { Settings } from '../../settings';
 import type { StorageClients } from '../../storage/clients';
@@ -32,8 +31,8 @@ export interface StorageQueueJournalOptions {
   readonly counters: Counters;
 }
 
-/** A missing package says itself what to do. */
-const reason = (error: unknown) => (error instanceof PackageMissingError ? error.message : 'The cause says why.');
+/** The error in one line, for messages that are read without their cause. */
+const reason = (error: unknown) => coerceError(error).message.split('\n')[0] || errorCode(error);
 
 /** Without it, a message expires after seven days. */
 const NEVER_EXPIRES = -1;
@@ -82,15 +81,13 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
         const fate = everUnknown ? 'may have been queued' : `${isOne ? 'was' : 'were'} not queued`;
         const writes = isOne ? '1 write; it' : `${rows.length} writes; they`;
         const message = `Storage Queue did not take ${writes} ${fate}`;
-        logger.warn({ rows: rows.length, unknown: everUnknown, error: errorCode(error) }, message);
+        logger.warn({ rows: rows.length, unknown: everUnknown, code: errorCode(error), error: reason(error) }, message);
         throw everUnknown
           ? new WriteUnknownError(
               `Storage Queue did not answer within ${timeoutMs} ms; the write may have been queued. Retry with the same version.`,
               { cause: error },
             )
-          : new WriteRefusedError(`Storage Queue refused the write; it was not queued. ${reason(error)}`, {
-              cause: error,
-            });
+          : new WriteRefusedError(`The write was not queued: ${reason(error)}`, { cause: error });
       }
     }
   }
@@ -115,7 +112,7 @@ export function createStorageQueueJournal(options: StorageQueueJournalOptions): 
     } catch (error) {
       counters.add('journal_refused');
       throw new WriteRefusedError(
-        `Blob Storage did not store the large value, so the write was not queued. ${reason(error)}`,
+        `The write was not queued, because its large value was not stored: ${reason(error)}`,
         { cause: error },
       );
     } finally {
