@@ -6,6 +6,11 @@ export interface JobReport {
   readonly summary: string;
   /** Numbers by name, the unit in the name (`rows`, `lagMs`, `behindMessages`). */
   readonly figures: Readonly<Record<string, number>>;
+  /**
+   * Code of the error that kept the run from all of its work; absent if it did some, or had none. Nothing is thrown, since
+   * what is left is tried again anyway, but the run counts as failed.
+   */
+  readonly failedWith?: string;
 }
 
 /** What starts a job: a timer, or a message of a queue. */

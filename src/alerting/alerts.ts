@@ -116,10 +116,14 @@ export function createAlerts(options: AlertsOptions): Alerts {
         throw new AlertMessageError('The message names no alert group, so it was not written by this app');
       const { inhibitions } = rules();
       const state = (await store.read<AlertState>('state'))?.value ?? emptyState;
-      const { delivered, failed } = await notifier.notify(state, inhibitions, parsed.data.group);
+      const { delivered, failed, failedWith } = await notifier.notify(state, inhibitions, parsed.data.group);
       const summary =
         failed > 0 ? `${failed} receivers failed` : delivered > 0 ? 'notified' : 'nothing is pending any more';
-      return { summary, figures: { delivered, failed } };
+      return {
+        summary,
+        figures: { delivered, failed },
+        ...(failedWith !== undefined && delivered === 0 && { failedWith }),
+      };
     },
 
     state: async () => (await store.read<AlertState>('state'))?.value ?? emptyState,

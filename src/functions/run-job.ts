@@ -20,7 +20,8 @@ export type AppSource = () => App;
 
 /**
  * Runs one job and says in one structured line what it did, how long it took and what is behind. A failure is one line
- * too, and is thrown on: on a queue that is the retry, on a timer it marks the invocation as failed.
+ * too, and is thrown on: on a queue that is the retry, on a timer it marks the invocation as failed. A run that returns
+ * and did none of its work is recorded as failed, and its invocation completes.
  */
 export async function runJob(
   source: AppSource,
@@ -35,8 +36,10 @@ export async function runJob(
     const made = source();
     app = made;
     const report = await withInvocation(context, () => run(made));
-    context.log(JSON.stringify({ job, ok: true, ms: ms(), summary: report.summary, figures: report.figures }));
-    await made.jobEnded(job, ms());
+    const { summary, figures, failedWith } = report;
+    if (failedWith === undefined) context.log(JSON.stringify({ job, ok: true, ms: ms(), summary, figures }));
+    else context.warn(JSON.stringify({ job, ok: false, ms: ms(), code: failedWith, summary, figures }));
+    await made.jobEnded(job, ms(), failedWith);
   } catch (thrown) {
     const error = coerceError(thrown);
     context.error(JSON.stringify({ job, ok: false, ms: ms(), code: errorCode(error), summary: error.message }));

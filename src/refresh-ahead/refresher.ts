@@ -22,6 +22,9 @@ export interface RefresherOptions {
   readonly clock: Clock;
 }
 
+/** What a run failed with that refreshed nothing. Why each load failed was logged by the cache. */
+const LOADS_FAILED = 'E_LOAD_FAILED';
+
 /** Loads and fills the entries that the planner queued. A failing source opens the entity's breaker for all processes. */
 export function createRefresher(options: RefresherOptions): { refresh(message: unknown): Promise<JobReport> } {
   const { cache, redis, entities, settings, counters, logger, clock } = options;
@@ -68,6 +71,7 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
         return {
           summary: `left ${counted(keys.length, 'entry', 'entries')} alone: ${why}`,
           figures: { keys: keys.length, dropped: keys.length },
+          ...(rules && { failedWith: LOADS_FAILED }),
         };
       }
 
@@ -109,6 +113,7 @@ export function createRefresher(options: RefresherOptions): { refresh(message: u
       return {
         summary: `refreshed ${counted(figures.refreshed, 'entry', 'entries')} of ${entity}${lead}${failed}`,
         figures,
+        ...(outcomes.length > 0 && figures.failed === outcomes.length && { failedWith: LOADS_FAILED }),
       };
     },
   };

@@ -101,6 +101,7 @@ async function alerting(over: { store?: AlertStateStore; receiver?: Receiver; st
     return receivedMessageItems.length;
   };
   return {
+    ...{ storage, queueName },
     samples,
     notified,
     make,
@@ -231,6 +232,19 @@ test('a message of another kind is refused by name', async () => {
   const { make } = await alerting();
   await expect(make().notify({ nothing: true })).rejects.toMatchObject({ code: 'E_ALERT_MESSAGE' });
   expect((await make().notify({ group: 'unknown' })).summary).toBe('nothing is pending any more');
+});
+
+test('a run that delivered to no receiver says with which error', async () => {
+  const refused = Object.assign(new Error('503'), { code: 'E_ALERT_WEBHOOK' });
+  const receiver: Receiver = { name: 'webhook', deliver: () => Promise.reject(refused) };
+  const { make, clients, tick, storage, queueName } = await alerting({ receiver });
+  for (let minute = 0; minute < 4; minute += 1) {
+    await clients(minute, 50);
+    await make().evaluate(tick(minute));
+  }
+  const [item] = (await (await storage.queue(queueName)).receiveMessages()).receivedMessageItems;
+  const report = await make().notify(JSON.parse(Buffer.from(item!.messageText, 'base64').toString()));
+  expect(report).toMatchObject({ failedWith: 'E_ALERT_WEBHOOK', figures: { delivered: 0, failed: 1 } });
 });
 
 describe('a crash between any two steps neither loses a message nor invents one', () => {

@@ -54,6 +54,22 @@ describe('a job’s run', () => {
     expect(ended).toEqual(['sweepShard E_REDIS_UNAVAILABLE']);
   });
 
+  test('that did none of its work is recorded as failed, and its message completes', async () => {
+    const lines: string[] = [];
+    const ended: string[] = [];
+    const report = { summary: 'saved 0 writes, 20 put back for later', figures: {}, failedWith: 'E_REDIS_UNAVAILABLE' };
+    await runJob(
+      () => appWith(ended),
+      'flushWrites',
+      context(lines),
+      async () => report,
+    );
+    expect(lines).toEqual([
+      expect.stringMatching(/^warn.*"ok":false.*"code":"E_REDIS_UNAVAILABLE","summary":"saved 0/),
+    ]);
+    expect(ended).toEqual(['flushWrites E_REDIS_UNAVAILABLE']);
+  });
+
   test('files what the services log under its invocation', async () => {
     const lines: string[] = [];
     await runJob(

@@ -1,4 +1,5 @@
 import { gainedSlots, isShort, judge, newShard } from '../../src/hygiene/engine/shard-state';
+import { reportWorkItem } from '../../src/hygiene/engine/sweep-reports';
 import { toSweepMessage } from '../../src/hygiene/records/sweep-record';
 import { isSound, ownLifeMs } from '../../src/hygiene/sessions/session-rules';
 import { DutyCycle, nextCount } from '../../src/hygiene/throttle/duty-cycle';
@@ -6,7 +7,7 @@ import { quietHours } from '../../src/hygiene/throttle/quiet-hours';
 import type { ServerLoad } from '../../src/hygiene/throttle/server-load';
 import { toServerLoad } from '../../src/hygiene/throttle/server-load';
 import { allowedDuty, stopReason } from '../../src/hygiene/throttle/throttle-limits';
-import { parseInfo } from '../../src/redis';
+import { type Counters, parseInfo } from '../../src/redis';
 
 const load = (given: Partial<ServerLoad> = {}): ServerLoad => ({
   runId: 'r1',
@@ -231,4 +232,14 @@ describe('a record', () => {
     expect(isSound('{"a":1}')).toBe(true);
     for (const text of ['', 'text', '[1]', '{"a":', 'cs1 s 12']) expect(isSound(text)).toBe(false);
   });
+});
+
+test('a work item that reached no server says so', () => {
+  const message = { pass: 'sessions', passId: 'p', shard: 'sessions@a', seq: 1 } as const;
+  const result = { outcome: 'paused', reason: 'unreachable', examined: 0, serverMicros: 0, changes: {} } as const;
+  const counters = { add: () => {}, set: () => {}, flush: async () => {} } as unknown as Counters;
+  const report = (examined: number) =>
+    reportWorkItem(message, { ...result, examined, record: undefined } as never, undefined, counters);
+  expect(report(0).failedWith).toBe('E_REDIS_UNAVAILABLE');
+  expect(report(7).failedWith).toBeUndefined();
 });

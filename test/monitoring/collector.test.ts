@@ -155,6 +155,7 @@ describe('one server', () => {
     await server.kill('SIGKILL');
     const report = await at(1);
     expect(report.figures).toMatchObject({ nodes: 1, down: 1 });
+    expect(report.failedWith).toBe('E_REDIS_UNAVAILABLE');
     expect((await last(1, source))?.values).toEqual({ redis_up: 0 });
     await server.restart();
     await redis.ready(10_000);

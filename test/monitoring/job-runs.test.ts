@@ -39,7 +39,26 @@ test('success and failure of a job are both remembered, whichever process wrote 
   const read = await runsOn(storage).read(['flushWrites']);
   expect(read.get('flushWrites')).toEqual({
     ...{ knownAt: now - SECOND, succeededAt: now - SECOND, failedAt: now, failedWith: 'E_STORE_TRANSIENT' },
+    failingSince: now,
   });
+});
+
+test('failures in a row have one beginning, in whichever processes; a success ends them', async () => {
+  const storage = azurite.fresh();
+  const since = async () => (await runsOn(storage).read(['flushWrites'])).get('flushWrites')?.failingSince;
+  const first = now;
+  for (let processes = 0; processes < 3; processes += 1) {
+    const runs = runsOn(storage);
+    await runs.note('flushWrites', 'E_DEADLINE');
+    now += 60 * SECOND;
+    await runs.note('flushWrites', 'E_DEADLINE');
+    now += 60 * SECOND;
+  }
+  expect(await since()).toBe(first);
+  await runsOn(storage).note('flushWrites');
+  now += SECOND;
+  await runsOn(storage).note('flushWrites', 'E_DEADLINE');
+  expect(await since()).toBe(now);
 });
 
 test('a job that was never seen is watched from the first look on', async () => {

@@ -64,6 +64,20 @@ test('the function of a queue is overdue only if a message has waited and nothin
   });
 });
 
+test('the function of a queue is overdue once its runs have failed for five minutes, whatever its messages waited', () => {
+  const failed = (forMs: number, succeededAgo: number): JobRun => ({
+    ...succeeded(succeededAgo),
+    ...{ failedAt: NOW - SECOND, failingSince: NOW - SECOND - forMs, failedWith: 'E_REDIS_UNAVAILABLE' },
+  });
+  expect(stateOf('flushWrites', failed(4 * MINUTE, 3 * DAY)).isOverdue).toBe(false);
+  expect(stateOf('flushWrites', failed(6 * MINUTE, 2 * MINUTE)).isOverdue).toBe(false);
+  expect(stateOf('flushWrites', failed(6 * MINUTE, 0)).isOverdue).toBe(false);
+  expect(stateOf('flushWrites', failed(6 * MINUTE, 7 * MINUTE))).toMatchObject({
+    isOverdue: true,
+    detail: 'succeeded 420 s ago, failed 1 s ago (E_REDIS_UNAVAILABLE); every run of 360 s failed',
+  });
+});
+
 test('a clock that was set back makes nothing overdue', () => {
   expect(jobStates({ triggers, runs: new Map(), waiting: new Map(), now: 0 }).some(({ isOverdue }) => isOverdue)).toBe(
     false,

@@ -53,7 +53,7 @@ describe('settings', () => {
     'https://a.blob.core.windows.net/?sv=1&sig=canary',
     'password=canary',
     'canaryQ2FuYXJ5NDcxMUNhbmFyeTQ3MTE=',
-  ])('a secret in a setting that is none is masked: %s', (value) => {
+  ])('a secret is masked in every setting: %s', (value) => {
     const { faults } = inspectSettings({ REDIS_CACHE_DB: value, STORAGE_NAME_PREFIX: value, REPORT_SCHEDULE: value });
     expect(faults).toHaveLength(3);
     for (const fault of faults) expect(fault).toMatch(`got a value of ${value.length} characters (masked)`);

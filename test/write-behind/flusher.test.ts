@@ -107,6 +107,7 @@ describe('a transient failure', () => {
     };
     const report = await rig.flush([rig.row('a', 1)]);
     expect(report.summary).toContain('1 put back for later');
+    expect(report.failedWith).toBe('E_STORE_TRANSIENT');
     expect(rig.journal.take()).toHaveLength(0);
     rig.clock.forward(2_000);
     const [again] = rig.journal.take();

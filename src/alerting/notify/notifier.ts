@@ -33,13 +33,13 @@ export interface Notifier {
   pendingGroups(state: AlertState, inhibitions: readonly Inhibition[]): Promise<readonly string[]>;
   /**
    * Sends the pending notifications of one group. The log is written only after the receiver has accepted one, so a
-   * crash in between sends it twice, with the same delivery id, and never loses it.
+   * crash in between sends it twice, with the same delivery id, and never loses it. `failedWith`: the code of a failure.
    */
   notify(
     state: AlertState,
     inhibitions: readonly Inhibition[],
     key: string,
-  ): Promise<{ readonly delivered: number; readonly failed: number }>;
+  ): Promise<{ readonly delivered: number; readonly failed: number; readonly failedWith: string | undefined }>;
 }
 
 /** A receiver that fails is retried after 1, 2, 4, ... minutes, up to this. */
@@ -78,6 +78,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     }
   }
 
+  /** The code of the failure; undefined if it was accepted. */
   async function deliver(receiver: Receiver, group: AlertGroup, last: LastNotification | undefined, at: number) {
     const key = logKey(receiver, group.key);
     try {
@@ -90,12 +91,12 @@ export function createNotifier(options: NotifierOptions): Notifier {
       logger.warn({ ...fields, error: coerceError(error).message }, message);
       const before = last ?? { labels: group.labels, firing: [], resolved: [], at: 0 };
       await record(key, { ...before, failures, notBefore }, at);
-      return false;
+      return fields.code;
     }
     const ids = (members: AlertGroup['firing']) => members.map(({ id }) => id);
     const { labels, firing, resolved } = group;
     await record(key, { labels, firing: ids(firing), resolved: ids(resolved), at, failures: 0, notBefore: 0 }, at);
-    return true;
+    return undefined;
   }
 
   return {
@@ -111,17 +112,22 @@ export function createNotifier(options: NotifierOptions): Notifier {
     notify: async (state, inhibitions, key) => {
       let delivered = 0;
       let failed = 0;
+      let failedWith: string | undefined;
       for (const receiver of receivers) {
         const { value: log } = await readLog();
         const group = groupsWith(state, inhibitions, log).get(key);
         const last = log[logKey(receiver, key)];
         if (!group || !isPending(group, last, times, state.at)) continue;
-        const accepted = await deliver(receiver, group, last, state.at);
-        counters?.add('alert_messages', { receiver: receiver.name, outcome: accepted ? 'sent' : 'failed' });
-        if (accepted) delivered += 1;
+        const failure = await deliver(receiver, group, last, state.at);
+        counters?.add('alert_messages', {
+          receiver: receiver.name,
+          outcome: failure === undefined ? 'sent' : 'failed',
+        });
+        if (failure === undefined) delivered += 1;
         else failed += 1;
+        failedWith ??= failure;
       }
-      return { delivered, failed };
+      return { delivered, failed, failedWith };
     },
   };
 }

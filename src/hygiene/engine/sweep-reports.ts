@@ -53,6 +53,7 @@ export function reportWorkItem(
       ...(finish?.outcome === 'extended' ? [`${counted(finish.shards.length, 'shard')} to scan again`] : []),
     ].join(', '),
     figures: { keysExamined: examined, serverMs: Math.round(serverMicros / 1_000), ...changes },
+    ...(reason === 'unreachable' && examined === 0 && { failedWith: 'E_REDIS_UNAVAILABLE' }),
   };
 }
 

@@ -180,6 +180,7 @@ export function createCollector(options: CollectorOptions): Collector {
       return {
         summary: `${up} of ${collected.length} nodes answered, ${batches.length} batches stored`,
         figures: { nodes: collected.length, down: collected.length - up, batches: batches.length, rolled, pruned },
+        ...(collected.length > 0 && up === 0 && { failedWith: 'E_REDIS_UNAVAILABLE' }),
       };
     },
   };

@@ -14,6 +14,8 @@ export interface JobRun {
   readonly failedAt?: number;
   /** Code of the error that the last failed run ended with. */
   readonly failedWith?: string;
+  /** When the failures began of which that was the last. A success of another process may lie between. */
+  readonly failingSince?: number;
 }
 
 export interface JobRuns {
@@ -42,10 +44,21 @@ export function createJobRuns({ storage, clock, logger }: JobRunsOptions): JobRu
   /** What this process wrote last, by job. */
   const written = new Map<JobName, { readonly failedWith: string | undefined; readonly at: number }>();
 
+  /** Since when a job has failed in this process. */
+  const failingSince = new Map<JobName, number>();
+
   async function write(job: JobName, at: number, failedWith: string | undefined): Promise<void> {
     const table = await storage.table(JOB_RUNS_TABLE);
-    const end = failedWith === undefined ? { succeededAt: new Date(at) } : { failedAt: new Date(at), failedWith };
-    await table.upsertEntity({ partitionKey: PARTITION, rowKey: job, ...end }, 'Merge');
+    const row = { partitionKey: PARTITION, rowKey: job };
+    if (failedWith === undefined) {
+      failingSince.delete(job);
+      await table.upsertEntity({ ...row, succeededAt: new Date(at) }, 'Merge');
+      return;
+    }
+    const since = failingSince.get(job) ?? (await failuresSince(table, job)) ?? at;
+    failingSince.set(job, since);
+    const failure = { failedAt: new Date(at), failedWith, failingSince: new Date(since) };
+    await table.upsertEntity({ ...row, ...failure }, 'Merge');
   }
 
   return {
@@ -82,21 +95,30 @@ export function createJobRuns({ storage, clock, logger }: JobRunsOptions): JobRu
 const watch = (table: TableClient, job: JobName, now: number) =>
   unlessStatus(409, table.createEntity({ partitionKey: PARTITION, rowKey: job, knownAt: new Date(now) }));
 
+/** Since when a job failed in the processes before this one; undefined if it last succeeded. */
+async function failuresSince(table: TableClient, job: JobName): Promise<number | undefined> {
+  const row = await unlessStatus(404, table.getEntity<Row>(PARTITION, job));
+  const { succeededAt = 0, failedAt = 0, failingSince } = row ? toRun(row) : { failingSince: undefined };
+  return failedAt > succeededAt ? failingSince : undefined;
+}
+
 interface Row {
   readonly knownAt?: Date | string;
   readonly succeededAt?: Date | string;
   readonly failedAt?: Date | string;
   readonly failedWith?: string;
+  readonly failingSince?: Date | string;
 }
 
 function toRun({ failedWith, ...row }: Row): JobRun {
   const at = (time: Date | string | undefined) => (time === undefined ? undefined : new Date(time).getTime());
-  const [succeededAt, failedAt] = [at(row.succeededAt), at(row.failedAt)];
+  const [succeededAt, failedAt, failingSince] = [at(row.succeededAt), at(row.failedAt), at(row.failingSince)];
   const knownAt = at(row.knownAt) ?? succeededAt ?? failedAt ?? 0;
   return {
     knownAt,
     ...(succeededAt !== undefined && { succeededAt }),
     ...(failedAt !== undefined && { failedAt }),
     ...(failedWith !== undefined && { failedWith }),
+    ...(failingSince !== undefined && { failingSince }),
   };
 }

@@ -39,7 +39,7 @@ export const jobStates = ({ triggers, runs, waiting, now }: JobStatesOptions): r
     const fault =
       'schedule' in trigger
         ? scheduleFault(trigger.schedule, since, now)
-        : queueFault(waiting.get(trigger.queueName) ?? 0, since, now);
+        : (queueFault(waiting.get(trigger.queueName) ?? 0, since, now) ?? failuresFault(run, since));
     const succeeded = run.succeededAt === undefined ? 'never succeeded' : `succeeded ${ago(run.succeededAt, now)}`;
     const hasFailedSince = run.failedAt !== undefined && run.failedAt >= since;
     const failed =
@@ -67,6 +67,14 @@ function scheduleFault(schedule: string, since: number, now: number): string | u
 function queueFault(waitedSeconds: number, since: number, now: number): string | undefined {
   if (waitedSeconds * SECOND < LONGEST_WAIT || now - since < LONGEST_WAIT) return undefined;
   return `a message has waited for ${Math.round(waitedSeconds)} s`;
+}
+
+/** What is put back waits in a new message each time, so its wait says nothing: the failures in a row do. */
+function failuresFault({ failedAt, failingSince }: JobRun, since: number): string | undefined {
+  if (failedAt === undefined || failingSince === undefined) return undefined;
+  const failedForMs = failedAt - Math.max(failingSince, since);
+  if (failedForMs < LONGEST_WAIT) return undefined;
+  return `every run of ${Math.round(failedForMs / SECOND)} s failed`;
 }
 
 const ago = (at: number, now: number): string => `${Math.max(0, Math.round((now - at) / SECOND))} s ago`;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock';
+import { errorCode } from '../../errors';
 import type { JobReport } from '../../job';
 import { counted } from '../../plural';
 import type { Counters } from '../../redis/counters';
@@ -52,7 +53,8 @@ export function createFlushTally(counters: Counters, clock: Clock) {
       sums.held += count;
     },
 
-    report(rows = 0, putBack = 0): JobReport {
+    /** `error`: why rows were put back. */
+    report(rows = 0, putBack = 0, error?: Error): JobReport {
       const parts = [
         rows > 0 && sums.statements === 0 && putBack === 0 && sums.held === 0
           ? `${counted(rows, 'write')} saved by another run, in one statement with its own`
@@ -68,6 +70,7 @@ export function createFlushTally(counters: Counters, clock: Clock) {
       return {
         summary: `${parts.join(', ') || 'nothing to save'}${lag}`,
         figures: { rows, ...sums, putBack, lagMs: Math.round(lagMs) },
+        ...(putBack > 0 && putBack === rows - sums.held && { failedWith: errorCode(error) }),
       };
     },
   };

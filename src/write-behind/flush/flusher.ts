@@ -130,7 +130,7 @@ export function createFlusher(options: FlusherOptions): Flusher {
         const message = 'put writes back in the journal; they are tried again later';
         logger.warn({ rows: later.length, attempts: header.attempts, error: errorCode(error) }, message);
       }
-      return tally.report(rows.length, later.length);
+      return tally.report(rows.length, later.length, error);
     },
   };
 }
