@@ -59,7 +59,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
   installCoreModule(registry, (level, category, message) => onLog({ level, category, message }), HOST_VERSION);
   const targets = await loadFunctions(appDir, registry, invoker);
 
-  const accounts = new StorageAccounts(process.env);
+  const accounts = new StorageAccounts(process.env, (message) => invoker.systemLog('error', message));
   const underWay = new WorkUnderWay();
   const runOnce = async (target: RegisteredFunction, input: InvocationInput) => {
     const began = performance.now();

@@ -1,7 +1,9 @@
 import type { TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { coerceError } from '../../src/errors';
 import { findSetting, resolveSettings } from './app-settings';
+import { UnreachableError } from './storage-watch';
 
 /** The loops of the host try again by themselves: a client that goes on for half a minute would hide that. */
 const CLIENT_OPTIONS = { retryOptions: { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 } };
@@ -45,13 +47,19 @@ export function resolveConnection(
   );
 }
 
-/** Clients of the storage accounts that connections name, one each. The identity SDK loads at first use. */
+/**
+ * Clients of the storage accounts that connections name, one each. The identity SDK loads at first use. A connection
+ * that can't be used is logged once, however many listeners try it again and again.
+ */
 export class StorageAccounts {
   readonly #environment: Record<string, string | undefined>;
   readonly #queues = new Map<string, Promise<QueueServiceClient>>();
+  readonly #log: (message: string) => void;
+  readonly #logged = new Set<string>();
 
-  constructor(environment: Record<string, string | undefined>) {
+  constructor(environment: Record<string, string | undefined>, log: (message: string) => void) {
     this.#environment = environment;
+    this.#log = log;
   }
 
   queues(connection: string | undefined): Promise<QueueServiceClient> {
@@ -69,6 +77,19 @@ export class StorageAccounts {
   }
 
   async #connect<T>(client: ServiceClient<T>, service: Service, name: string | undefined): Promise<T> {
+    try {
+      return await this.#clientOf(client, service, name);
+    } catch (thrown: unknown) {
+      const error = coerceError(thrown);
+      const setting = name ?? 'AzureWebJobsStorage';
+      const fault = error.message.includes(setting) ? error.message : `${error.message}: correct ${setting}`;
+      if (!this.#logged.has(fault)) this.#log(`${fault}. Timers and queues that need it don't run`);
+      this.#logged.add(fault);
+      throw new UnreachableError(fault, { cause: error });
+    }
+  }
+
+  async #clientOf<T>(client: ServiceClient<T>, service: Service, name: string | undefined): Promise<T> {
     const connection = resolveConnection(name, this.#environment);
     if ('connectionString' in connection)
       return client.fromConnectionString(connection.connectionString, CLIENT_OPTIONS);

@@ -2,7 +2,7 @@ import { coerceError } from '../../src/errors';
 
 const ANSWER_MS = 5_000;
 
-/** The storage account gave no answer. The watch has logged it; the caller only tries again. */
+/** The storage account gave no answer, or can't be asked. That was logged already; the caller only tries again. */
 export class UnreachableError extends Error {}
 
 /**

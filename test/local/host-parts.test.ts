@@ -9,7 +9,8 @@ import { messagesOf } from '../../local/host/outputs';
 import { decodeMessage, queueInput, textOf } from '../../local/host/queue-data';
 import { validQueueName } from '../../local/host/queue-listener';
 import { parseRoute } from '../../local/host/routes';
-import { resolveConnection } from '../../local/host/storage-account';
+import { resolveConnection, StorageAccounts } from '../../local/host/storage-account';
+import { UnreachableError } from '../../local/host/storage-watch';
 
 const fail = (message: string) => {
   throw new Error(message);
@@ -69,6 +70,28 @@ test('a connection is AzureWebJobsX, else X; without a name it is the storage of
   expect(resolveConnection(undefined, { AzureWebJobsStorage: 'c' })).toEqual(found('c'));
   expect(() => resolveConnection('X', {})).toThrow("Storage account connection 'X' does not exist");
 });
+
+test.each([
+  [
+    {},
+    "Storage account connection 'AzureWebJobsStorage' does not exist: set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName for an identity",
+  ],
+  [
+    { AzureWebJobsStorage: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Yg==' },
+    'Invalid EndpointSuffix in the provided Connection String: correct AzureWebJobsStorage',
+  ],
+])(
+  'an account that can’t be used (%p) is logged once, by its setting, however many listeners try it',
+  async (env, fault) => {
+    const logged: string[] = [];
+    const accounts = new StorageAccounts(env, (message) => logged.push(message));
+    for (let listener = 0; listener < 6; listener += 1) {
+      await expect(accounts.blobs()).rejects.toThrow(UnreachableError);
+      await expect(accounts.queues(undefined)).rejects.toThrow(UnreachableError);
+    }
+    expect(logged).toEqual([`${fault}. Timers and queues that need it don't run`]);
+  },
+);
 
 test('a connection by identity has its endpoints, or those that its account name makes', () => {
   expect(

@@ -134,7 +134,11 @@ describe('loading', () => {
       `app.storageQueue('t', { queueName: 'a-%NOWHERE%', ${connection}, handler() {} })`,
       "'%NOWHERE%' does not resolve",
     ],
-    ['a wrong schedule', `app.timer('t', { schedule: '61 * * * * *', handler() {} })`, 'second, got "61"'],
+    [
+      'a wrong schedule',
+      `app.timer('t', { schedule: '61 * * * * *', handler() {} })`,
+      'field 1, the second, to be 0 to 59, or lists, ranges or steps of these, got "61"',
+    ],
     ['a wrong queue name', `app.storageQueue('t', { queueName: 'a_b', ${connection}, handler() {} })`, 'got "a_b"'],
     [
       'no connection',
