@@ -8,6 +8,7 @@ import rules from '../../alerts/rules.json';
 import { fillSummary } from '../../src/alerting/evaluate/fill-summary';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/clock';
 import { type AlertView, createDashboard, type Dashboard, isSameSite, type JobState } from '../../src/monitoring';
+import { jobRows } from '../../src/monitoring/dashboard/tables';
 import { createMemorySampleStore } from '../../src/monitoring/samples/memory-samples';
 import { maintain } from '../../src/monitoring/samples/roll-up';
 import type { SampleStore } from '../../src/monitoring/samples/sample-store';
@@ -168,6 +169,18 @@ test.each(['1h', '6h', '24h', '7d', '30d', '90d'])(
     expect(values.filter((value) => value !== null).length).toBeGreaterThan(range === '90d' ? 20 : times.length * 0.8);
   },
 );
+
+test('failures that Redis could not count are not shown as 0, nor are runs that no sample counted', async () => {
+  const failing = { ...jobState('collectMetrics', NOW - HOUR, true), failedAt: NOW - MINUTE };
+  const rows = jobRows(await store.read({ after: NOW - HOUR, until: NOW }), [
+    failing,
+    jobState('planSweep', NOW, false),
+  ]);
+  expect(rows).toEqual([
+    expect.objectContaining({ job: 'collectMetrics', runs: 60, failures: null, lastFailure: NOW - MINUTE }),
+    expect.objectContaining({ job: 'planSweep', runs: null, failures: null, meanMs: null, lastSuccess: NOW }),
+  ]);
+});
 
 test('an unavailable part leaves the rest on the page, and is named', async () => {
   const broken = createDashboard({

@@ -56,11 +56,14 @@ export function entityRows(batches: readonly SampleBatch[]): readonly EntityRow[
 
 export interface JobRow {
   readonly job: string;
-  readonly runs: number;
-  readonly failures: number;
+  /** Null if no sample counted a run. */
+  readonly runs: number | null;
+  /** Null if the samples do not know: they count in Redis, so a failure without Redis is only in the record of runs. */
+  readonly failures: number | null;
   readonly meanMs: number | null;
   /** By the record of runs, in ms since 1970. */
   readonly lastSuccess: number | null;
+  readonly lastFailure: number | null;
   readonly isOverdue: boolean;
 }
 
@@ -70,16 +73,21 @@ export function jobRows(batches: readonly SampleBatch[], states: readonly JobSta
   const failed = grownBy(batches, 'steward_job_runs', 'job', { outcome: 'failed' });
   const ms = grownBy(batches, 'steward_job_ms', 'job');
   const names = new Set([...ok.keys(), ...failed.keys(), ...states.map(({ job }) => job)]);
+  const first = batches.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
   return [...names].sort().map((job) => {
-    const runs = (ok.get(job) ?? 0) + (failed.get(job) ?? 0);
-    const failures = failed.get(job) ?? 0;
+    const isCounted = ok.has(job) || failed.has(job);
+    const runs = isCounted ? (ok.get(job) ?? 0) + (failed.get(job) ?? 0) : null;
+    const failures = isCounted ? (failed.get(job) ?? 0) : null;
     const state = states.find((each) => each.job === job);
+    const lastFailure = state?.failedAt ?? null;
+    const isMissed = failures === 0 && lastFailure !== null && lastFailure >= first;
     return {
       job,
       runs,
-      failures,
-      meanMs: runs === 0 ? null : (ms.get(job) ?? 0) / runs,
+      failures: isMissed ? null : failures,
+      meanMs: runs === null || runs === 0 ? null : (ms.get(job) ?? 0) / runs,
       lastSuccess: state?.succeededAt ?? null,
+      lastFailure,
       isOverdue: state?.isOverdue ?? false,
     };
   });

@@ -76,7 +76,7 @@ ${charts}
   )}
 <h2>Jobs</h2>${table(
     ['Job', 'Runs', 'Failed', 'Mean time'],
-    data.jobs.map((it) => [it.job, count(it.runs), count(it.failures), shown(it.meanMs, ms)]),
+    data.jobs.map((it) => [it.job, shown(it.runs, count), shown(it.failures, count), shown(it.meanMs, ms)]),
   )}
 </body></html>
 `;
