@@ -3,15 +3,17 @@ import type { EntitiesSource } from '../client';
 import { coerceError, StewardError } from '../errors';
 import type { Logger } from '../logger';
 import { type HealthPages, healthPages } from '../pages';
+import { redisSettingsFaults } from '../redis';
 import { inspectSettings, maskSecrets, type Settings, SettingsError } from '../settings';
+import { namesStorage, StorageSettingsError } from '../storage/clients';
 
 /** The settings are right, and the app can't be made all the same: an entity is declared twice, a file is missing. */
 export class AppStartError extends StewardError {
   readonly code = 'E_APP_START';
   readonly faults: readonly string[];
-  constructor(fault: string, cause: Error) {
-    super(`The app can't start: ${fault}`, { cause });
-    this.faults = [fault];
+  constructor(faults: readonly string[], cause: Error) {
+    super(`The app can't start: ${faults.join('; ')}`, { cause });
+    this.faults = faults;
   }
 }
 
@@ -34,7 +36,7 @@ export function startApp(entities: EntitiesSource, logger: Logger): StartedApp {
   const made = make(settings, entities, logger);
   if (faults.length === 0 && 'app' in made) return { settings, result: made };
   if ('app' in made) void made.app.close();
-  const fault = 'app' in made ? new SettingsError(faults) : faultOf(faults, made.error);
+  const fault = 'app' in made ? new SettingsError(faults) : faultOf(settings, faults, made.error);
   logger.error(
     { code: fault.code, faults: fault.faults.join('; ') },
     'The app does no work until this is mended. Messages wait in their queues.',
@@ -51,12 +53,18 @@ function make(settings: Settings, entities: EntitiesSource, logger: Logger): { a
   }
 }
 
-function faultOf(faults: readonly string[], error: Error): StartFault {
-  const message = maskSecrets(error.message).trim();
-  if (faults.length === 0) return new AppStartError(message, error);
+/** Making the app ends at its first error: storage and Redis are looked at one by one, so that both are named. */
+function faultOf(settings: Settings, faults: readonly string[], error: Error): StartFault {
+  const errors = [
+    ...(namesStorage(settings) ? [] : [new StorageSettingsError()]),
+    ...redisSettingsFaults(settings),
+    error,
+  ];
+  const messages = new Set(errors.map(({ message }) => maskSecrets(message).trim()));
+  if (faults.length === 0) return new AppStartError([...messages], error);
   // What a setting's reader said already is not said twice.
-  const isKnown = faults.some((fault) => message.includes(fault.slice(0, fault.indexOf(':'))));
-  return new SettingsError(isKnown ? faults : [...faults, message]);
+  const isKnown = (message: string) => faults.some((fault) => message.includes(fault.slice(0, fault.indexOf(':'))));
+  return new SettingsError([...faults, ...[...messages].filter((message) => !isKnown(message))]);
 }
 
 /** What `health` says of an app that can't start. */

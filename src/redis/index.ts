@@ -1,5 +1,6 @@
 import type { Clock } from '../clock';
 import { containedLogger } from '../contained';
+import { coerceError } from '../errors';
 import type { Logger } from '../logger';
 import { CredentialRefresher, type CredentialSource } from './auth/credential-refresher';
 import { azureTokens, entraCredentials } from './auth/entra';
@@ -36,6 +37,17 @@ export function createRedis(options: RedisOptions): RedisHandle {
   const connector = new Connector({ target, settings, role, refresher });
   return new RedisFacade({ target, settings, logger, connector, clock });
 }
+
+/** Everything in the settings that keeps `createRedis` from making its handle: the server, then the sign-in. */
+export const redisSettingsFaults = (settings: RedisSettings): readonly Error[] =>
+  [() => toTarget(settings), () => credentialsOf(settings)].flatMap((read) => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      return [coerceError(error)];
+    }
+  });
 
 /**
  * ioredis has a class that extends String, and V8 keeps the prototype of a class that was just extended in a slow form

@@ -123,10 +123,13 @@ export const list = (items: string) =>
 
 /** An address that a service answers at, such as `postgres://user:password@host/db`. */
 export const addressOf = (expected: string, schemes: RegExp) =>
-  optional(
-    expected,
-    ifTrue((given) => URL.canParse(given) && schemes.test(new URL(given).protocol)),
-  );
+  optional(expected, (given) => {
+    if (URL.canParse(given))
+      return schemes.test(new URL(given).protocol) && new URL(given).port !== '0' ? given : WRONG;
+    // An address that is one without its port has a wrong port.
+    const isPort = URL.canParse(given.replace(/:\d+(?=\/|$)/, ''));
+    return isPort ? new Wrong(`${expected} with a port from 1 to 65535`) : WRONG;
+  });
 
 export const webAddress = () => addressOf('an http or https URL', /^https?:$/);
 

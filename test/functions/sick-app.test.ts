@@ -66,6 +66,15 @@ describe('an app that cannot work registers its timers and endpoints, not its qu
     }
   });
 
+  test('everything that is missing at once, and an invalid port by its setting’s name', () => {
+    const nothing = registered({}).printed;
+    expect(nothing).toContain('AzureWebJobsStorage');
+    expect(nothing).toContain('No Redis to connect to: set REDIS_URL');
+    const { printed } = registered({ REDIS_URL: 'redis://h:99999', REDIS_AUTH: 'key-vault', DATABASE_URL: 'canary' });
+    expect(printed).toContain('REDIS_URL: expected a redis:// or rediss:// URL with a port from 1 to 65535');
+    for (const name of ['AzureWebJobsStorage', 'KEY_VAULT_URL', 'DATABASE_URL']) expect(printed).toContain(name);
+  });
+
   test('every fault at once, those of settings and those found later', () => {
     const { printed } = registered({ ...wellSet, DATABASE_POOL_SIZE: '0', SWEEP_DUTY: '2', REDIS_NODES: 'a' });
     for (const name of ['DATABASE_POOL_SIZE', 'SWEEP_DUTY', 'REDIS_NODES']) expect(printed).toContain(name);
