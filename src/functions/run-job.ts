@@ -13,6 +13,7 @@ import type { JobName, JobReport, Triggers } from '../job';
 import type { Page } from '../pages';
 import { SettingsError } from '../settings';
 import { withInvocation } from './context-logger';
+import { serviceFault } from './service-fault';
 import { AppStartError } from './start-app';
 
 /** How the functions reach the app. Throws what keeps it from starting. */
@@ -42,14 +43,18 @@ export async function runJob(
     await made.jobEnded(job, ms(), failedWith);
   } catch (thrown) {
     const error = coerceError(thrown);
-    context.error(JSON.stringify({ job, ok: false, ms: ms(), code: errorCode(error), summary: error.message }));
+    context.error(JSON.stringify({ job, ok: false, ms: ms(), code: errorCode(error), summary: inWords(error) }));
     await app?.jobEnded(job, ms(), errorCode(error));
     throw error;
   }
 }
 
+/** The error's message, after the service if it is a storage SDK's, which names none. */
+const inWords = (error: Error): string =>
+  error.name === 'RestError' ? `${serviceFault(error)}: ${error.message}` : error.message;
+
 /**
- * One answer over HTTP. A failure says its code and nothing else, since an SDK's message may name hosts and accounts.
+ * One answer over HTTP. A failure says its code and the service, since an SDK's message may name hosts and accounts.
  * What keeps the app from starting is said in full: it names settings and masks secrets, and the caller has a key.
  */
 export async function answer<T>(
@@ -62,9 +67,11 @@ export async function answer<T>(
     return { status, headers: { 'content-type': type, 'cache-control': 'no-store' }, body };
   } catch (thrown) {
     const message = `${context.functionName} could not answer`;
-    context.error(JSON.stringify({ message, code: errorCode(thrown), error: coerceError(thrown).message }));
+    const error = coerceError(thrown);
+    context.error(JSON.stringify({ message, code: errorCode(thrown), error: inWords(error) }));
     const isStart = thrown instanceof SettingsError || thrown instanceof AppStartError;
-    return { status: 503, jsonBody: { error: errorCode(thrown), ...(isStart && { message: thrown.message }) } };
+    const said = isStart ? thrown.message : serviceFault(error);
+    return { status: 503, jsonBody: { error: errorCode(thrown), ...(said !== undefined && { message: said }) } };
   }
 }
 

@@ -1,3 +1,4 @@
+import { TableClient } from '@azure/data-tables';
 import { InvocationContext, type Timer } from '@azure/functions';
 import type { App } from '../../src/app';
 import { contextLogger } from '../../src/functions/context-logger';
@@ -97,6 +98,41 @@ test('an answer that fails says in one line which one, and why', async () => {
   expect(lines).toEqual([
     'error {"message":"flushWrites could not answer","code":"E_REDIS_UNAVAILABLE","error":"Redis is unavailable"}',
   ]);
+});
+
+describe('storage that does not answer', () => {
+  let thrown: Error;
+  beforeAll(async () => {
+    const nobody = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:1/a;';
+    const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 0 } };
+    const table = TableClient.fromConnectionString(nobody, 'abc', options);
+    thrown = await table.createTable().then(
+      () => new Error('no error'),
+      (error: Error) => error,
+    );
+  });
+
+  test('is named in the line of a job', async () => {
+    const lines: string[] = [];
+    const run = runJob(
+      () => appWith([]),
+      'planSweep',
+      context(lines),
+      () => Promise.reject(thrown),
+    );
+    await expect(run).rejects.toBe(thrown);
+    expect(lines[0]).toContain('"summary":"Storage does not answer: ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:1"');
+  });
+
+  test('is named in an answer, without its address', async () => {
+    const answered = await answer(
+      () => undefined,
+      context([]),
+      () => Promise.reject(thrown),
+    );
+    const jsonBody = { error: 'ECONNREFUSED', message: 'Storage does not answer: ECONNREFUSED' };
+    expect(answered).toEqual({ status: 503, jsonBody });
+  });
 });
 
 describe('the tick of a timer', () => {

@@ -321,6 +321,16 @@ describe('in a browser', () => {
     dashboard = whole;
   });
 
+  test('before the first figures, a failure names its service', async () => {
+    if (!browser) return;
+    page = await browser.newPage();
+    const body = JSON.stringify({ error: 'ECONNREFUSED', message: 'Storage does not answer: ECONNREFUSED' });
+    await page.route('**/*data=*', (route) => route.fulfill({ status: 503, contentType: 'application/json', body }));
+    await page.goto(`${origin}/api/dashboard?code=k`);
+    const line = page.locator('#status', { hasText: 'Not read' });
+    expect(await line.textContent()).toBe('Not read: Storage does not answer: ECONNREFUSED. Nothing is shown yet.');
+  });
+
   test('a runbook with an address is a link, and nothing else is', async () => {
     if (!browser) return;
     const whole = dashboard;
