@@ -1,5 +1,6 @@
 import type { LogFields, Logger } from '../../src/index';
 import { type JobRun, jobRunOf, troubleOf } from './job-line';
+import { collapseRepeats } from './repeats';
 
 export interface StackConsole {
   /** A line of the host's output: a job's run becomes one line, the host's chatter none. */
@@ -10,9 +11,14 @@ export interface StackConsole {
 }
 
 /** Renders what the host says for a person who watches. */
-export function stackConsole(write: (line: string) => void, onRun: (run: JobRun) => void = () => {}): StackConsole {
+export function stackConsole(
+  write: (line: string) => void,
+  onRun: (run: JobRun) => void = () => {},
+  now: () => number = Date.now,
+): StackConsole {
   let counts = new Map<string, { runs: number; failed: number }>();
   const say = (line: string) => write(`${new Date().toISOString().slice(11, 19)}  ${line}`);
+  const sayTrouble = collapseRepeats(say, now);
   return {
     say,
     hostLine(line) {
@@ -20,12 +26,14 @@ export function stackConsole(write: (line: string) => void, onRun: (run: JobRun)
       if (run) {
         const count = counts.get(run.job) ?? { runs: 0, failed: 0 };
         counts.set(run.job, { runs: count.runs + 1, failed: count.failed + (run.ok ? 0 : 1) });
-        say(renderRun(run));
+        // During an outage each batch fails, or is put back, over and over.
+        const isWell = run.ok && !run.figures.putBack;
+        (isWell ? say : sayTrouble)(renderRun(run));
         onRun(run);
         return;
       }
       const trouble = troubleOf(line);
-      if (trouble) say(`! ${trouble}`);
+      if (trouble) sayTrouble(`! ${trouble}`);
     },
     takeRuns() {
       const taken = counts;
@@ -37,9 +45,10 @@ export function stackConsole(write: (line: string) => void, onRun: (run: JobRun)
 
 /** What the web app's side of the library warns of, as lines of the console; nothing while `quiet` says so. */
 export function consoleLogger(say: (line: string) => void, quiet: () => boolean): Logger {
+  const sayTrouble = collapseRepeats(say);
   const show = (fields: LogFields, message: string) => {
     const words = Object.entries(fields).map(([name, value]) => `${name}=${value}`);
-    if (!quiet()) say(`! web app: ${[message, ...words].join(' ')}`);
+    if (!quiet()) sayTrouble(`! web app: ${[message, ...words].join(' ')}`);
   };
   return { debug: () => {}, info: () => {}, warn: show, error: show };
 }

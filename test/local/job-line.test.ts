@@ -48,3 +48,32 @@ test('the console counts runs and failures between two summaries', () => {
   expect(console.takeRuns()).toEqual(new Map([['flushWrites', { runs: 2, failed: 1 }]]));
   expect(console.takeRuns().size).toBe(0);
 });
+
+test('what goes wrong over and over is shown at once, then every ten seconds with a count', () => {
+  const lines: string[] = [];
+  let now = 0;
+  const console = stackConsole(
+    (line) => lines.push(line.slice(10)),
+    () => {},
+    () => now,
+  );
+  const lost = (port: number) => `{"level":"warn","message":"redis reconnecting","redis":"127.0.0.1:${port}"}`;
+  const putBack = (rows: number) => JSON.stringify({ ...RUN, summary: `${rows} put back`, figures: { putBack: rows } });
+  for (let second = 0; second <= 10; second += 1) {
+    now = second * 1_000;
+    console.hostLine(lost(1));
+    console.hostLine(putBack(10 + second));
+  }
+  console.hostLine(lost(2));
+  console.hostLine(JSON.stringify(RUN));
+  console.hostLine(JSON.stringify(RUN));
+  expect(lines).toEqual([
+    '! redis reconnecting redis=127.0.0.1:1',
+    'flushWrites           12 ms  10 put back',
+    '! redis reconnecting redis=127.0.0.1:1  (and 9 more like it)',
+    'flushWrites           12 ms  20 put back  (and 9 more like it)',
+    '! redis reconnecting redis=127.0.0.1:2',
+    ...Array(2).fill('flushWrites           12 ms  saved 40 rows  (lagMs 12.35)'),
+  ]);
+  expect(console.takeRuns().get('flushWrites')).toEqual({ runs: 13, failed: 0 });
+});

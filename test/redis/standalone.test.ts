@@ -173,6 +173,7 @@ test('killed and restarted, it is found again, and each change is logged once', 
     expect(await pending).toBe(1);
     expect(redis.events.reconnecting).toBeGreaterThan(1);
     expect(count('redis reconnecting')).toBe(1);
+    expect(lines.flatMap(({ fields }) => Object.values(fields))).not.toContain(undefined);
     expect(count('redis ready')).toBe(2);
     expect(new Set(lines.filter((line) => line.level === 'error').map((line) => line.fields.error)).size).toBe(
       lines.filter((line) => line.level === 'error').length,

@@ -39,7 +39,8 @@ export class Connection {
     client.on('reconnecting', () => {
       counts.reconnecting += 1;
       if (this.#logged !== 'reconnecting') {
-        logger.warn({ redis: where, cause: this.lastError?.message }, 'redis reconnecting');
+        const cause = this.lastError && { cause: this.lastError.message };
+        logger.warn({ redis: where, ...cause }, 'redis reconnecting');
       }
       this.#logged = 'reconnecting';
     });
