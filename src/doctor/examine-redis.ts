@@ -1,9 +1,9 @@
 import { coerceError, errorCode } from '../errors';
 import type { RedisHandle } from '../redis';
-import { checkPermissions } from './check-permissions';
-import { checkServer } from './check-server';
+import { checkRedisPermissions } from './checks/check-redis-permissions';
+import { checkServer } from './checks/check-server';
+import { limited } from './checks/limited';
 import { type Finding, fault, ok } from './finding';
-import { limited } from './limited';
 
 /** Signs in, tries every right, and looks at the server. Never rejects. */
 export async function examineRedis(redis: RedisHandle, limitMs: number): Promise<readonly Finding[]> {
@@ -11,7 +11,7 @@ export async function examineRedis(redis: RedisHandle, limitMs: number): Promise
   try {
     await redis.ready(limitMs);
     findings.push(ok('redis.identity', `signed in, ${redis.mode}`));
-    for (const check of [checkPermissions, checkServer]) findings.push(...(await limited(check(redis))));
+    for (const check of [checkRedisPermissions, checkServer]) findings.push(...(await limited(check(redis))));
   } catch (error) {
     findings.push(redisFault(error));
   }

@@ -2,10 +2,10 @@ import type { SqlPool } from '../entities/postgres';
 import type { PlatformMetrics } from '../monitoring';
 import type { Settings } from '../settings';
 import { namesStorage, type StorageClients } from '../storage/clients';
-import { checkDatabase } from './check-database';
-import { checkStorage } from './check-storage';
-import { checkVault, type VaultAccess } from './check-vault';
-import { checkMetrics, checkWebhook } from './check-watching';
+import { checkDatabase } from './checks/check-database';
+import { checkStorage } from './checks/check-storage';
+import { checkVault, type VaultAccess } from './checks/check-vault';
+import { checkMetrics, checkWebhook } from './checks/check-watching';
 import { type Finding, skipped } from './finding';
 
 export interface Services {

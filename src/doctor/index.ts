@@ -1,4 +1,4 @@
-export type { VaultAccess } from './check-vault';
+export type { VaultAccess } from './checks/check-vault';
 export { examine } from './examine';
 export { examineRedis } from './examine-redis';
 export { examineServices, type Services } from './examine-services';

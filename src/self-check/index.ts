@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Cache } from '../cache';
 import type { Finding } from '../doctor';
-import { limited } from '../doctor/limited';
+import { limited } from '../doctor/checks/limited';
 import { coerceError, errorCode } from '../errors';
 import type { SessionCore } from '../sessions';
 

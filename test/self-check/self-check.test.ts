@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { addUser, type RunningRedis, startRedis } from '../../local/servers';
 import { createClient } from '../../src/client';
 import { skipped, warning } from '../../src/doctor';
-import { checkPermissions } from '../../src/doctor/check-permissions';
+import { checkRedisPermissions } from '../../src/doctor/checks/check-redis-permissions';
 import { silentLogger } from '../../src/logger';
 import type { RedisHandle } from '../../src/redis';
 import { CHANNEL_PATTERNS, COMMANDS, KEY_PATTERNS } from '../../src/redis/auth/acl';
@@ -82,7 +82,7 @@ test.each(['steward-client', 'steward-app'])('as %s every check passes, and noth
 });
 
 test('the app’s policy grants all that the doctor looks for', async () => {
-  const findings = await as('steward-app', ({ redis }) => checkPermissions(redis));
+  const findings = await as('steward-app', ({ redis }) => checkRedisPermissions(redis));
   expect(findings.filter(({ state }) => state !== 'ok')).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
-import { capabilitiesOf, parseInfo, type RedisHandle } from '../redis';
-import { type Finding, fault, ok, skipped, warning } from './finding';
+import { capabilitiesOf, parseInfo, type RedisHandle } from '../../redis';
+import { type Finding, fault, ok, skipped, warning } from '../finding';
 
 /** Memory used above this share of the limit is a warning, above the second an error. */
 const MEMORY = { warning: 0.8, error: 0.95 };

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectPlain, isIP } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
-import { coerceError } from '../errors';
-import type { Address, Target } from '../redis/connection/target';
-import { type Finding, fault, ok, warning } from './finding';
+import { coerceError } from '../../errors';
+import type { Address, Target } from '../../redis/connection/target';
+import { type Finding, fault, ok, warning } from '../finding';
 
 const TIMEOUT_MS = 3_000;
 const DAY_MS = 86_400_000;

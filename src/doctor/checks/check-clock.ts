@@ -1,5 +1,5 @@
-import { SECOND } from '../clock';
-import { type Finding, ok, skipped, warning } from './finding';
+import { SECOND } from '../../clock';
+import { type Finding, ok, skipped, warning } from '../finding';
 
 /** Whole seconds are compared, and an answer takes its time. */
 const SKEW_MS = 2 * SECOND;

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
-import { isPrivateAddress } from '../alerting/notify/receivers';
-import { SECOND } from '../clock';
-import type { PlatformMetrics } from '../monitoring';
-import type { Settings } from '../settings';
-import { type Finding, ok, skipped, warning } from './finding';
+import { isPrivateAddress } from '../../alerting/notify/receivers';
+import { SECOND } from '../../clock';
+import type { PlatformMetrics } from '../../monitoring';
+import type { Settings } from '../../settings';
+import { type Finding, ok, skipped, warning } from '../finding';
 import { firstLine, limited } from './limited';
 
 const WEBHOOK_MS = 10 * SECOND;

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { SECOND } from '../clock';
-import { JOB_RUNS_TABLE } from '../monitoring/jobs';
-import type { Settings } from '../settings';
-import type { StorageClients } from '../storage/clients';
-import { DEAD_LETTERS_CONTAINER, DEAD_LETTERS_TABLE } from '../write-behind/dead-letters/dead-letter-store';
+import { SECOND } from '../../clock';
+import { JOB_RUNS_TABLE } from '../../monitoring/jobs';
+import type { Settings } from '../../settings';
+import type { StorageClients } from '../../storage/clients';
+import { DEAD_LETTERS_CONTAINER, DEAD_LETTERS_TABLE } from '../../write-behind/dead-letters/dead-letter-store';
+import { type Finding, ok } from '../finding';
 import { checkClock } from './check-clock';
-import { type Finding, ok } from './finding';
 import { attempt } from './limited';
 
 const advice =

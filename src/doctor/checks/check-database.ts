@@ -1,6 +1,6 @@
-import type { SqlPool } from '../entities/postgres';
+import type { SqlPool } from '../../entities/postgres';
+import { type Finding, ok, skipped } from '../finding';
 import { checkClock } from './check-clock';
-import { type Finding, ok, skipped } from './finding';
 import { attempt } from './limited';
 
 const advice =

@@ -1,8 +1,8 @@
-import { DAY } from '../clock';
-import { keyVaultSecrets } from '../redis/auth/secrets';
-import { createKeyVaultSecrets, type KeyVaultOptions } from '../sessions/secrets/key-vault-secrets';
-import type { Settings } from '../settings';
-import { type Finding, fault, ok, skipped, warning } from './finding';
+import { DAY } from '../../clock';
+import { keyVaultSecrets } from '../../redis/auth/secrets';
+import { createKeyVaultSecrets, type KeyVaultOptions } from '../../sessions/secrets/key-vault-secrets';
+import type { Settings } from '../../settings';
+import { type Finding, fault, ok, skipped, warning } from '../finding';
 import { firstLine, limited, packageFault } from './limited';
 
 /** How to speak to Key Vault; tests sign in to a double. */

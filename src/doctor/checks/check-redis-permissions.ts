@@ -1,6 +1,6 @@
-import type { RedisHandle } from '../redis';
-import { KEY_PATTERNS, LIBRARY_COMMANDS, OBSERVATION_COMMANDS, SWEEP_COMMANDS } from '../redis/auth/acl';
-import { type Finding, fault, ok, warning } from './finding';
+import type { RedisHandle } from '../../redis';
+import { KEY_PATTERNS, LIBRARY_COMMANDS, OBSERVATION_COMMANDS, SWEEP_COMMANDS } from '../../redis/auth/acl';
+import { type Finding, fault, ok, warning } from '../finding';
 
 /**
  * A harmless call of each command on a scratch key, as it would be typed. Those that making the connection has tried are
@@ -21,7 +21,7 @@ const clusterCalls = '; asking; readonly; readwrite';
 const denied = /^(NOPERM|ERR unknown (sub)?command)|no permissions/i;
 
 /** Tries every command and key pattern that docs/security.md asks for. What it writes it removes. */
-export async function checkPermissions(redis: RedisHandle): Promise<Finding[]> {
+export async function checkRedisPermissions(redis: RedisHandle): Promise<Finding[]> {
   const missing = [...(await refusedOf(redis, LIBRARY_COMMANDS)), ...(await refusedListening(redis))];
   const unswept = await refusedOf(redis, SWEEP_COMMANDS);
   const unseen = await refusedOf(redis, OBSERVATION_COMMANDS);

@@ -1,7 +1,7 @@
-import { coerceError } from '../errors';
-import { PackageMissingError } from '../optional-packages';
-import { withTimeout } from '../timeout';
-import { type Finding, fault } from './finding';
+import { coerceError } from '../../errors';
+import { PackageMissingError } from '../../optional-packages';
+import { withTimeout } from '../../timeout';
+import { type Finding, fault } from '../finding';
 
 /** Longer than any service needs that is well: a slow answer is better than a wrong finding. */
 const TIMEOUT_MS = 10_000;
