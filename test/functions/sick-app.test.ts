@@ -58,10 +58,17 @@ describe('an app that cannot work registers its timers and endpoints, not its qu
   });
 
   test('an invalid schedule, registered with its default, as are those that the host would not read', () => {
-    for (const schedule of ['hourly', '%SWEEP_SCHEDULE%', '0 0 25 * * *', '0 0 0 30 2 *', '* * * * *']) {
+    const fields = 'six NCRONTAB fields';
+    for (const [schedule, expected] of [
+      ['hourly', fields],
+      ['%SWEEP_SCHEDULE%', fields],
+      ['0 0 25 * * *', 'field 3, the hour, to be 0 to 23'],
+      ['0 0 0 30 2 *', 'a time that comes'],
+      ['* * * * *', fields],
+    ] as const) {
       const registration = registered({ ...wellSet, SWEEP_SCHEDULE: schedule });
       expect(triggerOf(registration, 'planSweep')).toMatchObject({ schedule: '0 0 * * * *' });
-      expect(registration.printed).toContain('SWEEP_SCHEDULE: expected six NCRONTAB fields');
+      expect(registration.printed).toContain(`SWEEP_SCHEDULE: expected ${expected}`);
       expect(namesOf(registration, 'queueTrigger')).toEqual([]);
     }
   });
