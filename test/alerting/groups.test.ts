@@ -1,12 +1,7 @@
 import type { AlertInstance, AlertState } from '../../src/alerting/evaluate/alert-state';
 import { emptyState } from '../../src/alerting/evaluate/alert-state';
-import {
-  type AlertGroup,
-  endedGroup,
-  groupsOf,
-  isPending,
-  type LastNotification,
-} from '../../src/alerting/notify/alert-groups';
+import { type AlertGroup, endedGroup, groupsOf, type LastNotification } from '../../src/alerting/notify/alert-groups';
+import { isNotificationDue } from '../../src/alerting/notify/notification-due';
 import { MINUTE } from '../../src/clock';
 
 const times = { groupIntervalMs: 5 * MINUTE, repeatMs: 240 * MINUTE };
@@ -68,7 +63,7 @@ test.each([
 ] as [string, AlertGroup, LastNotification | undefined, number, boolean][])(
   '%s',
   (_, given, before, minute, expected) => {
-    expect(isPending(given, before, times, minute * MINUTE)).toBe(expected);
+    expect(isNotificationDue(given, before, times, minute * MINUTE)).toBe(expected);
   },
 );
 

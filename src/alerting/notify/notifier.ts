@@ -5,15 +5,9 @@ import type { Counters } from '../../redis';
 import type { AlertState } from '../evaluate/alert-state';
 import { AlertStateConflictError, type AlertStateStore } from '../evaluate/alert-state-store';
 import type { Inhibition } from '../rules/rule-schema';
-import {
-  type AlertGroup,
-  endedGroup,
-  type GroupTimes,
-  groupsOf,
-  isPending,
-  type LastNotification,
-} from './alert-groups';
+import { type AlertGroup, endedGroup, groupsOf, type LastNotification } from './alert-groups';
 import { toMessage } from './alert-message';
+import { type GroupTimes, isNotificationDue } from './notification-due';
 import type { Receiver } from './receivers';
 
 /** The last notification of every group to every receiver, by `receiver|group`. */
@@ -105,7 +99,9 @@ export function createNotifier(options: NotifierOptions): Notifier {
       const { value: log } = await readLog();
       const groups = [...groupsWith(state, inhibitions, log).values()];
       return groups
-        .filter((group) => receivers.some((it) => isPending(group, log[logKey(it, group.key)], times, state.at)))
+        .filter((group) =>
+          receivers.some((it) => isNotificationDue(group, log[logKey(it, group.key)], times, state.at)),
+        )
         .map(({ key }) => key);
     },
 
@@ -117,7 +113,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
         const { value: log } = await readLog();
         const group = groupsWith(state, inhibitions, log).get(key);
         const last = log[logKey(receiver, key)];
-        if (!group || !isPending(group, last, times, state.at)) continue;
+        if (!group || !isNotificationDue(group, last, times, state.at)) continue;
         const failure = await deliver(receiver, group, last, state.at);
         counters?.add('alert_messages', {
           receiver: receiver.name,
