@@ -126,15 +126,17 @@ export abstract class EntryRead implements BatchedRead {
 
   #serve(raw: string): void {
     const text = this.context.codec.textOf(raw);
-    if (text instanceof Promise) {
-      this.#later(
-        text,
-        (unpacked) => this.#parse(raw, unpacked),
-        () => this.#corrupt(raw),
-      );
-    } else {
-      this.#parse(raw, text);
-    }
+    if (text instanceof Promise) this.#unpack(raw, text);
+    else this.#parse(raw, text);
+  }
+
+  // Apart from #serve, whose every call would otherwise pay for what these functions capture.
+  #unpack(raw: string, text: Promise<string>): void {
+    this.#later(
+      text,
+      (unpacked) => this.#parse(raw, unpacked),
+      () => this.#corrupt(raw),
+    );
   }
 
   #parse(raw: string, text: string | undefined): void {
@@ -143,7 +145,7 @@ export abstract class EntryRead implements BatchedRead {
     const isJson = codec.isJson(entity);
     let value: unknown;
     try {
-      value = isJson ? codec.parse(text, entity) : this.scope.runInAsyncScope(() => codec.parse(text, entity));
+      value = isJson ? codec.parse(text, entity) : this.scope.runInAsyncScope(codec.parse, codec, text, entity);
     } catch {
       this.#corrupt(raw);
       return;
@@ -164,7 +166,8 @@ export abstract class EntryRead implements BatchedRead {
     const { refreshAt } = keyPolicy;
     lostSettles.hit(key, raw);
     if (refreshAt > 0) {
-      this.scope.runInAsyncScope(() => refreshTrigger.hit(key, refreshAt, createdAtOf(raw), expiresOf(raw)));
+      const { hit } = refreshTrigger;
+      this.scope.runInAsyncScope(hit, refreshTrigger, key, refreshAt, createdAtOf(raw), expiresOf(raw));
     }
     this.hit(value);
   }
