@@ -95,6 +95,9 @@ export function createApp({ settings, entities, logger }: AppOptions) {
     cache: settings.CACHE_NAME,
   });
 
+  /** Fails at once if nothing listens: the other clients repeat a request for longer than `health` waits. */
+  const reachStorage = async () => (await storage.queue(settings.WRITE_BEHIND_QUEUE, 'once')).getProperties();
+
   return {
     flushWrites: (message: unknown, delivery: Delivery) => flusher.flush(message, delivery),
     drainPoison: () => poison.drain(),
@@ -111,7 +114,7 @@ export function createApp({ settings, entities, logger }: AppOptions) {
       const [health, passes] = await Promise.all([
         readHealth({
           ...{ redis, jobs, mask: maskSecrets },
-          blobs: () => progress,
+          blobs: () => Promise.all([progress, reachStorage()]),
           database: settings.DATABASE_URL ? () => client.pool.query('select 1') : undefined,
           backlog: () => readBacklog(journal, clock),
           oldestWriteSeconds: settings.WRITE_BEHIND_SOFT_AGE_SECONDS,
