@@ -192,7 +192,7 @@ describe.each(Object.keys(places))('on %s', (name) => {
     expect(parents.sort()).toEqual(TENANTS);
   });
 
-  test('an aborted load hears of it in its caller’s context', async () => {
+  test('the signal of an aborted load fires in its caller’s context', async () => {
     const { cache } = await start();
     round += 1;
     const aborted: string[] = [];
