@@ -75,7 +75,7 @@ export async function readHealth(options: HealthOptions): Promise<Health> {
   return { status: isDown ? 'down' : faults.length > 0 ? 'degraded' : 'ok', faults, checks, jobs };
 }
 
-/** An answer that came, and is not good. */
+/** The check was answered, but the answer is a reason to look: too old a write, for example. */
 class Fault {
   constructor(readonly detail: string) {}
 }

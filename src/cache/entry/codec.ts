@@ -24,7 +24,7 @@ const unzip = async (packed: Buffer, maxOutputLength: number) =>
 /** A value in the form that the scripts store: the flags and the payload of its entry. */
 export type Encoded = { readonly flags: number; readonly payload: string };
 
-/** "There is no such value." */
+/** The entry that is kept for a value which the source does not have, so that it is not loaded again and again. */
 export const NEGATIVE: Encoded = { flags: FLAG_NEGATIVE, payload: '' };
 
 export type CodecOptions = { readonly serializer: Serializer; readonly maxValueBytes: number };

@@ -8,7 +8,7 @@ import { withTimeout } from '../../timeout';
 
 /** What is remembered of a job's runs. Times are ms since 1970. */
 export interface JobRun {
-  /** Since when it is watched: what a job that never succeeded is measured from. */
+  /** When watching it began. The age of a job that never succeeded counts from here. */
   readonly knownAt: number;
   readonly succeededAt?: number;
   readonly failedAt?: number;
@@ -72,7 +72,8 @@ export function createJobRuns({ storage, clock, logger }: JobRunsOptions): JobRu
         await withTimeout(write(job, at, failedWith), WRITE_MS, late);
       } catch (error) {
         written.delete(job);
-        logger.warn({ job, code: errorCode(error), error: coerceError(error).message }, 'job run not recorded');
+        const fields = { job, code: errorCode(error), error: coerceError(error).message };
+        logger.warn(fields, 'could not record how the job ended; until a run is recorded, health may call it overdue');
       }
     },
 

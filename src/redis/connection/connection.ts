@@ -16,7 +16,7 @@ interface ConnectionOptions {
   readonly where: string;
   readonly logger: Logger;
   readonly counts: EventCounts;
-  /** Connects once more and returns the error, for a client whose own errors don't say the cause. */
+  /** For a cluster client, which reports only that it closed: connects to a node and returns the error of that. */
   readonly diagnose: (() => Promise<Error | undefined>) | undefined;
   /** Called on each new connection, before its waiters go on. They get what it throws. */
   readonly onReady: () => void;

@@ -81,7 +81,10 @@ async function send(
 /** If no node is known to own the slot, the slowest clock counts: by it the deadline is right or too early on every node. */
 async function earliestOffset(client: RedisClient, clocks: ServerClocks) {
   const [any] = isCluster(client) ? client.nodes('master') : [];
-  if (any === undefined) throw new RedisUnavailableError('no node of the cluster is known at present');
+  if (any === undefined)
+    throw new RedisUnavailableError(
+      'the client knows no node of the cluster yet; it goes on looking. If this lasts, check REDIS_NODES and the network',
+    );
   const offset = await clocks.of(any);
   return { ...offset, micros: Math.min(offset.micros, clocks.earliest()) };
 }
