@@ -1,15 +1,15 @@
 import { StewardError } from '../errors';
-import { alertingSettings } from './alerting-settings';
-import { cacheSettings, refreshAheadSettings } from './cache-settings';
-import { hygieneSettings } from './hygiene-settings';
-import { monitoringSettings } from './monitoring-settings';
-import { redisSettings } from './redis-settings';
-import { scheduleSettings } from './schedule-settings';
-import { sessionsSettings } from './sessions-settings';
+import { alertingSettings } from './sections/alerting-settings';
+import { cacheSettings, refreshAheadSettings } from './sections/cache-settings';
+import { hygieneSettings } from './sections/hygiene-settings';
+import { monitoringSettings } from './sections/monitoring-settings';
+import { redisSettings } from './sections/redis-settings';
+import { scheduleSettings } from './sections/schedule-settings';
+import { sessionsSettings } from './sections/sessions-settings';
+import { databaseSettings, storageSettings } from './sections/storage-settings';
+import { writeBehindSettings } from './sections/write-behind-settings';
 import type { Setting, SettingsSection } from './setting';
 import { maskedValue, shownValue } from './shown-value';
-import { databaseSettings, storageSettings } from './storage-settings';
-import { writeBehindSettings } from './write-behind-settings';
 
 /** Every setting there is, in the order of docs/settings.md. The names are the environment's own. */
 export const sections = [

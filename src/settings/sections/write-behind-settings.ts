@@ -1,4 +1,4 @@
-import { measured, oneOf, section, whole } from './setting';
+import { measured, oneOf, section, whole } from '../setting';
 
 export const writeBehindSettings = section('Write-behind', {
   WRITE_BEHIND_MESSAGES_PER_SECOND: {

@@ -1,4 +1,4 @@
-import { addressOf, list, measured, oneOf, section, text, textOr, whole } from './setting';
+import { addressOf, list, measured, oneOf, section, text, textOr, whole } from '../setting';
 
 export const redisSettings = section('Redis', {
   REDIS_URL: {

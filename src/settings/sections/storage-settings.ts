@@ -8,7 +8,7 @@ import {
   textLikeOr,
   webAddress,
   whole,
-} from './setting';
+} from '../setting';
 
 export const storageSettings = section('Storage', {
   AzureWebJobsStorage: {

@@ -1,4 +1,4 @@
-import { measured, optionalWhole, section, textLike, textOr, webAddress, whole } from './setting';
+import { measured, optionalWhole, section, textLike, textOr, webAddress, whole } from '../setting';
 
 export const monitoringSettings = section('Monitoring', {
   CACHE_NAME: {

@@ -1,4 +1,4 @@
-import { flag, measured, oneOf, optionalQueueName, section, text, textOr, webAddress, whole } from './setting';
+import { flag, measured, oneOf, optionalQueueName, section, text, textOr, webAddress, whole } from '../setting';
 
 export const alertingSettings = section('Alerting', {
   ALERT_RULES_FILE: {

@@ -1,4 +1,4 @@
-import { schedule, section } from './setting';
+import { schedule, section } from '../setting';
 
 export const scheduleSettings = section('Schedules', {
   DRAIN_POISON_SCHEDULE: {

@@ -1,4 +1,4 @@
-import { list, measured, oneOf, section, whole } from './setting';
+import { list, measured, oneOf, section, whole } from '../setting';
 
 export const cacheSettings = section('Cache', {
   CACHE_PREFIXES: {

@@ -1,4 +1,4 @@
-import { section, textOr, webAddress, whole } from './setting';
+import { section, textOr, webAddress, whole } from '../setting';
 
 export const sessionsSettings = section('Sessions', {
   KEY_VAULT_URL: {

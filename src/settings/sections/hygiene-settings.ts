@@ -1,4 +1,4 @@
-import { flag, list, measured, oneOf, section, share, textOr, timeZone, whole } from './setting';
+import { flag, list, measured, oneOf, section, share, textOr, timeZone, whole } from '../setting';
 
 export const hygieneSettings = section('Hygiene', {
   SWEEP_SESSIONS_MINUTES: {
