@@ -13,13 +13,14 @@ internal sealed class Worker
     private readonly TaskCompletionSource<JArray> _functions = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly SemaphoreSlim _sending = new(1);
+    private readonly Task _reading;
     private volatile bool _terminating;
 
     public Worker(string script, string appDir)
     {
         var start = new ProcessStartInfo("node", [script, appDir]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         _process = Process.Start(start)!;
-        _ = Task.Run(Read);
+        _reading = Task.Run(Read);
     }
 
     /// <summary>What the app registered: name and bindings of each function.</summary>
@@ -41,7 +42,8 @@ internal sealed class Worker
     {
         _terminating = true;
         await Send(new { terminate = true });
-        var exited = _process.WaitForExitAsync();
+        // Its last lines may still be unread when it has ended.
+        var exited = Task.WhenAll(_process.WaitForExitAsync(), _reading);
         if (await Task.WhenAny(exited, Task.Delay(limit)) == exited) return _process.ExitCode == 0;
         _process.Kill();
         return false;
