@@ -27,10 +27,15 @@ export function containedLogger(logger: Logger): Logger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
+/** The same `add`, except that it never throws. */
+export function containedAdd(counters: Pick<Counters, 'add'>): Counters['add'] {
+  return (name, labels, by) => contained(() => counters.add(name, labels, by));
+}
+
 /** The same counters, except that they never throw. */
 export function containedCounters(counters: Counters): Counters {
   return {
-    add: (name, labels, by) => contained(() => counters.add(name, labels, by)),
+    add: containedAdd(counters),
     set: (name, labels, value) => contained(() => counters.set(name, labels, value)),
     flush: async () => {
       await Promise.resolve()

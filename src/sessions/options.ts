@@ -1,5 +1,5 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../clock';
-import { contained, containedLogger, ignoreRejection, isThenable } from '../contained';
+import { containedAdd, containedLogger, ignoreRejection, isThenable } from '../contained';
 import { type Logger, silentLogger } from '../logger';
 import { DeadlineError, RedisUnavailableError } from '../redis/errors';
 import { SessionOptionsError, SessionsUnavailableError } from './errors';
@@ -98,7 +98,7 @@ export function sessionRules(options: SessionOptions): SessionRules {
     maxSessionsPerUser: whole('maxSessionsPerUser', options.maxSessionsPerUser ?? 0, 0),
     replicaWaitMs: whole('replicaWaitMs', options.replicaWaitMs ?? 100, 1),
     logger: containedLogger(options.logger ?? silentLogger),
-    counters: counters && { add: (...args) => contained(() => counters.add(...args)) },
+    counters: counters && { add: containedAdd(counters) },
     userOf: (session) => plain('userOf', (options.userOf ?? userOfSession)(session)),
     idleMsOf: (session) => (disableTTL ? 0 : idleMs(session, ttl)),
     touchAfterMs: (idle) => touchMs ?? Math.min(idle / 100, MINUTE),
